@@ -1,0 +1,85 @@
+"""Ablations: which units are taken out, and what stands in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from lashley.errors import AblationError
+from lashley.sites import Site
+
+METHODS = ("silence", "zero_weights")
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """Units of a site, taken out by a method.
+
+    Attributes:
+        site: The units' site, from `find_sites`.
+        units: Their indices, counted from 0; kept sorted.
+        method: "silence" puts 0 in place of the activation, behind the layer's normalisation and
+            nonlinearity, which equals removing the units. "zero_weights" sets the incoming weights
+            and the bias to 0, and leaves what stands behind them as it is (the paper's way).
+        design: Of which design the ablation is part; two ablations are equal without regard to it.
+
+    Raises:
+        AblationError: If a unit is out of range, named twice, or none is named, or there is no
+            such method.
+    """
+
+    site: Site
+    units: tuple[int, ...]
+    method: str = "silence"
+    design: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "units", _checked_units(self.site, self.units))
+        if self.method not in METHODS:
+            raise AblationError(f"method: given {self.method!r}; allowed are {', '.join(METHODS)}.")
+        if self.method == "silence" and not self.site.points:
+            raise AblationError(
+                f"method: 'silence' needs to know what stands behind {self.site.name}, and the "
+                "network could not be traced. Use method='zero_weights', or write the network's "
+                "forward without control flow that depends on the data."
+            )
+
+    @property
+    def label(self) -> str:
+        """The units as they are written in outcomes and tables: "3,15"."""
+        return ",".join(map(str, self.units))
+
+
+def _checked_units(site: Site, units: Sequence[int]) -> tuple[int, ...]:
+    allowed = f"{site.name} has the units 0 to {site.n_units - 1}"
+    try:
+        given = list(units)
+    except TypeError:
+        given = []
+    if not given:
+        raise AblationError(
+            f"units: given {units!r}; allowed is one index or more in a tuple, such as (3,). "
+            f"{allowed}."
+        )
+    try:
+        indices = tuple(sorted(int(u) for u in given if int(u) == u and not _is_bool(u)))
+    except (TypeError, ValueError, OverflowError):
+        indices = ()
+    if len(indices) != len(given):
+        raise AblationError(
+            f"units: given {units!r}; allowed are whole numbers, and no mask. {allowed}."
+        )
+    wrong = [u for u in indices if not 0 <= u < site.n_units]
+    if wrong:
+        raise AblationError(
+            f"units: given {wrong[0]}, which is out of range. {allowed}, counted from 0."
+        )
+    if len(set(indices)) < len(indices):
+        twice = next(u for u in indices if indices.count(u) > 1)
+        raise AblationError(f"units: {twice} is given twice. Name each unit once.")
+    return indices
+
+
+def _is_bool(unit: Any) -> bool:
+    return str(getattr(unit, "dtype", type(unit).__name__)) in ("bool", "torch.bool")

@@ -1,0 +1,60 @@
+"""Every error Lashley raises on purpose.
+
+    LashleyError
+    ├── DataError        examples, labels, data files
+    ├── NetworkError     architectures, weights files, weights that are not finite
+    ├── SiteError        a place in the network that is not there or cannot be ablated
+    ├── AblationError    units or methods that do not exist
+    ├── EngineError      an evaluation that cannot be carried out
+    ├── IntegrityError   data or network changed while they were measured
+    ├── OutcomesError    outcomes that are incomplete or do not belong together
+    ├── TrainingError    a training that cannot start or diverges
+    ├── StudyError       a study file that cannot be run as it is written
+    └── RunError         a run folder that cannot be used
+
+Each message says what was given, what is allowed, and one way out.
+"""
+
+
+class LashleyError(Exception):
+    """The root: `except LashleyError` catches whatever Lashley raises on purpose."""
+
+
+class DataError(LashleyError):
+    """Examples, labels or data files are not usable."""
+
+
+class NetworkError(LashleyError):
+    """A network or its weights are not usable."""
+
+
+class SiteError(LashleyError):
+    """A site does not exist in the network, or its units cannot be ablated as asked."""
+
+
+class AblationError(LashleyError):
+    """An ablation names units or a method that do not exist."""
+
+
+class EngineError(LashleyError):
+    """An evaluation cannot be carried out."""
+
+
+class IntegrityError(LashleyError):
+    """Data or network changed while they were measured: the numbers would be wrong."""
+
+
+class OutcomesError(LashleyError):
+    """Outcomes are incomplete or do not belong together."""
+
+
+class TrainingError(LashleyError):
+    """A training cannot start, or has diverged."""
+
+
+class StudyError(LashleyError):
+    """A study cannot be run as it is written."""
+
+
+class RunError(LashleyError):
+    """A run folder cannot be used."""
