@@ -1,0 +1,81 @@
+"""The reference: slow and obviously right. One ablation, one full forward pass, in float64.
+
+Every fast path is tested against this one. In float64 the outcomes are those of exact arithmetic:
+they do not depend on the size of a batch, on the number of threads or on the machine.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor, fx, nn
+
+from lashley.ablations import Ablation
+from lashley.sites import Site, trace
+
+Forward = Callable[[Tensor], Tensor]
+
+
+def in_float64(network: nn.Module, device: str = "cpu") -> nn.Module:
+    """A copy of the network that computes in float64; the given one is not touched."""
+    return copy.deepcopy(network).to(device).double().eval()
+
+
+def as_float64(inputs: Tensor, device: str = "cpu") -> Tensor:
+    """A copy of the inputs, in float64 unless they are whole numbers (tokens)."""
+    moved = inputs.to(device, copy=True)
+    return moved.double() if moved.is_floating_point() else moved
+
+
+def ablated(network: nn.Module, ablation: Ablation | None) -> Forward:
+    """The forward pass of the network under the ablation; None leaves it intact."""
+    if ablation is None:
+        return network
+    if ablation.method == "zero_weights":
+        return _with_zero_weights(network, ablation)
+    return _Silenced(network, ablation.site, ablation.units).run
+
+
+def outputs(
+    network: nn.Module, ablation: Ablation | None, inputs: Tensor, size: int, device: str
+) -> Iterator[Tensor]:
+    """Outputs (example, ...) of the network under the ablation, `size` examples at a time.
+
+    Args:
+        network: From `in_float64`.
+        ablation: None leaves the network intact.
+        inputs: (example, ...), anywhere; they are copied.
+        size: Examples in one pass.
+        device: Where the network is.
+    """
+    forward = ablated(network, ablation)
+    for part in inputs.split(size):
+        yield forward(as_float64(part, device))
+
+
+def _with_zero_weights(network: nn.Module, ablation: Ablation) -> Forward:
+    module = network.get_submodule(ablation.site.name)
+    zeroed = {}
+    for name, value in module.named_parameters(recurse=False):
+        damaged = value.detach().clone()
+        damaged[list(ablation.units)] = 0  # rows are units in weights and biases alike
+        zeroed[f"{ablation.site.name}.{name}"] = damaged
+    return lambda inputs: torch.func.functional_call(network, zeroed, (inputs,), tie_weights=False)
+
+
+class _Silenced(fx.Interpreter):
+    """Runs the network's graph, and puts 0 in place of the units at the site's points."""
+
+    def __init__(self, network: nn.Module, site: Site, units: tuple[int, ...]):
+        graph, reason = trace(network)
+        assert graph is not None, reason  # the site has points, so it was traced before
+        super().__init__(fx.GraphModule(network, graph), garbage_collect_values=False)
+        self.site, self.units = site, torch.tensor(units)
+
+    def run_node(self, n: fx.Node) -> Tensor:
+        value = super().run_node(n)
+        if n.name in self.site.points:
+            return value.index_fill(self.site.axis, self.units.to(value.device), 0)
+        return value
