@@ -10,49 +10,11 @@ process, so that another load on the machine meets both.
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-import statistics
-import time
-from collections.abc import Callable
-from pathlib import Path
 
-import torch
+from measuring import digits_of, machine, ratio, row, seconds
 
-import lashley.data
-from lashley.data import Examples
 from lashley.networks import mlp
 from lashley.training import Recipe, train, train_population
-
-BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
-
-
-def examples() -> tuple[str, Examples]:
-    root = Path(os.environ.get("LASHLEY_DATA") or BESIDE)
-    if (root / "mnist").is_dir():
-        os.environ["LASHLEY_DATA"] = str(root)
-        return "MNIST", lashley.data.mnist("train")
-    generator = torch.Generator().manual_seed(0)
-    inputs = torch.randn(60_000, 1, 28, 28, generator=generator)
-    labels = torch.randint(10, (60_000,), generator=generator)
-    return "random numbers (no MNIST here)", Examples(inputs, labels, tuple("0123456789"))
-
-
-def seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
-def cpu() -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.is_file() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def line(name: str, values: list[float]) -> str:
-    return f"{name:<44}{statistics.median(values):8.2f} s   best {min(values):.2f} s"
 
 
 def main() -> None:
@@ -63,7 +25,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="rounds; medians are reported")
     given = parser.parse_args()
 
-    name, data = examples()
+    name, data = digits_of("train")
     recipe = Recipe(epochs=given.epochs)
     networks = [mlp([784, 20, 10, 10], bias=False, seed=s) for s in range(given.members)]
     train_population(networks[:2], data, Recipe(epochs=1))  # warms up threads and memory
@@ -77,13 +39,11 @@ def main() -> None:
             alone.append(given.members * spent / given.epochs)
 
     print(f"MLP 784-20-10-10, batch {recipe.batch_size}, {len(data):,} examples: {name}")
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads, {cpu()}")
-    print(f"{given.rounds} rounds of {given.epochs} epochs in turn; seconds per epoch, median:")
-    print(line(f"  population of {given.members}", together))
-    print(line(f"  one alone x {given.members} ({len(alone)} timed)", alone))
-    ratio = statistics.median(alone) / statistics.median(together)
-    print(f"  the population is {ratio:.1f} times as fast (best against best: "
-          f"{min(alone) / min(together):.1f})")  # fmt: skip
+    print(f"{machine()}; {given.rounds} rounds of {given.epochs} epochs in turn")
+    print("seconds per epoch, median:")
+    print(row(f"one alone x {given.members} ({len(alone)} timed)", alone))
+    print(row(f"population of {given.members}", together))
+    print(f"  the population is {ratio(alone, together)}")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from lashley.ablations import Ablation
 from lashley.data import Examples, as_examples
 from lashley.engine import reference, sweep
 from lashley.engine.guards import evaluation_of, network_fingerprint
+from lashley.engine.plan import Sweep, plan
 from lashley.engine.program import Program, straight_line
 from lashley.errors import DataError, EngineError
 from lashley.networks import check_finite
@@ -112,13 +113,15 @@ def _by_sweep(
     program: Program, sample: Tensor, examples: Examples, ablations: Sequence[Ablation],
     device: str, progress: Callable[[int, int], None],
 ) -> tuple[Tensor, int]:  # fmt: skip
-    fast = program.to(device, torch.float32)
-    cuts = {a.site.name: cut for a in ablations if (cut := fast.cut(a.site)) is not None}
-    work = sweep.Sweep(
+    fast, exact = (program.to(device, dtype) for dtype in (torch.float32, torch.float64))
+    sites = {ablation.site for ablation in ablations}
+    cuts = {site.name: cut for site in sites if (cut := program.cut(site)) is not None}
+    work = Sweep(
         program=fast,
-        exact=program.to(device, torch.float64),
-        settings=sweep.plan(fast, cuts, ablations),
+        exact=exact,
+        settings=plan(exact, cuts, ablations),
         margin=_margin(fast, examples.inputs[: len(sample)].to(device), sample),
+        largest=float(sample.abs().max()),
         n_rows=1 + len(ablations),
         kind=torch.uint8 if sample.shape[1] <= 255 else torch.int32,
     )

@@ -21,16 +21,18 @@ def network_fingerprint(network: nn.Module) -> dict[str, str]:
 def evaluation_of(network: nn.Module, examples: Examples) -> Iterator[None]:
     """Eval mode inside; afterwards every module's mode is back, and nothing may have changed.
 
+    The examples are held against the fingerprint they were given when they were made, so a change
+    between two evaluations is found as well as one during an evaluation.
+
     Raises:
         IntegrityError: If inputs, labels, parameters or buffers are not what they were.
     """
-    _compare("examples", "they were made", examples.fingerprint, examples.current_fingerprint())
     before = network_fingerprint(network)
     with eval_mode(network):
         yield
-    begun = "the evaluation began"
-    _compare("examples", begun, examples.fingerprint, examples.current_fingerprint())
-    _compare("network", begun, before, network_fingerprint(network))
+    made = examples.fingerprint
+    _compare("examples", "they were made", made, examples.current_fingerprint())
+    _compare("network", "the evaluation began", before, network_fingerprint(network))
 
 
 def _compare(what: str, since: str, before: Mapping[str, str], after: Mapping[str, str]) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 
@@ -34,42 +34,48 @@ def updated_consumer(
     return torch.baddbmm(intact, slots, change[units])
 
 
-@dataclass(frozen=True, eq=False)
-class Decision:
-    """What logits decide, and which decisions rounding could turn.
-
-    Attributes:
-        rank: (ablation, example) of the true class; valid where not `unsure`.
-        prediction: (ablation, example); valid where not `unsure`.
-        unsure: (ablation, example) a logit that matters is within the margin of another.
-    """
-
-    rank: Float[Tensor, "ablation example"]
-    prediction: Float[Tensor, "ablation example"]
-    unsure: Bool[Tensor, "ablation example"]
-
-
 def decide(
     logits: Float[Tensor, "ablation class example"],
     labels: Int[Tensor, " example"],
     margin: float,
-) -> Decision:
-    """Rank and prediction, certain to `margin`: twin of `readouts.classification`.
+    unknown: float,
+) -> Float[Tensor, "ablation two example"]:
+    """Rank and prediction, but for rounding: twin of `readouts.classification`.
 
-    Comparisons are written as numbers into one buffer: PyTorch vectorises that, and its sums, but
-    neither `argmax` over a middle axis nor comparisons into booleans.
+    Comparisons are written as numbers into one buffer and summed by one matrix product: PyTorch
+    vectorises that, but neither `argmax` over a middle axis nor comparisons into booleans.
+
+    Args:
+        logits: Of the stacked ablations.
+        labels: The true classes.
+        margin: Logits no further apart than this may be in another order in exact arithmetic.
+        unknown: What stands for a rank where that matters, or where a logit is NaN.
+
+    Returns:
+        The rank of the true class, and the prediction, which is valid where the rank is.
     """
-    n_classes = logits.shape[1]
-    true = logits.gather(1, labels.expand(len(logits), 1, -1))
+    n_ablations, n_classes, n_examples = logits.shape
+    true = logits.gather(1, labels.expand(n_ablations, 1, n_examples))
     top = logits.amax(1, keepdim=True)
-    flags = torch.empty_like(logits)
-    above = torch.gt(logits, true + margin, out=flags).sum(1)
-    not_below = torch.ge(logits, true - margin, out=flags).sum(1)
-    torch.ge(logits, top - margin, out=flags)
-    index = torch.arange(n_classes, device=logits.device, dtype=logits.dtype)
-    at_top = torch.matmul(torch.stack([index, torch.ones_like(index)]), flags)
-    unsure = torch.maximum(not_below - above, at_top[:, 1]) > 1
-    return Decision(above, at_top[:, 0], unsure)
+    flags = logits.new_empty(n_ablations, 3 * n_classes, n_examples)
+    above, not_below, at_top = flags.split(n_classes, 1)
+    torch.gt(logits, true + margin, out=above)
+    torch.ge(logits, true - margin, out=not_below)
+    torch.ge(logits, top - margin, out=at_top)
+    found = torch.matmul(_sums(n_classes).to(logits), flags)
+    found[:, 0].masked_fill_(found[:, 2] != 2, unknown)
+    return found[:, :2]
+
+
+def _sums(n_classes: int) -> Float[Tensor, "three flag"]:
+    """Rows: the rank; the class at the top; how many are near the true and the top logit.
+
+    The last is 2, one each, where no other is within the margin; less where a logit is NaN.
+    """
+    none, one = torch.zeros(n_classes), torch.ones(n_classes)
+    rank = torch.cat([one, none, none])
+    prediction = torch.cat([none, none, torch.arange(n_classes)])
+    return torch.stack([rank, prediction, torch.cat([-one, one, one])])
 
 
 @dataclass(frozen=True)
