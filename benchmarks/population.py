@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import argparse
 
-from measuring import digits_of, machine, ratio, row, seconds
-
 from lashley.networks import mlp
 from lashley.training import Recipe, train, train_population
+
+from measuring import digits_of, machine, ratio, row, seconds
 
 
 def main() -> None:

@@ -4,6 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
+
+from lashley import studies
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -22,3 +25,35 @@ def mnist_data(monkeypatch: pytest.MonkeyPatch) -> Path:
         pytest.skip("MNIST and the authors' networks are not here: set LASHLEY_DATA")
     monkeypatch.setenv("LASHLEY_DATA", str(root))
     return root
+
+
+TINY_STUDY = """\
+name: tiny
+title: A <script>alert("tiny")</script> study
+data: {name: digits}
+network: {widths: [64, 6, 5, 10], bias: false, weights: train, seed: 0}
+training: {epochs: 2, lr: 0.02, momentum: 0.9, batch_size: 64, seed: 0}
+population: {networks: 2}
+ablation: {site: fc1, method: zero_weights}
+scores: {resamples: 100}
+"""
+
+
+@pytest.fixture(scope="session")
+def tiny_study() -> str:
+    """A whole study that takes seconds, as YAML; its title is what no page should trust."""
+    return TINY_STUDY
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a complete run of the tiny study; tests that change it take a copy."""
+    folder = tmp_path_factory.mktemp("finished")
+    (folder / "tiny.yaml").write_text(TINY_STUDY)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as in the tests that compare other runs with this one
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lashley.figures.style.PNG_DPI", 40)  # figures in half the time
+        studies.run(studies.load(str(folder / "tiny.yaml")), folder / "run", tell=lambda *_: None)
+    torch.set_num_threads(threads)
+    return folder / "run"

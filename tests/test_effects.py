@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import lashley as la
-from conftest import SHARED
 from lashley import outcomes as schema
 from lashley.ablations import Ablation
 from lashley.errors import OutcomesError
 from lashley.sites import Site
+
+from conftest import SHARED
 
 SITE = Site("fc1", "hidden", 4, -1, ("relu1",))
 

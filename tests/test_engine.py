@@ -17,6 +17,7 @@ from lashley.engine.program import Program, straight_line
 from lashley.engine.shortcuts import decide, group_by_touch, updated_consumer
 from lashley.errors import DataError, EngineError, IntegrityError, NetworkError
 from lashley.readouts import classification
+
 from networks_under_test import Branching, others, straight_lines
 
 VARIABLES = ("rank", "prediction", "intact_rank", "intact_prediction", "label")
@@ -293,10 +294,10 @@ def test_decide_equals_the_readout_where_it_is_sure(seed, classes, levels):
     logits = torch.tensor(random.integers(0, levels, (3, classes, 8)), dtype=torch.float32)
     labels = torch.tensor(random.integers(0, classes, 8))
     rank, prediction = classification(logits.transpose(1, 2), labels)
-    found = decide(logits, labels, margin=0.25, unknown=255.0)
-    unsure = found[:, 0] == 255
-    assert torch.equal(found[:, 0][~unsure].long(), rank[~unsure])
-    assert torch.equal(found[:, 1][~unsure].long(), prediction[~unsure])
+    found = decide(logits, labels, margin=0.01, largest=0.0, unknown=255.0)
+    unsure = found[0] == 255
+    assert torch.equal(found[0][~unsure].long(), rank[~unsure])
+    assert torch.equal(found[1][~unsure].long(), prediction[~unsure])
     ordered = logits.sort(1).values
     tied_top = ordered[:, -1] == ordered[:, -2]
     tied_label = (logits == logits.gather(1, labels.expand(3, 1, -1))).sum(1) > 1

@@ -124,4 +124,15 @@ def open_saved(folder: Path, group: str) -> xr.Dataset:
     """
     if not is_saved(folder, group):
         raise OutcomesError(f"outcomes: {folder} holds no {group!r}. Run the study to its end.")
-    return xr.open_zarr(folder / group, consolidated=False).load()
+    return _in_order(xr.open_zarr(folder / group, consolidated=False).load())
+
+
+def _in_order(stored: xr.Dataset) -> xr.Dataset:
+    """The same in the schema's order; a Zarr folder lists its parts in any."""
+    names = [*_VARIABLES, *_COORDINATES, "class"]
+    order = [n for n in names if n in stored.variables]
+    order += sorted(str(n) for n in stored.variables if n not in names)
+    parts = {n: stored.variables[n] for n in order}
+    coords = {n: v for n, v in parts.items() if n in stored.coords}
+    variables = {n: v for n, v in parts.items() if n not in coords}
+    return xr.Dataset(variables, coords=coords, attrs=stored.attrs)

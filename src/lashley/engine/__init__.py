@@ -25,7 +25,7 @@ __all__ = ["evaluate", "network_fingerprint"]
 
 ENGINES = ("auto", "reference")
 _BATCH = 1000  # examples in one pass of the reference
-_SAFETY = 32  # how many times the rounding seen on a sample still counts as rounding
+_SAFETY = 16  # how many times the rounding seen on a sample still counts as rounding
 
 
 def evaluate(

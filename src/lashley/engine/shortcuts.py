@@ -38,44 +38,38 @@ def decide(
     logits: Float[Tensor, "ablation class example"],
     labels: Int[Tensor, " example"],
     margin: float,
+    largest: float,
     unknown: float,
-) -> Float[Tensor, "ablation two example"]:
+) -> tuple[Float[Tensor, "ablation example"], Float[Tensor, "ablation example"]]:
     """Rank and prediction, but for rounding: twin of `readouts.classification`.
 
-    Comparisons are written as numbers into one buffer and summed by one matrix product: PyTorch
-    vectorises that, but neither `argmax` over a middle axis nor comparisons into booleans.
+    Comparisons are written as numbers into one buffer: PyTorch vectorises that and its sums, but
+    neither `argmax` over a middle axis nor comparisons into booleans.
 
     Args:
         logits: Of the stacked ablations.
         labels: The true classes.
-        margin: Logits no further apart than this may be in another order in exact arithmetic.
+        margin: Logits no further apart than this share of the largest one may be in another order
+            in exact arithmetic.
+        largest: What counts as the largest logit at least.
         unknown: What stands for a rank where that matters, or where a logit is NaN.
 
     Returns:
-        The rank of the true class, and the prediction, which is valid where the rank is.
+        The rank of the true class; the prediction, which is valid where the rank is.
     """
-    n_ablations, n_classes, n_examples = logits.shape
-    true = logits.gather(1, labels.expand(n_ablations, 1, n_examples))
+    true = logits.gather(1, labels.expand(len(logits), 1, -1))
     top = logits.amax(1, keepdim=True)
-    flags = logits.new_empty(n_ablations, 3 * n_classes, n_examples)
-    above, not_below, at_top = flags.split(n_classes, 1)
-    torch.gt(logits, true + margin, out=above)
-    torch.ge(logits, true - margin, out=not_below)
-    torch.ge(logits, top - margin, out=at_top)
-    found = torch.matmul(_sums(n_classes).to(logits), flags)
-    found[:, 0].masked_fill_(found[:, 2] != 2, unknown)
-    return found[:, :2]
-
-
-def _sums(n_classes: int) -> Float[Tensor, "three flag"]:
-    """Rows: the rank; the class at the top; how many are near the true and the top logit.
-
-    The last is 2, one each, where no other is within the margin; less where a logit is NaN.
-    """
-    none, one = torch.zeros(n_classes), torch.ones(n_classes)
-    rank = torch.cat([one, none, none])
-    prediction = torch.cat([none, none, torch.arange(n_classes)])
-    return torch.stack([rank, prediction, torch.cat([-one, one, one])])
+    margin *= max(largest, float(top.max()))
+    flags = torch.empty_like(logits)
+    rank = torch.gt(logits, true + margin, out=flags).sum(1)
+    near_true = torch.ge(logits, true - margin, out=flags).sum(1).sub_(rank)
+    torch.ge(logits, top - margin, out=flags)
+    classes = torch.arange(logits.shape[1]).to(logits)
+    prediction, near_top = torch.matmul(
+        torch.stack([classes, torch.ones_like(classes)]), flags
+    ).unbind(1)
+    doubt = near_true.add_(near_top).sub_(2).abs_()  # each is 1, itself, where all is clear
+    return rank.add_(doubt, alpha=unknown).clamp_(max=unknown), prediction
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def _run_setting(
     intact = _suffix(sweep, setting, mixed[None], labels)
     live = torch.cat([change, torch.zeros_like(change[:1]), mixed])
     groups = group_by_touch(setting.unit_sets, dict(enumerate(touched.sum(1).tolist())))
-    examples = [touched[list(g.trigger)].any(0).nonzero()[:, 0] for g in groups]
+    examples = [touched[list(g.trigger)].amax(0).nonzero()[:, 0] for g in groups]
     blocks = [
         _run_group(sweep, setting, group, live, which, labels)
         for group, which in zip(groups, examples, strict=True)
@@ -85,8 +85,7 @@ def _run_group(
 ) -> Tensor:  # fmt: skip
     """Outcomes (2, member, touched) of a group on the examples it touches.
 
-    Args:
-        live: (value, example) the units' changes, a row of zeros, and the consumer's output.
+    `live` holds, by example, the units' changes, a row of zeros, and the consumer's output.
     """
     shape = (2, len(group.members), len(examples))
     blocks = torch.empty(shape, dtype=sweep.kind, device=live.device)
@@ -113,9 +112,11 @@ def _suffix(sweep: Sweep, setting: Setting, stacked: Tensor, labels: Tensor) -> 
 
 def _decided(sweep: Sweep, logits: Float[Tensor, "row class example"], labels: Tensor) -> Tensor:
     """(2, row, example): rank, or the kind's largest value where rounding could turn it; class."""
-    largest = max(sweep.largest, float(logits.max()))  # NaN is looked at when it is settled
-    unknown = float(torch.iinfo(sweep.kind).max)
-    return decide(logits, labels, sweep.margin * largest, unknown).transpose(0, 1)
+    unknown = torch.iinfo(sweep.kind).max
+    rank, prediction = decide(logits, labels, sweep.margin, sweep.largest, float(unknown))
+    found = torch.empty((2, *rank.shape), dtype=sweep.kind, device=rank.device)
+    found[0], found[1] = rank, prediction
+    return found
 
 
 def _fill(

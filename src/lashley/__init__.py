@@ -1,0 +1,46 @@
+"""Lashley: ablation studies of trained neural networks.
+
+Cut units out of a network, measure what is lost, class by class and example by example.
+
+    import lashley as la
+
+    sites = la.find_sites(network, examples)
+    outcomes = la.evaluate(network, examples, la.singles(sites["fc1"]))
+    la.effects(outcomes).to_dataframe()
+"""
+
+from importlib.metadata import version
+
+from lashley import data, networks
+from lashley.ablations import Ablation
+from lashley.data import Examples
+from lashley.designs import pairs, singles
+from lashley.effects import effects, interactions
+from lashley.embedding import embed
+from lashley.engine import evaluate
+from lashley.errors import LashleyError
+from lashley.scores import scores
+from lashley.sites import Site, find_sites
+from lashley.training import Recipe, train, train_population
+
+__version__ = version("lashley")
+
+__all__ = [
+    "Ablation",
+    "Examples",
+    "LashleyError",
+    "Recipe",
+    "Site",
+    "data",
+    "effects",
+    "embed",
+    "evaluate",
+    "find_sites",
+    "interactions",
+    "networks",
+    "pairs",
+    "scores",
+    "singles",
+    "train",
+    "train_population",
+]

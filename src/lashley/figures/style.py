@@ -1,0 +1,87 @@
+"""How all figures look: colours, sizes in millimetres, and how they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lashley.files import written_whole
+
+WIDTH = 180.0  # of a journal page's two columns, mm
+PNG_DPI = 200
+SVG_DPI = 270  # of the maps inside; all else in an SVG is vectors
+
+# Okabe and Ito's colours: told apart by colour-blind readers too.
+BLACK, RED, GREEN, BLUE, GREY = "#000000", "#D55E00", "#009E73", "#0072B2", "#C4C4C4"
+DIVERGING = "RdBu_r"
+
+_RC: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same on every machine
+    "font.size": 7.5,
+    "axes.titlesize": 8,
+    "axes.labelsize": 7.5,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "legend.fontsize": 7.5,
+    "legend.frameon": False,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "svg.hashsalt": "lashley",  # the same figure gives the same bytes
+}
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw in the figures' style inside, whatever the user's matplotlib is set to."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_RC)
+        yield
+
+
+def sheet(height: float, title: str, caption: str) -> Figure:
+    """An empty figure of the full width: a title above, a caption at the foot.
+
+    Args:
+        height: In mm.
+        title: What the figure shows, in a line.
+        caption: Of which study, and how units are counted.
+    """
+    figure = Figure(figsize=(WIDTH / 25.4, height / 25.4), facecolor="white")
+    figure.text(2 / WIDTH, 1 - 2 / height, title, size=9, weight="bold", va="top")
+    figure.text(2 / WIDTH, 1.5 / height, caption, size=7, color="0.35", va="bottom")
+    return figure
+
+
+def place(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Axes at a place given in mm from the figure's upper left corner."""
+    full = figure.get_figheight() * 25.4
+    return figure.add_axes((left / WIDTH, 1 - (top + height) / full, width / WIDTH, height / full))
+
+
+def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
+    """Write a figure as PNG (200 dpi) and SVG; each file is written whole or not at all.
+
+    Returns:
+        The paths of the two files.
+    """
+    paths = folder / f"{name}.png", folder / f"{name}.svg"
+    with styled():
+        with written_whole(paths[0]) as draft:
+            figure.savefig(draft, dpi=PNG_DPI, metadata={"Software": None})
+        with written_whole(paths[1]) as draft:
+            figure.savefig(draft, dpi=SVG_DPI, metadata={"Date": None})
+    return paths

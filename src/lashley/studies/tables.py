@@ -1,0 +1,200 @@
+"""The tidy tables of a run: what was measured, one row a number and its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from torch import nn
+
+from lashley import stats
+from lashley.data import Examples
+from lashley.embedding import Embedding
+from lashley.scores import scores, selectivity
+from lashley.sites import find_sites
+from lashley.studies import claims
+from lashley.studies.folder import RunFolder, Tell
+from lashley.studies.results import (
+    CLEAN,
+    Evaluation,
+    evaluations,
+    halves,
+    member,
+    population_effects,
+    results,
+)
+from lashley.studies.study import Study
+
+SCORES = (
+    "mann_whitney_p", "ks_distance", "l2_change", "weight_l1", "weight_l2",
+    "mean_activation", "firing_share",
+)  # fmt: skip
+ALL = "all"  # stands in the column `class` for all classes together
+
+Pair = tuple[nn.Module, nn.Module]
+
+
+def write(
+    study: Study, folder: RunFolder, test: Examples, main: Pair, population: Sequence[Pair],
+    tell: Tell,
+) -> None:  # fmt: skip
+    """Write the tables that the run folder does not have yet."""
+    makers = {
+        "scores": lambda: _scores(study, folder, test, {"main": main, **_named(population)}),
+        "effects": partial(_effects, folder),
+        "interactions": partial(_interactions, folder),
+        "correlations": partial(_correlations, study, folder),
+        "selectivity": partial(_selectivity, folder),
+        "claims": partial(_claims, study, folder),
+    }
+    for done, (name, make) in enumerate(makers.items()):
+        tell("tables", done, len(makers))
+        if not folder.has(f"{name}.parquet"):
+            folder.write_table(name, make())
+    tell("tables", len(makers), len(makers))
+
+
+def embedding_quality(found: Embedding) -> dict[str, Any]:
+    """The numbers that say how faithful a map is."""
+    names = ("kl_divergence", "knn_preservation", "trustworthiness", "neighbours", "perplexity")
+    return {name: getattr(found, name) for name in names}
+
+
+def tidy_effects(effects: xr.Dataset, **columns: str) -> pd.DataFrame:
+    """One row per ablation and class, and one per ablation for all classes together.
+
+    Args:
+        effects: As `la.effects` returns them.
+        columns: Further columns that hold the same value in every row.
+    """
+    keys = ["site", "units", "method", "design"]
+    values = ["drop_pp", "drop_low_pp", "drop_high_pp", "lost", "gained", "total", "intact_correct"]
+    overall = effects[[f"overall_{v}" for v in values] + ["overall_p", "overall_p_adjusted"]]
+    named = {str(n): str(n).removeprefix("overall_") for n in overall.data_vars}
+    whole = overall.rename(named).to_dataframe().reset_index()
+    by_class = effects[values].to_dataframe().reset_index()
+    table = pd.concat([whole.assign(**{"class": ALL}), by_class], ignore_index=True)
+    table = table.sort_values(["ablation", "class"], key=_all_first, kind="stable")
+    order = [*columns, *keys, "class", *values, "p", "p_adjusted"]
+    return table.assign(**columns).reindex(columns=order).reset_index(drop=True)
+
+
+def _all_first(column: pd.Series) -> pd.Series:
+    return column if column.name != "class" else column != ALL
+
+
+def _named(population: Sequence[Pair]) -> Mapping[str, Pair]:
+    return {member(i): pair for i, pair in enumerate(population, start=1)}
+
+
+def _scores(
+    study: Study, folder: RunFolder, test: Examples, networks: Mapping[str, Pair]
+) -> pd.DataFrame:
+    drops = [evaluations(folder)[CLEAN].effects, *population_effects(folder)]
+    parts = []
+    for (name, (trained, initial)), effects in zip(networks.items(), drops, strict=True):
+        site = find_sites(trained, test)[study.ablation.site]
+        table = scores(trained, site, test, initial).to_dataframe().reset_index()
+        single = _singles(effects)
+        table.insert(0, "network", name)
+        table.insert(1, "site", site.name)
+        parts.append(table.assign(drop_pp=single["overall_drop_pp"].values))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _effects(folder: RunFolder) -> pd.DataFrame:
+    parts = [
+        tidy_effects(found.effects, network="main", evaluation=name)
+        for name, found in evaluations(folder).items()
+    ]
+    for i, effects in enumerate(population_effects(folder), start=1):
+        parts.append(tidy_effects(effects, network=member(i), evaluation=CLEAN))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _interactions(folder: RunFolder) -> pd.DataFrame:
+    parts = []
+    for name, found in evaluations(folder).items():
+        pairs = found.interactions
+        table = pairs[[v for v in pairs.data_vars if "class" not in pairs[v].dims]].to_dataframe()
+        only = pairs["only_pair"].values
+        worst = only.argmax(1)
+        table["only_pair"] = only.sum(1)
+        table["only_pair_class"] = pairs["class"].values[worst]
+        with np.errstate(invalid="ignore"):  # NaN where the intact network gets none of it right
+            share = only[np.arange(len(only)), worst] / pairs["intact_correct"].values[worst]
+        table["only_pair_class_percent"] = 100 * share
+        table.insert(0, "evaluation", name)
+        parts.append(table.drop(columns="design").reset_index(drop=True))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _correlations(study: Study, folder: RunFolder) -> pd.DataFrame:
+    """Of every score with the drop: in the network under study, and over the population's units."""
+    table, rows = folder.table("scores"), []
+    main, further = table.query("network == 'main'"), table.query("network != 'main'")
+    for name, found in evaluations(folder).items():
+        singles = _singles(found.effects)
+        rows += _rows(
+            study, f"main, {name}", main.assign(drop_pp=singles["overall_drop_pp"].values)
+        )
+    rows += _rows(study, "population, pooled", further, groups=further.network.to_numpy())
+    for name in further.network.unique():
+        rows += _rows(study, str(name), further.query("network == @name"))
+    return pd.DataFrame(rows)
+
+
+def _singles(effects: xr.Dataset) -> xr.Dataset:
+    return effects.isel(ablation=effects["design"].values == "singles")
+
+
+def _rows(study: Study, over: str, units: pd.DataFrame, groups: Any = None) -> list[dict[str, Any]]:
+    part, rows = study.scores, []
+    for name in SCORES:
+        found = stats.correlation(
+            units[name].to_numpy(), units.drop_pp.to_numpy(), groups=groups,
+            resamples=part.resamples, seed=part.seed,
+        )  # fmt: skip
+        rows.append({"over": over, "score": name, **vars(found)})
+    return rows
+
+
+def _selectivity(folder: RunFolder) -> pd.DataFrame:
+    """Standard deviation over the units of each class's drop, by network (figure 11)."""
+    names = [str(c) for c in evaluations(folder)[CLEAN].outcomes["class"].values]
+    drops = np.array([e["drop_pp"].values for e in population_effects(folder)])
+    found = selectivity(drops)
+    rows = [
+        {"network": member(i), "class": c, "deviation_pp": value}
+        for i, values in enumerate(found.per_network, start=1)
+        for c, value in zip(names, values, strict=True)
+    ]
+    mean = [
+        {"network": "mean", "class": c, "deviation_pp": value}
+        for c, value in zip(names, found.mean, strict=True)
+    ]
+    return pd.DataFrame(mean + rows)
+
+
+def _claims(study: Study, folder: RunFolder) -> pd.DataFrame:
+    found = {name: evidence(study, folder, part) for name, part in evaluations(folder).items()}
+    return claims.table(found, authors=study.network.weights == "authors")
+
+
+def evidence(study: Study, folder: RunFolder, found: Evaluation) -> claims.Evidence:
+    """What the claims are held against, for one evaluation."""
+    first, second = halves(found)
+    return claims.Evidence(
+        name=found.name,
+        results=results(folder, found),
+        chosen=first,
+        confirming=second,
+        population_effects=population_effects(folder),
+        correlations=folder.table("correlations"),
+        selectivity=folder.table("selectivity"),
+        paper_data=study.data.name == "mnist",
+    )

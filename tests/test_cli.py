@@ -1,0 +1,258 @@
+"""The command line: what it prints, and how it fails."""
+
+import csv
+import io
+import json
+import math
+import shutil
+import subprocess
+import sys
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from lashley import cli, studies
+from lashley.studies import RunFolder
+
+
+def said(*arguments):
+    """What a command prints, if it succeeds."""
+    result = CliRunner().invoke(cli.app, [str(a) for a in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.fixture
+def failure(monkeypatch, capsys):
+    """A function that runs a command that fails: its exit code and what stands on stderr."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["lashley", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        out, err = capsys.readouterr()
+        assert out == ""
+        return caught.value.code, " ".join(err.split())
+
+    return run
+
+
+def test_list_names_the_built_in_studies():
+    lines = said("list").splitlines()
+    assert [line.split()[0] for line in lines] == ["digits-mlp", "meyes2019-mlp"]
+    assert "The paper's MLP study on MNIST" in lines[1]
+
+
+def test_sites_of_a_study():
+    lines = [line.split() for line in said("sites", "digits-mlp").splitlines()]
+    assert lines == [["site", "kind", "units"], ["fc1", "hidden", "20"], ["fc2", "hidden", "10"]]
+    lines = said("sites", "meyes2019-mlp", "--set", "network.widths=[784, 7, 6, 5, 10]")
+    assert [line.split()[::2] for line in lines.splitlines()[1:]] == [
+        ["fc1", "7"], ["fc2", "6"], ["fc3", "5"],
+    ]  # fmt: skip
+
+
+class TestShow:
+    @pytest.mark.parametrize("what", list(cli.What))
+    def test_csv_and_json_hold_every_column_and_row_and_agree(self, finished_run, what):
+        table = RunFolder(finished_run).table(what)
+        from_csv = list(
+            csv.DictReader(io.StringIO(said("show", finished_run, what, "--format", "csv")))
+        )
+        from_json = json.loads(said("show", finished_run, what, "--format", "json"))
+        assert len(from_csv) == len(from_json) == len(table) > 0
+        for in_csv, in_json, row in zip(from_csv, from_json, table.to_dict("records"), strict=True):
+            assert list(in_csv) == list(in_json) == list(table.columns)
+            for name, value in row.items():
+                if value is None or value != value:
+                    assert (in_csv[name], in_json[name]) == ("", None)
+                elif isinstance(value, float):
+                    assert float(in_csv[name]) == value
+                    assert math.isclose(in_json[name], value, rel_tol=1e-9, abs_tol=1e-9)
+                else:
+                    assert in_json[name] == value
+                    assert in_csv[name] == str(value)
+
+    def test_units_choose_rows_in_any_order(self, finished_run):
+        for units in ("3,5", "5,3", " 5, 3"):
+            rows = json.loads(said("show", finished_run, "interactions", "--units", units,
+                                   "--format", "json"))  # fmt: skip
+            assert [row["units"] for row in rows] == ["3,5"]
+        rows = json.loads(said("show", finished_run, "effects", "--units", "3", "--format", "json"))
+        assert {row["units"] for row in rows} == {"3"}
+        assert {row["network"] for row in rows} == {"main", "population-01", "population-02"}
+
+    def test_the_table_of_effects_is_the_network_under_study_and_all_classes(self, finished_run):
+        lines = said("show", finished_run, "effects").splitlines()
+        assert len(lines) == 1 + 6 + 15
+        assert all("population" not in line for line in lines)
+        by_class = said("show", finished_run, "effects", "--classes", "--units", "0,1")
+        assert len(by_class.splitlines()) == 1 + 11
+
+    @pytest.mark.parametrize("what", list(cli.What))
+    def test_as_a_table_every_row_is_a_line(self, finished_run, what):
+        table = RunFolder(finished_run).table(what)
+        lines = said("show", finished_run, what).splitlines()
+        assert len(lines) == 1 + (21 if what == "effects" else len(table))
+        assert lines[0].split()[0] == table.columns[0]
+
+    def test_the_claims_say_yes_and_no(self, finished_run):
+        text = said("show", finished_run, "claims")
+        for claim in RunFolder(finished_run).table("claims").claim:
+            assert claim in text
+        assert " yes" in text
+        assert "True" not in text
+
+    @pytest.mark.parametrize("what", ["claims", "scores"])
+    def test_units_of_a_table_without_them(self, finished_run, what, failure):
+        code, err = failure("show", finished_run, what, "--units", "3")
+        assert code == 1
+        assert f"lashley: --units: {what} has no units. Leave it out." in err
+
+    def test_a_folder_that_is_no_run(self, tmp_path, failure):
+        for path in (tmp_path, tmp_path / "none"):
+            code, err = failure("show", path, "claims")
+            assert code == 1
+            assert "is no run folder" in err
+            assert "Give the folder that `lashley run` wrote to." in err
+
+    def test_a_table_there_is_not(self, finished_run, failure):
+        code, err = failure("show", finished_run, "clams")
+        assert code == 2
+        assert "'effects'" in err
+
+    def test_a_narrow_terminal_wraps_but_loses_no_column(self, finished_run, monkeypatch, capsys):
+        table = RunFolder(finished_run).table("claims")
+        monkeypatch.setattr(cli, "_out", Console(force_terminal=True, width=80, no_color=True))
+        cli.show(finished_run, cli.What.claims)
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0].split() == list(table.columns)
+        assert len(lines) > 1 + len(table)
+        words = " ".join(lines).split()
+        for claim in table.claim:
+            assert set(claim.split()) <= set(words)
+
+
+class TestCells:
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [(None, ""), (math.nan, ""), (0.0, "0.00"), (1.234, "1.23"), (-0.00123, "-1.2e-03"),
+         (True, "yes"), (False, "no"), (3, "3"), ("[b]x", "[b]x")],
+    )  # fmt: skip
+    def test_few_digits_and_nothing_for_what_is_missing(self, value, text):
+        assert cli._cell(value) == text
+
+
+class TestFailures:
+    def test_an_unknown_study_names_the_nearest(self, failure):
+        for command in ("run", "sites"):
+            code, err = failure(command, "meyes-mlp")
+            assert code == 1
+            assert "lashley: study: there is no 'meyes-mlp'" in err
+            assert "did you mean meyes2019-mlp?" in err
+
+    def test_an_unknown_key(self, failure, tmp_path):
+        code, err = failure(
+            "run", "digits-mlp", "--set", "training.epoch=3", "--out", tmp_path / "r"
+        )
+        assert code == 1
+        assert "did you mean epochs?" in err
+        assert not (tmp_path / "r").exists()
+
+    def test_a_folder_of_something_else(self, failure, tmp_path):
+        (tmp_path / "notes.txt").write_text("...")
+        code, err = failure("run", "digits-mlp", "--out", tmp_path)
+        assert code == 1
+        assert "exists and is no run folder. Give a new or an empty folder." in err
+
+    def test_figures_of_no_run(self, failure, tmp_path):
+        code, err = failure("figures", tmp_path)
+        assert code == 1
+        assert "is no run folder" in err
+
+    def test_brackets_in_a_message_are_text(self, failure):
+        code, err = failure("run", "[red]none[/red]")
+        assert code == 1
+        assert "[red]none[/red]" in err
+
+    def test_other_errors_keep_their_traceback(self, monkeypatch):
+        monkeypatch.setattr(sys, "argv", ["lashley", "list"])
+        monkeypatch.setattr(studies, "builtin", lambda: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            cli.main()
+
+    def test_the_real_command_says_it_on_stderr_without_a_traceback(self, tmp_path):
+        command = [sys.executable, "-m", "lashley.cli", "show", str(tmp_path), "claims"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr.startswith("lashley: run: ")
+        assert "Traceback" not in done.stderr
+
+    def test_ctrl_c_says_how_to_go_on(self, failure, monkeypatch, tmp_path):
+        def stopped(*_args, **_options):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(studies, "run", stopped)
+        code, err = failure("run", "digits-mlp", "--out", tmp_path / "r")
+        assert code == 130
+        assert "Stopped. The same command goes on where it was." in err
+
+
+class TestRun:
+    @pytest.fixture
+    def carried_out(self, monkeypatch, finished_run):
+        """The calls of `studies.run`, which does nothing and returns a finished run."""
+        calls = []
+
+        def run(study, path, *, device, tell):
+            tell("a stage", 0, 2)
+            tell("a stage", 2, 2)
+            calls.append((study, str(path), device))
+            return RunFolder(finished_run)
+
+        monkeypatch.setattr(studies, "run", run)
+        return calls
+
+    def test_hands_on_study_settings_folder_and_device(self, carried_out, tmp_path):
+        said("run", "digits-mlp", "--set", "training.epochs=3", "--set", "scores.seed=4",
+             "--out", tmp_path / "r", "--device", "cuda")  # fmt: skip
+        ((study, path, device),) = carried_out
+        assert (study.training.epochs, study.scores.seed) == (3, 4)
+        assert (path, device) == (str(tmp_path / "r"), "cuda")
+
+    def test_the_folder_is_named_after_the_study(self, carried_out):
+        text = said("run", "digits-mlp")
+        assert carried_out[0][1:] == ("runs/digits-mlp", "cpu")
+        assert "lashley show runs/digits-mlp claims" in text
+
+    def test_ends_with_the_claims_and_the_report(self, carried_out, finished_run, tmp_path):
+        text = said("run", "digits-mlp", "--out", tmp_path / "r")
+        claims = RunFolder(finished_run).table("claims")
+        assert f"{claims.clean_holds.sum()} of {len(claims)} claims hold" in text
+        assert f"Report: {(tmp_path / 'r' / 'report.html').resolve()}" in text
+
+
+class TestFigures:
+    def test_are_drawn_anew_from_the_folder_alone(self, finished_run, tmp_path, monkeypatch):
+        monkeypatch.setattr("lashley.figures.style.PNG_DPI", 40)  # as the finished run's
+        folder = shutil.copytree(finished_run, tmp_path / "run")
+        before = {p.name: p.read_bytes() for p in (folder / "figures").iterdir()}
+        shutil.rmtree(folder / "figures")
+        (folder / "report.html").unlink()
+        monkeypatch.setattr("torch.nn.Module.__call__", lambda *_: pytest.fail("a network ran"))
+        text = said("figures", folder)
+        after = {p.name: p.read_bytes() for p in (folder / "figures").iterdir()}
+        assert after.keys() == before.keys()
+        assert [name for name in before if after[name] != before[name]] == []
+        assert (folder / "report.html").read_bytes() == (finished_run / "report.html").read_bytes()
+        assert str(folder / "report.html") in text
+
+    def test_a_full_disk(self, finished_run, monkeypatch, failure):
+        def full(*_args, **_options):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(studies, "draw_figures", full)
+        code, err = failure("figures", finished_run)
+        assert code == 1
+        assert "is full. Free some space" in err

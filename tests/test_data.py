@@ -1,0 +1,285 @@
+"""Examples, idx files, MNIST, and the digits binarised as the authors' code did."""
+
+import gzip
+import hashlib
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import lashley as la
+from lashley.data import Examples, as_examples, binarised, digits, fingerprint, mnist
+from lashley.data.mnist import _SHA256, read_idx
+from lashley.errors import DataError
+
+MNIST = sys.modules["lashley.data.mnist"]  # the function has the module's name
+CLOSED = "http://127.0.0.1:9/"
+NAMES = tuple(str(i) for i in range(10))
+
+
+def idx(array: np.ndarray, promised: tuple[int, ...] | None = None, magic=b"\0\0\x08") -> bytes:
+    """An idx file of unsigned bytes, not yet compressed."""
+    shape = promised or array.shape
+    sizes = b"".join(size.to_bytes(4, "big") for size in shape)
+    return magic + bytes([len(shape)]) + sizes + array.astype(np.uint8).tobytes()
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).integers(0, 256, (20, 28, 28), dtype=np.uint8)
+
+
+@pytest.fixture
+def mnist_folder(tmp_path, images):
+    """A folder with small files of MNIST's names and form."""
+    folder = tmp_path / "own" / "mnist"
+    folder.mkdir(parents=True)
+    for prefix in ("train", "t10k"):
+        (folder / f"{prefix}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(images)))
+        labels = np.arange(20) % 10
+        (folder / f"{prefix}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(labels)))
+    return folder
+
+
+@pytest.fixture
+def no_mnist(tmp_path, monkeypatch):
+    """No LASHLEY_DATA, an empty cache (whose path this is), and mirrors that are closed."""
+    monkeypatch.delenv("LASHLEY_DATA", raising=False)
+    monkeypatch.setattr("pooch.os_cache", lambda _name: str(tmp_path / "cache"))
+    monkeypatch.setattr(MNIST, "_MIRRORS", (CLOSED + "one/", CLOSED + "two/"))
+    return tmp_path / "cache"
+
+
+class TestReadIdx:
+    @given(shape=st.lists(st.integers(1, 5), min_size=1, max_size=3), seed=st.integers(0, 99))
+    def test_gives_back_what_was_written(self, tmp_path_factory, shape, seed):
+        array = np.random.default_rng(seed).integers(0, 256, shape)
+        path = tmp_path_factory.mktemp("idx") / "a.gz"
+        path.write_bytes(gzip.compress(idx(array)))
+        assert read_idx(path).dtype == torch.uint8
+        np.testing.assert_array_equal(read_idx(path).numpy(), array)
+
+    @pytest.mark.parametrize("keep", [0, 1, 5, 0.5, 0.99, -1, -8])
+    def test_truncated(self, tmp_path, images, keep):
+        whole = gzip.compress(idx(images))
+        end = int(keep * len(whole)) if isinstance(keep, float) else keep
+        self.refuses(tmp_path / "a.gz", whole[:end])
+
+    @pytest.mark.parametrize("place", [0, 200, 5000, -6, -2])
+    def test_damaged_bytes(self, tmp_path, images, place):
+        whole = bytearray(gzip.compress(idx(images)))
+        whole[place] ^= 0xFF
+        self.refuses(tmp_path / "a.gz", bytes(whole), "it does not unpack")
+
+    @pytest.mark.parametrize("magic", [b"\0\0\x0d", b"\1\0\x08", b"PK\x03"])
+    def test_wrong_magic(self, tmp_path, images, magic):
+        self.refuses(tmp_path / "a.gz", gzip.compress(idx(images, magic=magic)), "does not begin")
+
+    @pytest.mark.parametrize("content", [b"", b"\0\0\x08", b"\0\0\x08\3\0\0", b"\0\0\x08\0"])
+    def test_no_header(self, tmp_path, content):
+        self.refuses(tmp_path / "a.gz", gzip.compress(content), "does not begin as an idx file")
+
+    @pytest.mark.parametrize("promised", [(21, 28, 28), (19, 28, 28)])
+    def test_size_other_than_promised(self, tmp_path, images, promised):
+        content = gzip.compress(idx(images, promised))
+        self.refuses(tmp_path / "a.gz", content, rf"promises {promised[0] * 784} bytes .* 15680")
+
+    def test_not_compressed(self, tmp_path, images):
+        self.refuses(tmp_path / "a.gz", idx(images), "does not unpack")
+
+    def test_no_such_file(self, tmp_path):
+        with pytest.raises(DataError, match=r"b\.gz: damaged, it does not unpack"):
+            read_idx(tmp_path / "b.gz")
+
+    @staticmethod
+    def refuses(path: Path, content: bytes, words: str = "") -> None:
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=f"damaged, .*{words}.*Delete the file and run again"):
+            read_idx(path)
+
+
+class TestMnist:
+    def test_in_lashley_data(self, mnist_folder, no_mnist, monkeypatch, images):
+        monkeypatch.setenv("LASHLEY_DATA", str(mnist_folder.parent))
+        for split in ("train", "test"):
+            examples = mnist(split)
+            expected = (images[:, None] / 255 - 0.5) / 0.5
+            np.testing.assert_allclose(examples.inputs.numpy(), expected, atol=1e-6)
+            assert examples.labels.tolist() == [i % 10 for i in range(20)]
+            assert examples.class_names == NAMES
+
+    def test_in_the_cache(self, mnist_folder, no_mnist):
+        no_mnist.mkdir()
+        mnist_folder.rename(no_mnist / "mnist")
+        assert len(mnist("test")) == 20
+
+    def test_downloaded_from_the_second_mirror(self, mnist_folder, no_mnist, monkeypatch):
+        asked = []
+
+        def retrieve(url, known_hash, fname, path, progressbar):
+            asked.append(url)
+            content = (mnist_folder / fname).read_bytes()
+            if "one" in url:
+                raise ConnectionError(url)
+            assert known_hash == "sha256:" + hashlib.sha256(content).hexdigest()
+            (path / fname).parent.mkdir(parents=True, exist_ok=True)
+            (path / fname).write_bytes(content)
+            return path / fname
+
+        sums = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in mnist_folder.iterdir()}
+        monkeypatch.setattr(MNIST, "_SHA256", sums)
+        monkeypatch.setattr("pooch.retrieve", retrieve)
+        assert len(mnist("test")) == 20
+        assert ["one" in url for url in asked] == [True, False, True, False]
+        assert len(mnist("test")) == 20  # now from the cache
+        assert len(asked) == 4
+
+    def test_nowhere(self, no_mnist):
+        with pytest.raises(DataError) as caught:
+            mnist("train")
+        for word in ("train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz",
+                     CLOSED + "one/train-images-idx3-ubyte.gz", CLOSED + "two/",
+                     str(no_mnist / "mnist"), "LASHLEY_DATA"):  # fmt: skip
+            assert word in str(caught.value)
+        assert "t10k" not in str(caught.value)
+
+    def test_damaged(self, mnist_folder, no_mnist, monkeypatch):
+        monkeypatch.setenv("LASHLEY_DATA", str(mnist_folder.parent))
+        path = mnist_folder / "t10k-labels-idx1-ubyte.gz"
+        path.write_bytes(path.read_bytes()[:-3])
+        with pytest.raises(DataError, match=r"t10k-labels-idx1-ubyte\.gz: damaged"):
+            mnist("test")
+
+    def test_files_mixed_up(self, mnist_folder, no_mnist, monkeypatch):
+        monkeypatch.setenv("LASHLEY_DATA", str(mnist_folder.parent))
+        path = mnist_folder / "t10k-images-idx3-ubyte.gz"
+        path.write_bytes((mnist_folder / "t10k-labels-idx1-ubyte.gz").read_bytes())
+        with pytest.raises(DataError, match="holds no images"):
+            mnist("test")
+
+    def test_fewer_labels_than_images(self, mnist_folder, no_mnist, monkeypatch):
+        monkeypatch.setenv("LASHLEY_DATA", str(mnist_folder.parent))
+        (mnist_folder / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(np.zeros(19))))
+        with pytest.raises(DataError, match="given 20 inputs and 19 labels"):
+            mnist("test")
+
+    @pytest.mark.parametrize("load", [mnist, digits])
+    def test_no_such_split(self, load):
+        with pytest.raises(DataError, match="split: given 'valid'; allowed are 'train' and 'test'"):
+            load("valid")
+
+    def test_the_real_files_are_the_published_ones(self, mnist_data):
+        for name, sha256 in _SHA256.items():
+            content = (mnist_data / "mnist" / name).read_bytes()
+            assert hashlib.sha256(content).hexdigest() == sha256
+        assert len(mnist("test")) == 10_000
+        assert mnist("test").inputs.aminmax() == (-1.0, 1.0)
+
+
+def test_the_small_digits_are_split_by_their_writers():
+    train, test = digits("train"), digits("test")
+    assert (len(train), len(test)) == (1200, 597)
+    assert train.inputs.shape[1:] == (1, 8, 8)
+    assert train.inputs.dtype == torch.float32
+    assert (float(train.inputs.min()), float(train.inputs.max())) == (-1, 1)
+    assert set(test.labels.tolist()) == set(range(10))
+
+
+class TestBinarised:
+    def test_real_digits_against_the_raw_bytes(self, mnist_data):
+        given_, raw = mnist("test"), read_idx(mnist_data / "mnist" / "t10k-images-idx3-ubyte.gz")
+        before = given_.inputs.clone()
+        found = binarised(given_)
+        assert torch.equal(found.inputs[:, 0] == 1, raw > 10)
+        assert torch.equal(found.inputs[:, 0] == -1, raw <= 10)
+        assert ((raw == 10).any(), (raw == 11).any()) == (True, True)  # the edge does occur
+        assert torch.equal(given_.inputs, before)
+        assert given_.current_fingerprint() == given_.fingerprint
+        assert found.fingerprint["inputs"] != given_.fingerprint["inputs"]
+        assert found.fingerprint["labels"] == given_.fingerprint["labels"]
+
+    def test_every_grey_level_is_on_above_every_threshold_only(self):
+        grey = torch.arange(256)
+        inputs = grey.float().div(255).sub(0.5).div(0.5).reshape(1, 1, 16, 16)
+        examples = Examples(inputs, torch.tensor([0]), ("a",))
+        for threshold in range(255):
+            on = binarised(examples, threshold).inputs.flatten() == 1
+            assert torch.equal(on, grey > threshold)
+
+
+class TestExamples:
+    def test_a_pair_of_tensors_serves(self):
+        inputs, labels = torch.randn(4, 3), torch.tensor([0, 2, 1, 2], dtype=torch.int32)
+        for pair in ((inputs, labels), [inputs.numpy(), labels.numpy()], (inputs, [0, 2, 1, 2])):
+            found = as_examples(pair)
+            assert found.class_names == ("0", "1", "2")
+            assert found.labels.dtype == torch.int64
+            assert torch.equal(found.inputs, inputs)
+        assert as_examples(found) is found
+        assert len(found) == 4
+
+    @pytest.mark.parametrize("place", [(0, 0), (3, 1), (2, 2)])
+    def test_the_fingerprint_notices_one_pixel(self, place):
+        examples = Examples(torch.zeros(4, 3), torch.tensor([0, 1, 0, 1]), ("a", "b"))
+        assert examples.current_fingerprint() == examples.fingerprint
+        examples.inputs[place] = 1e-30
+        changed = examples.current_fingerprint()
+        assert changed["inputs"] != examples.fingerprint["inputs"]
+        assert changed["labels"] == examples.fingerprint["labels"]
+        examples.inputs[place] = 0
+        assert examples.current_fingerprint() == examples.fingerprint
+        examples.labels[0] = 1
+        assert examples.current_fingerprint()["labels"] != examples.fingerprint["labels"]
+
+    def test_the_fingerprint_knows_shape_and_type_but_not_the_layout_in_memory(self):
+        values = torch.arange(6.0)
+        prints = [fingerprint(v) for v in (values, values.reshape(2, 3), values.double(), -values)]
+        assert len(set(prints)) == 4
+        turned = values.reshape(2, 3).T
+        assert fingerprint(turned) == fingerprint(turned.contiguous())
+        assert fingerprint(torch.zeros(0)) == fingerprint(torch.zeros(0))
+        assert fingerprint(values.requires_grad_()) == prints[0]
+
+    @pytest.mark.parametrize(
+        ("inputs", "labels", "names", "words"),
+        [
+            (torch.zeros(3, 2), torch.zeros(3), "ab", r"labels: .*float32.*labels\.argmax"),
+            (torch.zeros(3, 2), torch.eye(3, dtype=torch.int64), "abc", r"\(3, 3\).*argmax"),
+            (torch.zeros(3, 2), torch.tensor(1), "ab", r"labels: given torch.int64 of shape \(\)"),
+            (torch.zeros(3, 2), torch.tensor([0, 1]), "ab", "given 3 inputs and 2 labels"),
+            (torch.zeros(0, 2), torch.zeros(0).long(), "ab", "0 inputs and 0 labels; .*at least 1"),
+            (torch.zeros(2, 2), torch.tensor([0, 2]), "ab", "from 0 to 2; with 2 .* 0 to 1 are"),
+            (torch.zeros(2, 2), torch.tensor([-1, 0]), "ab", "from -1 to 0.*Renumber the labels"),
+            (torch.tensor(1.0), torch.tensor([0]), "a", r"given a number \(1\.0\).*allowed are"),
+            (np.zeros((2, 2)), np.zeros(2), "a", r"a ndarray and a ndarray.*torch\.as_tensor"),
+        ],
+    )
+    def test_what_does_not_go_together(self, inputs, labels, names, words):
+        words = words.replace("at least 1", "at least one")
+        with pytest.raises(DataError, match=words):
+            la.Examples(inputs, labels, tuple(names))
+
+    @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+    @pytest.mark.parametrize("shape", [(5,), (5, 2), (5, 1, 3, 3)])
+    def test_inputs_that_are_not_finite(self, bad, shape):
+        inputs = torch.zeros(shape)
+        inputs[3] = bad
+        with pytest.raises(DataError, match=r"1 of 5 examples hold NaN .* number 3\. Remove or"):
+            Examples(inputs, torch.zeros(5).long(), ("a",))
+
+    @pytest.mark.parametrize("given_", [None, torch.zeros(2), "ab", [1, 2, 3], {"inputs": 1}])
+    def test_what_is_no_examples(self, given_):
+        with pytest.raises(DataError, match=r"allowed are lashley\.Examples or a pair"):
+            as_examples(given_)
+
+    def test_what_makes_no_tensor(self):
+        with pytest.raises(DataError, match=r"a list makes no tensor .*Give a pair"):
+            as_examples(([[1], [1, 2]], [0, 1]))
+
+    def test_one_hot_labels_in_a_pair(self):
+        with pytest.raises(DataError, match="Turn one-hot labels into indices"):
+            as_examples((torch.zeros(2, 2), torch.eye(2)))
