@@ -248,6 +248,12 @@ class TestFigures:
         assert (folder / "report.html").read_bytes() == (finished_run / "report.html").read_bytes()
         assert str(folder / "report.html") in text
 
+    def test_also_those_that_are_there_are_drawn_anew(self, finished_run, tmp_path, monkeypatch):
+        asked = []
+        monkeypatch.setattr(studies, "draw_figures", lambda *_args, again: asked.append(again))
+        said("figures", shutil.copytree(finished_run, tmp_path / "run"))
+        assert asked == [True]
+
     def test_a_full_disk(self, finished_run, monkeypatch, failure):
         def full(*_args, **_options):
             raise OSError(28, "No space left on device")

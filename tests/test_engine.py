@@ -294,7 +294,7 @@ def test_decide_equals_the_readout_where_it_is_sure(seed, classes, levels):
     logits = torch.tensor(random.integers(0, levels, (3, classes, 8)), dtype=torch.float32)
     labels = torch.tensor(random.integers(0, classes, 8))
     rank, prediction = classification(logits.transpose(1, 2), labels)
-    found = decide(logits, labels, margin=0.01, largest=0.0, unknown=255.0)
+    found = decide(logits.clone(), labels, margin=0.01, largest=0.0, unknown=255.0)
     unsure = found[0] == 255
     assert torch.equal(found[0][~unsure].long(), rank[~unsure])
     assert torch.equal(found[1][~unsure].long(), prediction[~unsure])
@@ -327,13 +327,13 @@ def test_groups_cover_every_set_once_and_parents_lack_one_untouched_unit(seed, n
     random = np.random.default_rng(seed)
     every = [s for k in range(1, n + 1) for s in combinations(range(n), k)]
     sets = [every[i] for i in sorted(random.permutation(len(every))[: random.integers(1, 20)])]
-    groups = group_by_touch(sets, dict(enumerate(random.integers(0, 9, n).tolist())))
-    assert sorted(m for g in groups for m in g.members) == list(range(len(sets)))
+    groups = group_by_touch([(), *sets], random.integers(0, 9, n).tolist())
+    assert sorted(m for g in groups for m in g.members) == list(range(1, len(sets) + 1))
     for group in groups:
         for member, parent in zip(group.members, group.parents, strict=True):
-            without = set(sets[parent]) if parent >= 0 else set()
-            assert set(sets[member]) - set(group.trigger) == without or parent == -1
-            assert set(group.trigger) | without == set(sets[member])
+            units, without = set(sets[member - 1]), set(sets[parent - 1] if parent else ())
+            assert set(group.trigger) | without == units
+            assert set(group.trigger) == units - without
 
 
 # --- bad input -----------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ __all__ = ["evaluate", "network_fingerprint"]
 
 ENGINES = ("auto", "reference")
 _BATCH = 1000  # examples in one pass of the reference
+_SAMPLE = 64  # examples on which rounding is measured
 _SAFETY = 16  # how many times the rounding seen on a sample still counts as rounding
 
 
@@ -67,7 +68,7 @@ def evaluate(
     report = progress or (lambda done, total: None)
     with evaluation_of(network, examples), torch.inference_mode():
         exact = reference.in_float64(network, device)
-        sample = _logits(exact, examples.inputs[:256], device)
+        sample = _logits(exact, examples.inputs[:_SAMPLE], device)
         _check_classes(examples, sample.shape[1])
         program, why = _program(network, ablations) if engine == "auto" else (None, "asked for")
         if program is None:

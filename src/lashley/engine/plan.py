@@ -20,7 +20,7 @@ class Setting:
     Attributes:
         cut: Where the units are replaced.
         constants: (unit) what replaces them, in float64.
-        unit_sets: The different sets of units, smaller ones first.
+        unit_sets: The empty set, then the different sets of units, smaller ones first.
         rows: The ablations' rows in the outcomes.
         sets: For each of these rows the index of its set.
     """
@@ -82,7 +82,7 @@ def _setting(
     constants: dict[tuple[str, str], Tensor],
 ) -> Setting:
     site, method = found[0][1].site.name, found[0][1].method
-    sets = sorted({a.units for _, a in found}, key=lambda units: (len(units), units))
+    sets = sorted({(), *(a.units for _, a in found)}, key=lambda units: (len(units), units))
     index = {units: i for i, units in enumerate(sets)}
     return Setting(
         cut=cuts[site],

@@ -54,12 +54,14 @@ class Step:
         return self.run(value, dim=-1) if self.kind == "softmax" else self.run(value)
 
     def stack(self, value: Float[Tensor, "ablation feature example"]) -> Tensor:
-        """(ablation, feature, example) to (ablation, feature, example)."""
+        """(ablation, feature, example) to (ablation, feature, example); `value` is used up."""
         if self.weight is not None:
             weight = self.weight.expand(len(value), *self.weight.shape)
             if self.bias is None:
                 return torch.bmm(weight, value)
             return torch.baddbmm(self.bias[:, None], weight, value)
+        if self.run is torch.relu:
+            return torch.relu_(value)  # a stack is the engine's own: no copy needed
         return self.run(value, dim=1) if self.kind == "softmax" else self.run(value)
 
 
@@ -173,6 +175,8 @@ def _shape_or_softmax(node: fx.Node, module: nn.Module | None) -> Step | None:
 
 
 def _out_of_place(node: fx.Node, module: nn.Module | None) -> Callable[[Tensor], Tensor]:
+    if type(module) is nn.ReLU or node.target in (F.relu, torch.relu, "relu"):
+        return torch.relu
     if module is not None:
         if not getattr(module, "inplace", False):
             return module

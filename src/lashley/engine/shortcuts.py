@@ -8,8 +8,9 @@ Untouched examples: where a unit already has its new value, its ablation changes
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from jaxtyping import Float, Int
@@ -30,8 +31,10 @@ def updated_consumer(
         change: v - h: what each unit's ablation adds to the unit, with a last row of zeros.
         units: The units of each ablation, padded with the index of that last column and row.
     """
-    slots = weight.T[units].transpose(1, 2)
-    return torch.baddbmm(intact, slots, change[units])
+    flat = units.flatten()  # index_select copies whole rows, indexing with a tensor does not
+    slots = weight.T.index_select(0, flat).view(*units.shape, -1).transpose(1, 2)
+    changes = change.index_select(0, flat).view(*units.shape, -1)
+    return torch.baddbmm(intact, slots, changes)
 
 
 def decide(
@@ -47,7 +50,7 @@ def decide(
     neither `argmax` over a middle axis nor comparisons into booleans.
 
     Args:
-        logits: Of the stacked ablations.
+        logits: Of the stacked ablations; used up.
         labels: The true classes.
         margin: Logits no further apart than this share of the largest one may be in another order
             in exact arithmetic.
@@ -61,15 +64,20 @@ def decide(
     top = logits.amax(1, keepdim=True)
     margin *= max(largest, float(top.max()))
     flags = torch.empty_like(logits)
-    rank = torch.gt(logits, true + margin, out=flags).sum(1)
-    near_true = torch.ge(logits, true - margin, out=flags).sum(1).sub_(rank)
-    torch.ge(logits, top - margin, out=flags)
-    classes = torch.arange(logits.shape[1]).to(logits)
-    prediction, near_top = torch.matmul(
-        torch.stack([classes, torch.ones_like(classes)]), flags
-    ).unbind(1)
+    rank = torch.gt(logits, true.add_(margin), out=flags).sum(1)
+    near_true = torch.ge(logits, true.sub_(2 * margin), out=flags).sum(1).sub_(rank)
+    at_top = logits.ge_(top.sub_(margin))
+    prediction, near_top = torch.matmul(_sums(logits.shape[1], str(logits.device)), at_top).unbind(
+        1
+    )
     doubt = near_true.add_(near_top).sub_(2).abs_()  # each is 1, itself, where all is clear
     return rank.add_(doubt, alpha=unknown).clamp_(max=unknown), prediction
+
+
+@cache
+def _sums(n_classes: int, device: str) -> Float[Tensor, "two class"]:
+    """Times flags of the classes: which class is flagged, and how many are."""
+    return torch.stack([torch.arange(n_classes), torch.ones(n_classes)]).float().to(device)
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,7 @@ class Group:
     Attributes:
         trigger: Examples on which none of these units changes are untouched.
         members: Indices of ablations.
-        parents: For each member the ablation whose outcome untouched examples have, -1 = intact.
+        parents: For each member the ablation whose outcome untouched examples have.
     """
 
     trigger: tuple[int, ...]
@@ -88,25 +96,26 @@ class Group:
 
 
 def group_by_touch(
-    unit_sets: Sequence[tuple[int, ...]], touched: Mapping[int, int]
+    unit_sets: Sequence[tuple[int, ...]], touched: Sequence[int]
 ) -> tuple[Group, ...]:
     """Groups in which as few examples as possible have to be run.
 
     Without unit u an ablation S is the ablation S - {u}: where u already has its new value, the
-    outcome is that one's, if it is part of the sweep, or the intact network's if S is u alone.
+    outcome is that one's, if it is part of the sweep. Where no unit of S changes it is that of the
+    empty set.
 
     Args:
-        unit_sets: The sets of units, all different.
+        unit_sets: The empty set first, then others, all different, smaller ones first.
         touched: On how many examples each unit's ablation changes it.
     """
     index = {units: i for i, units in enumerate(unit_sets)}
     groups: dict[tuple[int, ...], list[tuple[int, int]]] = {}
-    for i, units in enumerate(unit_sets):
-        trigger, parent = units, -1
+    for i, units in enumerate(unit_sets[1:], start=1):
+        trigger, parent = units, 0
         for unit in sorted(units, key=lambda u: (touched[u], u)):
             without = tuple(u for u in units if u != unit)
-            if not without or without in index:
-                trigger, parent = (unit,), index.get(without, -1)
+            if without in index:
+                trigger, parent = (unit,), index[without]
                 break
         groups.setdefault(trigger, []).append((i, parent))
     return tuple(

@@ -47,36 +47,34 @@ def _run_batch(sweep: Sweep, inputs: Tensor, labels: Tensor, found: Tensor) -> N
         value = step.rows(value)
         for setting in sweep.settings:
             if setting.cut.point == i:
-                outcomes, intact = _run_setting(sweep, setting, value.T.contiguous(), labels)
-                found[:, _index(setting.rows)] = outcomes[:, _index(setting.sets)].cpu()
-                empty.append(intact.cpu())
-    found[:, 0] = _decided(sweep, value.T[None], labels)[:, 0].cpu()
+                outcomes = _run_setting(sweep, setting, value.T.contiguous(), labels)
+                empty.append(outcomes[:, 0])
+                found[:, _index(setting.rows)] = outcomes[:, _index(setting.sets)]
+    found[:, 0] = _decided(sweep, value.T.clone()[None], labels)[:, 0].cpu()
     for intact in empty:
         _check_empty(sweep, intact, found[:, 0])
 
 
 def _run_setting(
     sweep: Sweep, setting: Setting, units: Float[Tensor, "unit example"], labels: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Outcomes (2, set, example) of the sets of units, and (2, example) of the empty set."""
+) -> Tensor:
+    """Outcomes (2, set, example) of the setting's sets of units, in main memory."""
     change = setting.constants.to(units.dtype)[:, None] - units
     touched = change != 0
     mixed = sweep.program.steps[setting.cut.consumer].stack(units[None])[0]
-    intact = _suffix(sweep, setting, mixed[None], labels)
     live = torch.cat([change, torch.zeros_like(change[:1]), mixed])
-    groups = group_by_touch(setting.unit_sets, dict(enumerate(touched.sum(1).tolist())))
-    examples = [touched[list(g.trigger)].amax(0).nonzero()[:, 0] for g in groups]
+    groups = group_by_touch(setting.unit_sets, touched.sum(1).tolist())
+    examples = [_touching(touched, group.trigger) for group in groups]
     blocks = [
         _run_group(sweep, setting, group, live, which, labels)
         for group, which in zip(groups, examples, strict=True)
     ]
-    shape = (2, len(setting.unit_sets) + 1, len(labels))
-    found = torch.empty(shape, dtype=sweep.kind, device=units.device)
-    found[:, -1:] = intact  # the parent -1
-    for length in sorted({len(units) for units in setting.unit_sets}):  # parents before children
+    found = torch.empty((2, len(setting.unit_sets), len(labels)), dtype=sweep.kind)
+    found[:, :1] = _suffix(sweep, setting, mixed[None], labels)
+    for length in sorted({len(s) for s in setting.unit_sets[1:]}):  # parents before children
         for group, which, block in zip(groups, examples, blocks, strict=True):
-            _fill(found, setting, group, which, block, length)
-    return found[:, :-1], found[:, -1]
+            _fill(found, setting, group, which.cpu(), block.cpu(), length)
+    return found
 
 
 def _run_group(
@@ -106,6 +104,12 @@ def _run_group(
     return blocks
 
 
+def _touching(touched: Tensor, trigger: Sequence[int]) -> Int[Tensor, " touched"]:
+    """The examples on which the ablation of at least one of these units changes it."""
+    rows = touched[trigger[0]] if len(trigger) == 1 else touched[list(trigger)].any(0)
+    return rows.nonzero()[:, 0]
+
+
 def _suffix(sweep: Sweep, setting: Setting, stacked: Tensor, labels: Tensor) -> Tensor:
     return _decided(sweep, sweep.program.rest(stacked, setting.cut.consumer + 1), labels)
 
@@ -127,13 +131,11 @@ def _fill(
     if not which:
         return
     part = slice(which[0], which[-1] + 1)  # members are ordered by length
-    parents, members = (
-        torch.tensor(indices[part], device=found.device)
-        for indices in (group.parents, group.members)
-    )
-    whole = found.index_select(1, parents % found.shape[1])
-    whole.index_copy_(2, examples, block[:, part])
-    found.index_copy_(1, members, whole)
+    rows = found.numpy()  # NumPy copies whole rows at once, which PyTorch does not
+    whole = torch.from_numpy(rows[:, group.parents[part]])
+    block = block[:, part]
+    whole.scatter_(2, examples.expand(block.shape), block)
+    rows[:, group.members[part]] = whole.numpy()
 
 
 def _check_empty(sweep: Sweep, empty: Tensor, intact: Tensor) -> None:
