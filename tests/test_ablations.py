@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import lashley as la
 from lashley.ablations import METHODS
-from lashley.errors import AblationError
+from lashley.errors import AblationError, SiteError
 
 SITE = la.Site("fc1", "hidden", 20, -1, ("relu1",))
 
@@ -121,3 +121,9 @@ def test_a_pair_needs_two_units():
     assert len(la.singles(site)) == 1
     with pytest.raises(AblationError, match=r"fc1 has 1 unit; two are needed\. Use singles"):
         la.pairs(site)
+
+
+@pytest.mark.parametrize("make", [la.singles, la.pairs, lambda site: la.Ablation(site, (0,))])
+def test_a_name_in_place_of_a_site_is_refused(make):
+    with pytest.raises(SiteError, match=r"site: given 'fc1'.*la\.find_sites"):
+        make("fc1")

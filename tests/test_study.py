@@ -235,3 +235,8 @@ class TestSet:
 def test_a_study_cannot_be_changed_in_place(written):
     with pytest.raises(ValueError, match="frozen"):
         load(written()).training.epochs = 3
+
+
+def test_set_takes_numbers_in_scientific_notation():
+    assert load("digits-mlp", ["training.lr=1e-3"]).training.lr == 0.001
+    assert load("digits-mlp", ["title=1st"]).title == "1st"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lashley.errors import AblationError
-from lashley.sites import Site
+from lashley.sites import Site, as_site
 
 METHODS = ("silence", "zero_weights")
 
@@ -35,7 +35,7 @@ class Ablation:
     design: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "units", _checked_units(self.site, self.units))
+        object.__setattr__(self, "units", _checked_units(as_site(self.site), self.units))
         if self.method not in METHODS:
             raise AblationError(f"method: given {self.method!r}; allowed are {', '.join(METHODS)}.")
         if self.method == "silence" and not self.site.points:

@@ -6,7 +6,7 @@ from itertools import combinations
 
 from lashley.ablations import Ablation
 from lashley.errors import AblationError
-from lashley.sites import Site
+from lashley.sites import Site, as_site
 
 
 def singles(site: Site, method: str = "silence") -> list[Ablation]:
@@ -14,7 +14,7 @@ def singles(site: Site, method: str = "silence") -> list[Ablation]:
 
     Source: Meyes et al. 2019, section 4.1.
     """
-    return [Ablation(site, (unit,), method, "singles") for unit in range(site.n_units)]
+    return [Ablation(site, (unit,), method, "singles") for unit in range(as_site(site).n_units)]
 
 
 def pairs(site: Site, method: str = "silence") -> list[Ablation]:
@@ -25,7 +25,7 @@ def pairs(site: Site, method: str = "silence") -> list[Ablation]:
 
     Source: Meyes et al. 2019, section 4.2.
     """
-    if site.n_units < 2:
+    if as_site(site).n_units < 2:
         raise AblationError(
             f"pairs: {site.name} has {site.n_units} unit; two are needed. Use singles."
         )

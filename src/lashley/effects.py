@@ -71,7 +71,8 @@ def interactions(singles: xr.Dataset, pairs: xr.Dataset, top: int = 1) -> xr.Dat
         (ablation) for each pair: drop_pp, sum_pp of the singles' drops, excess_pp of the first over
         the second with its paired 95 % interval excess_low_pp, excess_high_pp; excess in examples
         (a whole number; `super_additive` where it is above 0); p of no excess (normal
-        approximation) and p_adjusted. (ablation, class): class_excess_pp; only_pair, the examples
+        approximation) and p_adjusted. (ablation, class): class_excess_pp with its interval
+        class_excess_low_pp, class_excess_high_pp; only_pair, the examples
         that are right after either single ablation and wrong after the pair, whatever the intact
         network says of them (the authors' definition), and only_pair_lost, those of them that the
         intact network has right. (class): intact_correct. Coordinates unit_a, unit_b.
@@ -93,6 +94,9 @@ def interactions(singles: xr.Dataset, pairs: xr.Dataset, top: int = 1) -> xr.Dat
     p = stats.mean_zero_p(total, squares, n)
     drop, sum_ = ((np.sum(intact) - right.sum(-1)) * 100 / n for right in (pair, single))
     only = single[a] & single[b] & ~pair
+    class_total, sizes = _count(excess, member), member.sum(0)
+    class_squares = _count(np.square(excess), member)
+    class_ends = stats.paired_interval(class_total, class_squares, sizes, bound=_LARGEST_EXCESS)
     by_class = ("ablation", "class")
     variables: dict[str, Any] = {
         "excess": ("ablation", total),
@@ -104,7 +108,9 @@ def interactions(singles: xr.Dataset, pairs: xr.Dataset, top: int = 1) -> xr.Dat
         "super_additive": ("ablation", total > 0),
         "p": ("ablation", p),
         "p_adjusted": ("ablation", stats.benjamini_hochberg(p)),
-        "class_excess_pp": (by_class, _count(excess, member) * 100 / member.sum(0), _PP),
+        "class_excess_pp": (by_class, class_total * 100 / sizes, _PP),
+        "class_excess_low_pp": (by_class, class_ends.low * 100, _PP),
+        "class_excess_high_pp": (by_class, class_ends.high * 100, _PP),
         "only_pair": (by_class, _count(only, member)),
         "only_pair_lost": (by_class, _count(only & intact, member)),
         "intact_correct": ("class", _count(intact[None], member)[0]),

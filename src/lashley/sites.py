@@ -62,6 +62,20 @@ class Site:
     points: tuple[str, ...] = ()
 
 
+def as_site(given: Any) -> Site:
+    """`given` itself, if it is a site.
+
+    Raises:
+        SiteError: If it is anything else, such as a site's name.
+    """
+    if not isinstance(given, Site):
+        raise SiteError(
+            f"site: given {given!r}; allowed is a lashley.Site. Take it from "
+            "la.find_sites(network, examples), a dict by names."
+        )
+    return given
+
+
 def find_sites(network: nn.Module, examples: Any) -> dict[str, Site]:
     """The sites of a network, in forward order; its output layer is none.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -176,6 +177,8 @@ def _apply(content: dict[str, Any], setting: str) -> None:
         content[last] = yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise StudyError(f"--set {setting}: the value is no valid YAML ({error}).") from error
+    if re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", value):  # YAML 1.1 takes 1e-3 for text
+        content[last] = float(value)
 
 
 def _explain(source: str, error: ValidationError) -> str:
