@@ -1,0 +1,26 @@
+"""What the README prints must run."""
+
+import re
+import runpy
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_the_example_runs(tmp_path, capsys):
+    readme = (ROOT / "README.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    script = tmp_path / "example.py"
+    script.write_text(code)
+    found = runpy.run_path(str(script))
+    assert found["excess"].sizes["ablation"] == 32 * 31 // 2
+    assert "of 496" in capsys.readouterr().out
+
+
+def test_every_command_it_names_exists():
+    readme = (ROOT / "README.md").read_text()
+    makefile = (ROOT / "Makefile").read_text()
+    for target in set(re.findall(r"make (\w+)", readme)):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+    for path in re.findall(r"\]\((?!http)([^)#]+)\)", readme):
+        assert (ROOT / path).exists(), path
