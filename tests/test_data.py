@@ -283,3 +283,12 @@ class TestExamples:
     def test_one_hot_labels_in_a_pair(self):
         with pytest.raises(DataError, match="Turn one-hot labels into indices"):
             as_examples((torch.zeros(2, 2), torch.eye(2)))
+
+
+def test_class_names_must_be_a_list_of_different_names():
+    inputs, labels = torch.zeros(4, 2), torch.tensor([0, 1, 0, 1])
+    for wrong in ("ab", None, 5):
+        with pytest.raises(DataError, match=r"class_names: given .*one name per class"):
+            la.Examples(inputs, labels, wrong)
+    with pytest.raises(DataError, match="class_names: 'a' is given twice"):
+        la.Examples(inputs, labels, ("a", "a"))

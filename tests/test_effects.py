@@ -114,6 +114,10 @@ def test_bad_input_is_refused():
         la.interactions(singles, singles)
     with pytest.raises(OutcomesError, match="label differs between singles and pairs"):
         la.interactions(singles, pairs.assign(label=1 - pairs["label"]))
+    with pytest.raises(OutcomesError, match=r"network_fingerprint differs.*Evaluate both together"):
+        la.interactions(singles, pairs.assign_attrs(network_fingerprint="another"))
+    with pytest.raises(OutcomesError, match="pairs: there are none"):
+        la.interactions(singles, pairs.isel(ablation=[]))
     with pytest.raises(OutcomesError, match="some were not measured"):
         la.effects(outcomes.assign(rank=outcomes["rank"].where(False, 255).astype("uint8")))
 

@@ -106,6 +106,29 @@ def test_the_contract_holds_for_any_mlp(widths, seed, bias, method):
                 la.evaluate(network, examples, cuts, engine="reference"))  # fmt: skip
 
 
+@pytest.mark.parametrize("classes", [2, 255, 256, 300])
+def test_any_number_of_classes(classes):
+    network = la.networks.mlp([12, 9, classes], seed=3)
+    with torch.no_grad():
+        network.fc2.weight[1], network.fc2.bias[1] = network.fc2.weight[0], network.fc2.bias[0]
+    with la.networks.seeded(0):
+        inputs = torch.randn(2 * classes, 12)
+    examples = (inputs, torch.arange(2 * classes) % classes)
+    cuts = la.pairs(la.find_sites(network, examples)["fc1"])
+    fast = la.evaluate(network, examples, cuts)
+    assert fast.attrs["settled_in_float64"] > 0  # the two tied outputs
+    assert_same(fast, la.evaluate(network, examples, cuts, engine="reference"))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+def test_networks_of_other_number_formats(dtype):
+    network, examples = made(straight_lines()["relu"])
+    cuts = la.singles(la.find_sites(network, examples)["1"])
+    network = network.to(dtype)
+    assert_same(la.evaluate(network, examples, cuts),
+                la.evaluate(network, examples, cuts, engine="reference"))  # fmt: skip
+
+
 def test_silence_equals_removing_the_units():
     network, examples = made(straight_lines()["sigmoid"])
     removed = copy.deepcopy(network).double()
@@ -378,6 +401,43 @@ def test_weights_and_outputs_that_are_not_finite_are_refused():
         network[3].weight[0, 0] = float("nan")
     with pytest.raises(NetworkError, match=r"3\.weight hold NaN"):
         la.evaluate(network, examples, cuts)
+
+
+class AlwaysDropping(nn.Module):
+    """Dropout that eval mode does not turn off."""
+
+    def forward(self, x):
+        return nn.functional.dropout(x, 0.5, training=True)
+
+
+def test_a_network_that_answers_differently_each_time_is_refused():
+    network, examples = made(straight_lines()["relu"])
+    random = nn.Sequential(*network, AlwaysDropping())
+    for engine in ("auto", "reference"):
+        for method in METHODS:
+            cuts = la.singles(la.find_sites(random, examples)["1"], method)
+            with pytest.raises(EngineError, match=r"no units of 1 by .*deterministic|float64"):
+                la.evaluate(random, examples, cuts, engine=engine)
+
+
+def test_a_parametrised_weight_is_silenced_but_not_zeroed():
+    network, examples = made(straight_lines()["relu"])
+    nn.utils.parametrizations.weight_norm(network[1])
+    site = la.find_sites(network, examples)["1"]
+    assert la.evaluate(network, examples, la.singles(site)).attrs["engine"] == "reference"
+    with pytest.raises(EngineError, match=r"weight of 1 is no plain parameter.*silence"):
+        la.evaluate(network, examples, la.singles(site, "zero_weights"))
+
+
+def test_what_is_no_list_of_ablations_or_no_device_is_refused():
+    network, examples = made(straight_lines()["relu"])
+    cuts = la.singles(la.find_sites(network, examples)["1"])
+    with pytest.raises(EngineError, match=r"given Ablation\(.*; allowed is a list"):
+        la.evaluate(network, examples, cuts[0])
+    with pytest.raises(EngineError, match="ablations: given None"):
+        la.evaluate(network, examples, None)
+    with pytest.raises(EngineError, match=r"device: 'cudda' is not to be had here.*Use 'cpu'"):
+        la.evaluate(network, examples, cuts, device="cudda")
 
 
 def test_outputs_of_another_shape_are_refused():

@@ -176,9 +176,9 @@ class TestWhatDoesNotGoTogether:
         assert load(written(network__widths=[64, 1, 5, 10], ablation__site="fc2"))
 
     def test_the_authors_networks_and_other_data(self, written):
-        with pytest.raises(StudyError, match="784-20-10-10 on MNIST alone"):
+        with pytest.raises(StudyError, match="784-20-10-10, bias-free, on MNIST alone"):
             load(written(network__weights="authors"))
-        with pytest.raises(StudyError, match="784-20-10-10 on MNIST alone"):
+        with pytest.raises(StudyError, match="784-20-10-10, bias-free, on MNIST alone"):
             load("meyes2019-mlp", ["network.weights=authors", "network.widths=[784, 21, 10, 10]"])
         assert load("meyes2019-mlp", ["network.weights=authors"]).network.weights == "authors"
 

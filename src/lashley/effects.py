@@ -124,7 +124,7 @@ def _right(
     outcomes: xr.Dataset, top: int
 ) -> tuple[Bool[np.ndarray, " example"], Bool[np.ndarray, "ablation example"]]:
     n_classes = outcomes.sizes["class"]
-    if not isinstance(top, int) or not 1 <= top <= n_classes:
+    if isinstance(top, bool) or not isinstance(top, int | np.integer) or not 1 <= top <= n_classes:
         raise OutcomesError(
             f"top: given {top!r}; allowed are the whole numbers 1 to {n_classes}, the number of "
             "classes."
@@ -159,6 +159,14 @@ def _drops(
 
 
 def _check_same(singles: xr.Dataset, pairs: xr.Dataset) -> None:
+    for name in ("data_fingerprint", "network_fingerprint"):
+        if singles.attrs.get(name) != pairs.attrs.get(name):
+            raise OutcomesError(
+                f"interactions: {name} differs between singles and pairs: data or network changed "
+                "from one evaluation to the other. Evaluate both together on the same."
+            )
+    if not pairs.sizes["ablation"]:
+        raise OutcomesError("pairs: there are none. Evaluate la.pairs(site).")
     for name in ("label", "intact_rank"):
         if not np.array_equal(singles[name].values, pairs[name].values):
             raise OutcomesError(

@@ -95,7 +95,7 @@ def find_sites(network: nn.Module, examples: Any) -> dict[str, Site]:
     modules = dict(network.named_modules())
     sites = {}
     for name in called[:-1]:
-        kind, axis = _MIXING[type(modules[name])]
+        kind, axis = _mixing(modules[name]) or ("", 0)
         points = tuple(_behind(n, modules).name for n in _nodes_of(graph, name)) if graph else ()
         sites[name] = Site(name, kind, len(modules[name].weight), axis, points)  # pyright: ignore
     return sites
@@ -130,18 +130,24 @@ def is_unitwise(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
     return node.op == "call_method" and node.target in UNITWISE_METHODS
 
 
+def _mixing(module: nn.Module) -> tuple[str, int] | None:
+    """Kind and axis of the units that a module mixes into, subclasses included."""
+    return next((found for kind, found in _MIXING.items() if isinstance(module, kind)), None)
+
+
 def _calls(network: nn.Module, example: Tensor) -> list[str]:
     """Names of the mixing modules in the order of their first call."""
     called: dict[str, None] = {}
     handles = []
     try:
         for name, module in network.named_modules():
-            if type(module) in _MIXING:
+            if _mixing(module) is not None:
                 handles.append(
                     module.register_forward_hook(lambda *_, name=name: called.setdefault(name))
                 )
         with torch.inference_mode():
-            network(example)
+            parameter = next(network.parameters(), example)
+            network(example.to(parameter.device))
     except Exception as error:
         raise SiteError(
             f"examples: an input of shape {tuple(example.shape)} does not run through the network "

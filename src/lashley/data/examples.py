@@ -45,7 +45,7 @@ class Examples:
     fingerprint: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "class_names", tuple(str(name) for name in self.class_names))
+        object.__setattr__(self, "class_names", _names(self.class_names))
         _check(self.inputs, self.labels, self.class_names)
         object.__setattr__(self, "labels", self.labels.long())
         object.__setattr__(self, "fingerprint", self.current_fingerprint())
@@ -120,3 +120,16 @@ def _check(inputs: Tensor, labels: Tensor, class_names: tuple[str, ...]) -> None
             f"inputs: {len(bad)} of {len(inputs)} examples hold NaN or infinity, the first is "
             f"number {int(bad[0])}. Remove or repair them."
         )
+
+
+def _names(given: Any) -> tuple[str, ...]:
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        raise DataError(
+            f"class_names: given {given!r}; allowed is one name per class in a tuple, such as "
+            "('cat', 'dog')."
+        )
+    names = tuple(str(name) for name in given)
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"class_names: {twice!r} is given twice. Name each class differently.")
+    return names

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 import xarray as xr
+import xxhash
 from torch import Tensor, nn
 
 from lashley import outcomes as schema
@@ -21,7 +22,7 @@ from lashley.errors import DataError, EngineError
 from lashley.networks import check_finite
 from lashley.readouts import classification
 
-__all__ = ["evaluate", "network_fingerprint"]
+__all__ = ["check_device", "evaluate", "network_fingerprint"]
 
 ENGINES = ("auto", "reference")
 _BATCH = 1000  # examples in one pass of the reference
@@ -40,9 +41,9 @@ def evaluate(
 ) -> xr.Dataset:
     """Measure what each ablation does to each example.
 
-    Outcomes are those of exact arithmetic: whatever float32 could turn by rounding is settled in
-    float64, so they depend neither on the engine nor on the machine. The network is evaluated in
-    eval mode and comes back as it was given.
+    Outcomes are decided as float64 decides them: whatever float32 could turn by rounding (measured
+    on a sample, with a 16-fold reserve) is settled in float64. The network is evaluated in eval
+    mode and comes back as it was given.
 
     Args:
         network: Any module from inputs (example, ...) to logits (example, class).
@@ -63,8 +64,8 @@ def evaluate(
         EngineError: If an ablation does not belong to the network, or outputs are unusable.
         IntegrityError: If data or network changed while they were measured.
     """
-    examples, ablations = as_examples(examples), list(ablations)
-    _check_arguments(network, examples, ablations, engine)
+    examples = as_examples(examples)
+    _check_arguments(network, ablations, engine, device)
     report = progress or (lambda done, total: None)
     with evaluation_of(network, examples), torch.inference_mode():
         exact = reference.in_float64(network, device)
@@ -72,6 +73,7 @@ def evaluate(
         _check_classes(examples, sample.shape[1])
         program, why = _program(network, ablations) if engine == "auto" else (None, "asked for")
         if program is None:
+            reference.check_empty(exact, ablations, examples.inputs[:_SAMPLE], sample, device)
             found, settled = _by_reference(exact, examples, ablations, device, report), 0
         else:
             found, settled = _by_sweep(program, sample, examples, ablations, device, report)
@@ -82,13 +84,16 @@ def evaluate(
         "prediction": prediction[1:],
         "intact_rank": rank[0],
         "intact_prediction": prediction[0],
-        "label": examples.labels.numpy().astype(kind),
+        "label": examples.labels.cpu().numpy().astype(kind),
     }
     attrs = {
         "engine": "reference" if program is None else "straight line",
         "engine_reason": why,
         "settled_in_float64": settled,
         "data_fingerprint": "-".join(examples.fingerprint.values()),
+        "network_fingerprint": xxhash.xxh3_128_hexdigest(
+            "".join(network_fingerprint(network).values()).encode()
+        ),
         "torch": torch.__version__,
     }
     return schema.assemble(ablations, arrays, examples.class_names, attrs)
@@ -185,15 +190,18 @@ def _checked(output: Any, ablation: Ablation | None) -> Tensor:
 
 
 def _check_arguments(
-    network: nn.Module, examples: Examples, ablations: Sequence[Ablation], engine: str
+    network: nn.Module, ablations: Sequence[Ablation], engine: str, device: str
 ) -> None:
     if engine not in ENGINES:
         raise EngineError(f"engine: given {engine!r}; allowed are {', '.join(ENGINES)}.")
-    wrong = next((a for a in ablations if not isinstance(a, Ablation)), None)
-    if not ablations or wrong is not None:
+    check_device(device)
+    listed = isinstance(ablations, list | tuple)
+    wrong = [a for a in ablations if not isinstance(a, Ablation)] if listed else [ablations]
+    if wrong or not ablations:
+        what = repr(wrong[0]) if wrong else "none"
         raise EngineError(
-            f"ablations: given {'none' if wrong is None else repr(wrong)}; allowed is one Ablation "
-            "or more. Make them with la.singles(site) or la.Ablation(site, units)."
+            f"ablations: given {what}; allowed is a list of one Ablation or more. Make one with "
+            "la.singles(site) or [la.Ablation(site, units)]."
         )
     modules = dict(network.named_modules())
     for site in {a.site for a in ablations}:
@@ -206,6 +214,20 @@ def _check_arguments(
     check_finite(network)
 
 
+def check_device(device: str) -> None:
+    """Refuse a device that is not there.
+
+    Raises:
+        EngineError: If nothing can be computed on it.
+    """
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise EngineError(
+            f"device: {device!r} is not to be had here ({str(error).splitlines()[0]}). Use 'cpu'."
+        ) from error
+
+
 def _check_classes(examples: Examples, n_outputs: int) -> None:
     names = examples.class_names
     if len(names) > n_outputs:
@@ -213,7 +235,7 @@ def _check_classes(examples: Examples, n_outputs: int) -> None:
             f"labels: there are {len(names)} classes, but the network has {n_outputs} outputs. "
             "Give the examples that the network was trained for."
         )
-    counts = np.bincount(examples.labels.numpy(), minlength=len(names))
+    counts = np.bincount(examples.labels.cpu().numpy(), minlength=len(names))
     if empty := [names[i] for i in np.flatnonzero(counts == 0)]:
         raise DataError(
             f"examples: no example of class {', '.join(empty[:5])}, so its effect is undefined. "

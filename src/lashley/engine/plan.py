@@ -43,7 +43,7 @@ class Sweep:
         margin: The rounding of a logit, as a share of the largest logit.
         largest: The largest logit of the intact network on a sample.
         n_rows: Of the outcomes: the intact network's (row 0) and one per ablation.
-        kind: Type of ranks and predictions; its largest value stands for "not known".
+        kind: Type of ranks and predictions.
     """
 
     program: Program
@@ -53,6 +53,11 @@ class Sweep:
     largest: float
     n_rows: int
     kind: torch.dtype
+
+    @property
+    def unknown(self) -> int:
+        """Stands for a rank that is not known yet: above any rank, and exact in float32 too."""
+        return min(torch.iinfo(self.kind).max, 2**24 - 1)
 
 
 def plan(

@@ -26,7 +26,7 @@ def settle(sweep: Sweep, inputs: Tensor, labels: Tensor, found: Tensor, device: 
     Returns:
         How many they were.
     """
-    unknown = np.flatnonzero(found[0].numpy() == torch.iinfo(sweep.kind).max)
+    unknown = np.flatnonzero(found[0].numpy() == sweep.unknown)
     rows, examples = (torch.from_numpy(i) for i in np.divmod(unknown, found.shape[2]))
     for cells in torch.arange(len(rows)).split(_AT_ONCE):
         which = examples[cells]

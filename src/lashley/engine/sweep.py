@@ -35,7 +35,9 @@ def run(
     size = max(1, _BATCH // max(_widths(sweep.program, 0)))
     for start in range(0, len(labels), size):
         part = slice(start, start + size)
-        _run_batch(sweep, inputs[part].to(device), labels[part].to(device), found[:, :, part])
+        _run_batch(
+            sweep, inputs[part].to(device).float(), labels[part].to(device), found[:, :, part]
+        )
         progress(min(start + size, len(labels)), len(labels))
     return found, settle(sweep, inputs, labels, found, device)
 
@@ -115,9 +117,9 @@ def _suffix(sweep: Sweep, setting: Setting, stacked: Tensor, labels: Tensor) -> 
 
 
 def _decided(sweep: Sweep, logits: Float[Tensor, "row class example"], labels: Tensor) -> Tensor:
-    """(2, row, example): rank, or the kind's largest value where rounding could turn it; class."""
-    unknown = torch.iinfo(sweep.kind).max
-    rank, prediction = decide(logits, labels, sweep.margin, sweep.largest, float(unknown))
+    """(2, row, example): rank, or `unknown` where rounding could turn it; prediction."""
+    unknown = float(sweep.unknown)
+    rank, prediction = decide(logits, labels, sweep.margin, sweep.largest, unknown)
     found = torch.empty((2, *rank.shape), dtype=sweep.kind, device=rank.device)
     found[0], found[1] = rank, prediction
     return found
@@ -139,8 +141,7 @@ def _fill(
 
 
 def _check_empty(sweep: Sweep, empty: Tensor, intact: Tensor) -> None:
-    unknown = torch.iinfo(sweep.kind).max
-    sure = (empty[0] != unknown) & (intact[0] != unknown)
+    sure = (empty[0] != sweep.unknown) & (intact[0] != sweep.unknown)
     if not torch.equal(empty[:, sure], intact[:, sure]):
         raise EngineError(
             "engine: an ablation of no units has an effect, so the network does not compute what "

@@ -27,12 +27,26 @@ _CAPTIONS = {
     "figure-10": "Density of the correlation coefficients of the further networks.",
     "figure-11": "How unevenly each class's drop is spread over the units.",
     "figure-12": "The pair whose effect exceeds the sum of its single ablations most.",
-    "figure-13": "The pair whose gain of a class exceeds the gains of its units.",
+    "figure-13": "The pair whose gain of a class exceeds the gains of its units most, or falls "
+    "short of them least.",
     "figure-a1": "The unit whose ablation costs second most.",
     "figure-a2": "The four units that matter least.",
     "figure-a3": "The pair that alone loses the largest share of a class.",
     "figure-a4": "The two units of figure 13, each alone.",
     "figure-excess": "Excess of every pair over the sum of its single ablations; not in the paper.",
+}
+_PAPERS_EXAMPLES = {
+    "figure-03": "Unit 12: features of many classes.",
+    "figure-04": "Unit 19: features of one class.",
+    "figure-05": "Unit 6: a negligible contribution.",
+    "figure-06": "Unit 20: features of parts of several classes.",
+    "figure-07": "Unit 3: its ablation raises class 5.",
+    "figure-12": "Units 4 and 16: in the paper the pair of the strongest excess.",
+    "figure-13": "Units 5 and 10: in the paper a pair whose gain of class 5 exceeds the sum.",
+    "figure-a1": "Unit 16: features of many classes.",
+    "figure-a2": "Units 6, 11, 13 and 18, which the paper calls candidates for pruning.",
+    "figure-a3": "Units 12 and 19: class 6 is lost only by the pair.",
+    "figure-a4": "Units 5 and 10, each alone.",
 }
 _PAGE_TABLES = {
     "effects": "Single and pairwise ablations of the network under study, all classes together; "
@@ -129,7 +143,10 @@ def _figure(folder: RunFolder, name: str) -> report.Figure:
     number = name.removeprefix("figure-").lstrip("0")
     title = "Pair excess" if number == "excess" else f"Figure {number.upper().replace('A', 'A.')}"
     png = (folder.path / "figures" / f"{name}.png").read_bytes()
-    return report.Figure(name, title, _CAPTIONS[name], png)
+    captions = _CAPTIONS
+    if folder.study().network.weights == "authors":
+        captions = _CAPTIONS | _PAPERS_EXAMPLES
+    return report.Figure(name, title, captions[name], png)
 
 
 def _table(folder: RunFolder, name: str, note: str) -> report.Table:

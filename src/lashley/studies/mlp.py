@@ -17,7 +17,7 @@ from lashley import outcomes as schema
 from lashley.data import Examples
 from lashley.designs import pairs, singles
 from lashley.embedding import embed
-from lashley.engine import evaluate, network_fingerprint
+from lashley.engine import check_device, evaluate, network_fingerprint
 from lashley.errors import RunError
 from lashley.files import written_whole
 from lashley.sites import Site, find_sites
@@ -58,7 +58,7 @@ def run(study: Study, path: Path, *, device: str = "cpu", tell: Tell) -> RunFold
         RunError: If the folder cannot be used, or the disk is full.
         DataError: If the data cannot be had.
     """
-    _check_device(device)
+    check_device(device)
     folder = open_folder(path, study)
     with disk_errors(path):
         test = _LOADERS[study.data.name]("test")
@@ -70,15 +70,6 @@ def run(study: Study, path: Path, *, device: str = "cpu", tell: Tell) -> RunFold
         draw_figures(folder, tell)
         write_report(folder)
     return folder
-
-
-def _check_device(device: str) -> None:
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise RunError(
-            f"--device: {device!r} is not to be had here ({str(error).splitlines()[0]}). Use cpu."
-        ) from error
 
 
 def network_of(part: NetworkPart, seed: int | None = None) -> nn.Module:

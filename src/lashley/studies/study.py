@@ -149,7 +149,7 @@ def _read(source: str) -> dict[str, Any]:
     else:
         raise StudyError(
             f"study: there is no {source!r}; the built-in ones are {', '.join(builtin())}"
-            f"{_nearest(source, builtin())}. Or give the path of a .yaml file."
+            f"{_nearest(source, builtin())} Or give the path of a .yaml file."
         )
     try:
         content = yaml.safe_load(text)
@@ -182,7 +182,8 @@ def _apply(content: dict[str, Any], setting: str) -> None:
 
 
 def _explain(source: str, error: ValidationError) -> str:
-    lines = [f"study {source}: {error.error_count()} things are not as they must be:"]
+    count = error.error_count()
+    lines = [f"study {source}: {count} thing{'s' * (count > 1)} to put right:"]
     for found in error.errors():
         key = ".".join(map(str, found["loc"]))
         if found["type"] == "extra_forbidden":
@@ -191,7 +192,8 @@ def _explain(source: str, error: ValidationError) -> str:
         elif found["type"] == "missing":
             lines.append(f"  {key}: is missing")
         else:
-            lines.append(f"  {key}: given {found['input']!r}; {found['msg'].lower()}")
+            said = found["msg"][0].lower() + found["msg"][1:]
+            lines.append(f"  {key}: given {found['input']!r}; {said}")
     return "\n".join(lines) + "\nSee the built-in studies for what is allowed: lashley list."
 
 
@@ -204,7 +206,7 @@ def _keys(parents: Sequence[Any]) -> Mapping[str, Any]:
 
 def _nearest(word: str, allowed: Mapping[str, Any]) -> str:
     near = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0)
-    return f"; did you mean {near[0]}?" if near else ""
+    return f"; did you mean {near[0]}?" if near else "."
 
 
 def _check(study: Study) -> None:
@@ -223,8 +225,12 @@ def _check(study: Study) -> None:
             f"network.widths: {study.ablation.site} has 1 unit; pairs need at least 2. Widen it or "
             "ablate another site: --set ablation.site=SITE."
         )
-    if network.weights == "authors" and (data, network.widths) != ("mnist", [784, 20, 10, 10]):
-        raise StudyError("network.weights: the authors' networks are 784-20-10-10 on MNIST alone.")
+    if network.weights == "authors" and (
+        (data, network.widths, network.bias) != ("mnist", [784, 20, 10, 10], False)
+    ):
+        raise StudyError(
+            "network.weights: the authors' networks are 784-20-10-10, bias-free, on MNIST alone."
+        )
     if network.weights not in ("train", "authors"):
         _check_files(network)
 

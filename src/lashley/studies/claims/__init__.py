@@ -9,6 +9,7 @@ import pandas as pd
 from lashley.studies.claims.claim import Claim, Evidence, Measured
 from lashley.studies.claims.printed import PRINTED
 from lashley.studies.claims.sentences import SENTENCES
+from lashley.studies.results import CLEAN
 
 __all__ = ["PRINTED", "SENTENCES", "Claim", "Evidence", "Measured", "table"]
 
@@ -34,6 +35,8 @@ def _row(claim: Claim, evidence: Mapping[str, Evidence]) -> dict[str, object]:
     }
     note = ""
     for name, found in sorted(evidence.items(), reverse=True):  # the clean one last, its note stays
+        if name != CLEAN and not claim.of_ablations:
+            continue
         measured = claim.measure(found)
         note = measured.note
         row |= {

@@ -64,6 +64,8 @@ class Claim:
         measure: What the run says.
         holds: Whether that bears the statement out.
         of_recipe: Whether it speaks of networks trained as the paper's, on the paper's data.
+        of_ablations: Whether it speaks of the ablations of the network under study, so that it can
+            be measured as published too.
     """
 
     where: str
@@ -73,6 +75,7 @@ class Claim:
     measure: Callable[[Evidence], Measured]
     holds: Callable[[Measured], bool]
     of_recipe: bool = False
+    of_ablations: bool = True
 
 
 def read(found: xr.Dataset, name: str, note: str = "", *, sign: int = 1) -> Measured:
