@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 
 from lashley import data, networks, studies
 from lashley import outcomes as schema
-from lashley.errors import NetworkError, OutcomesError, RunError, TrainingError
+from lashley.errors import EngineError, NetworkError, OutcomesError, RunError, TrainingError
 from lashley.studies import RunFolder, mlp
 from lashley.studies.folder import disk_errors
 
@@ -369,7 +369,7 @@ class TestRefused:
 
     @pytest.mark.parametrize("device", ["nonsense", "cuda:99"])
     def test_a_device_that_is_not_there(self, tiny, tmp_path, device):
-        with pytest.raises(RunError, match=rf"--device: '{device}' is not to be had .*Use cpu"):
+        with pytest.raises(EngineError, match=rf"device: '{device}' is not to be had .*Use 'cpu'"):
             studies.run(tiny(), tmp_path / "run", device=device, tell=silent)
         assert not (tmp_path / "run").exists()
 
