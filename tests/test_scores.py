@@ -1,5 +1,6 @@
 """Scores: against planted activations and weights, and against the paper's network."""
 
+import copy
 import json
 from collections import OrderedDict
 from pathlib import Path
@@ -224,3 +225,11 @@ def test_selectivity_is_the_deviation_over_units_then_the_mean_over_networks():
     found = selectivity(drops)
     assert found.per_network.tolist() == [[5, 0, 0], [0, 0, 0]]
     assert found.mean.tolist() == [2.5, 0, 0]
+
+
+def test_a_network_in_float64_has_the_same_scores():
+    network, test = networks.mlp([64, 6, 10], seed=0), data.digits("test")
+    site = find_sites(network, test)["fc1"]
+    single = scores(network, site, test)
+    double = scores(copy.deepcopy(network).double(), site, test)
+    np.testing.assert_allclose(single["mean_activation"], double["mean_activation"], rtol=1e-5)

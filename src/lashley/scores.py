@@ -126,7 +126,7 @@ def _activity(
     with evaluation_of(network, examples), torch.inference_mode():
         reader = fx.Interpreter(network, graph=_graph_up_to(network, site))
         for batch in examples.inputs.split(batch_size):
-            activation = _by_unit(reader.run(batch.to(_device(network))).cpu(), site)
+            activation = _by_unit(reader.run(_like(network, batch)).cpu(), site)
             total += activation.double().mean(dim=2).sum(dim=0)
             fired += (activation > 0).any(dim=2).sum(dim=0)
     return {
@@ -200,5 +200,8 @@ def _dataset(columns: dict[str, Array], site: Site) -> xr.Dataset:
     return dataset
 
 
-def _device(network: nn.Module) -> torch.device:
-    return next((p.device for p in network.parameters()), torch.device("cpu"))
+def _like(network: nn.Module, inputs: Tensor) -> Tensor:
+    """A copy of the inputs, on the network's device and in its number format."""
+    parameter = next(network.parameters(), inputs)
+    dtype = parameter.dtype if inputs.is_floating_point() else inputs.dtype
+    return inputs.to(parameter.device, dtype, copy=True)

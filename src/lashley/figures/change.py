@@ -53,14 +53,15 @@ def of_network(results: Results) -> Scatter:
     """The units of the network itself (figure 9, left)."""
     p = results.scores["mann_whitney_p"].values
     drop = of_units(results.effects, results.n_units)["overall_drop_pp"].values
-    return Scatter(p, drop, _correlation(p, drop, None))
+    return Scatter(p, drop, _correlation(p, drop, None, results.bootstrap))
 
 
-def of_population(population: Population) -> Scatter:
+def of_population(population: Population, bootstrap: tuple[int, int] = (2000, 0)) -> Scatter:
     """The units of all further networks (figure 9, right); whole networks are resampled."""
     p, drop = population.p.ravel(), population.drop_pp.ravel()
     network = np.repeat(np.arange(len(population.p)), population.p.shape[1])
-    return Scatter(p, drop, _correlation(p, drop, network if len(population.p) > 1 else None))
+    groups = network if len(population.p) > 1 else None
+    return Scatter(p, drop, _correlation(p, drop, groups, bootstrap))
 
 
 def coefficients(population: Population) -> Coefficients:
@@ -79,7 +80,7 @@ def scatter(results: Results) -> Figure:
     _draw_scatter(axes, own, f"this network, {len(own.p)} units", size=12, alpha=1)
     _draw_labels(axes, own, [results.number(unit) for unit in range(len(own.p))])
     if results.population is not None:
-        pooled = of_population(results.population)
+        pooled = of_population(results.population, results.bootstrap)
         axes = style.place(figure, 105, 21, *_PLOT)
         name = f"{len(results.population.p)} further networks, {len(pooled.p)} units"
         _draw_scatter(axes, pooled, name, size=8, alpha=0.5)
@@ -113,8 +114,13 @@ def densities(results: Results, population: Population) -> Figure:
     return figure
 
 
-def _correlation(p: Array, drop: Array, network: Array | None) -> stats.Correlation | None:
-    return stats.correlation(p, drop, groups=network) if len(p) > 2 else None
+def _correlation(
+    p: Array, drop: Array, network: Array | None, bootstrap: tuple[int, int]
+) -> stats.Correlation | None:
+    if len(p) < 3:
+        return None
+    resamples, seed = bootstrap
+    return stats.correlation(p, drop, groups=network, resamples=resamples, seed=seed)
 
 
 def _pearson(x: Array, y: Array) -> float:

@@ -43,6 +43,7 @@ class Results:
         cases: Which units the figures show.
         first_unit: The number of the first unit in the figures: 1 in the paper's study.
         title: Of the study, for the captions.
+        bootstrap: Resamples and seed of the correlations' intervals.
     """
 
     outcomes: xr.Dataset
@@ -57,6 +58,7 @@ class Results:
     cases: Cases
     first_unit: int = 0
     title: str = ""
+    bootstrap: tuple[int, int] = (2000, 0)
 
     @property
     def class_names(self) -> tuple[str, ...]:

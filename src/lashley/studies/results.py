@@ -99,6 +99,7 @@ def results(folder: RunFolder, found: Evaluation) -> Results:
         population=_population(folder),
         cases=PAPER if authors else choose(found.effects, found.interactions),
         first_unit=study.figures.first_unit,
+        bootstrap=(study.scores.resamples, study.scores.seed),
         title=", ".join([study.name, *_SHOWN[authors, found.name]]),
     )
 
