@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from lashley import training
 from lashley.data import Examples, digits, mnist
 from lashley.errors import LashleyError, NetworkError, TrainingError
 from lashley.networks import mlp, seeded
 from lashley.training import Recipe, train, train_population
+from lashley.training.recipe import batches
 
 SHORT = Recipe(epochs=2, lr=0.05, batch_size=128)
 
@@ -130,7 +130,7 @@ def test_the_plain_loop_is_pytorchs_own(examples: Examples) -> None:
     expected = mlp([64, 20, 10], seed=0)
     optimiser = torch.optim.SGD(expected.parameters(), lr=0.05, momentum=0.9)
     sizes = []
-    for batch in training._batches(len(examples), recipe, epoch=0):
+    for batch in batches(len(examples), recipe, epoch=0):
         sizes.append(len(batch))
         optimiser.zero_grad()
         logs = F.log_softmax(expected(examples.inputs[batch]), 1)
@@ -150,7 +150,7 @@ def test_training_learns(examples: Examples) -> None:
 
 def test_the_order_of_the_batches_is_a_function_of_seed_and_epoch() -> None:
     def order(seed: int, epoch: int) -> list[int]:
-        return torch.cat(list(training._batches(50, Recipe(seed=seed), epoch))).tolist()
+        return torch.cat(list(batches(50, Recipe(seed=seed), epoch))).tolist()
 
     assert order(3, 4) == order(3, 4)
     assert sorted(order(3, 4)) == list(range(50))
@@ -218,7 +218,7 @@ def stop_after(epochs: int) -> Callable[[int, int], None]:
 
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("lashley.training.population.CHECKPOINT_SECONDS", 0.0)
 
 
 @pytest.mark.usefixtures("eager")
