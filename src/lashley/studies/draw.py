@@ -124,7 +124,7 @@ def _claims_note(claims: pd.DataFrame) -> str:
     note = "What the paper says, and what this run measured on clean data."
     if "published" in claims:
         note += (
-            " The column `published` replays the paper's mistake: ablated networks measured on "
+            " The column published replays the paper's mistake: ablated networks measured on "
             "digits binarised by its plotting code, against the intact network on clean ones."
         )
     return note
