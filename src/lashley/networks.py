@@ -112,8 +112,13 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
 
 def save_weights(network: nn.Module, path: Path) -> None:
     """Write a network's state dict as safetensors, whole or not at all."""
+    write_weights(network.state_dict(), path)
+
+
+def write_weights(state: Mapping[str, Tensor], path: Path) -> None:
+    """Write tensors by name as safetensors, whole or not at all."""
     with written_whole(path) as draft:
-        save_file({k: v.detach().contiguous() for k, v in network.state_dict().items()}, draft)
+        save_file({k: v.detach().contiguous() for k, v in state.items()}, draft)
 
 
 def with_weights(network: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import xarray as xr
-from torch import Tensor, nn
+from torch import nn
 
 from lashley import data, networks
 from lashley import outcomes as schema
@@ -20,7 +20,7 @@ from lashley.embedding import embed
 from lashley.engine import check_device, evaluate, network_fingerprint
 from lashley.errors import RunError
 from lashley.files import written_whole
-from lashley.sites import Site, find_sites
+from lashley.sites import find_sites
 from lashley.studies import tables
 from lashley.studies.draw import draw_figures, write_report
 from lashley.studies.folder import RunFolder, Tell, disk_errors, open_folder, provenance
@@ -77,11 +77,6 @@ def network_of(part: NetworkPart, seed: int | None = None) -> nn.Module:
     return networks.mlp(part.widths, bias=part.bias, seed=part.seed if seed is None else seed)
 
 
-def site_of(study: Study, network: nn.Module, examples: Examples) -> Site:
-    """The site whose units the study ablates."""
-    return find_sites(network, examples)[study.ablation.site]
-
-
 def _networks(study: Study, folder: RunFolder, tell: Tell) -> Members:
     """Train, or load, all networks; they lie in the run folder from then on."""
     home, part = folder.path / "networks", study.network
@@ -129,12 +124,9 @@ def _given(part: NetworkPart) -> tuple[nn.Module, nn.Module] | None:
 
 
 def _save_stacked(members: Sequence[nn.Module], path: Path) -> None:
-    from safetensors.torch import save_file
-
     states = [member.state_dict() for member in members]
-    stacked: dict[str, Tensor] = {k: torch.stack([s[k] for s in states]) for k in states[0]}
-    with written_whole(path) as draft:
-        save_file(stacked, draft)
+    stacked = {k: torch.stack([s[k] for s in states]) for k in states[0]}
+    networks.write_weights(stacked, path)
 
 
 def _provenance(
@@ -160,7 +152,7 @@ def _outcomes(
     study: Study, folder: RunFolder, test: Examples, members: Members, device: str, tell: Tell
 ) -> None:
     trained, method = members.main[0], study.ablation.method
-    site = site_of(study, trained, test)
+    site = find_sites(trained, test)[study.ablation.site]
     cuts = [*singles(site, method), *pairs(site, method)]
     work: dict[str, Callable[[], xr.Dataset]] = {
         CLEAN: lambda: evaluate(trained, test, cuts, device=device)

@@ -46,11 +46,13 @@ class Evaluation:
 
 def evaluation(name: str, outcomes: xr.Dataset) -> Evaluation:
     """Effects and interactions of outcomes that hold singles and pairs."""
-    design = outcomes["design"].values
-    singles, pairs = (
-        outcomes.isel(ablation=np.flatnonzero(design == name)) for name in ("singles", "pairs")
-    )
+    singles, pairs = (of_design(outcomes, design) for design in ("singles", "pairs"))
     return Evaluation(name, outcomes, effects(outcomes), interactions(singles, pairs))
+
+
+def of_design(measured: xr.Dataset, design: str) -> xr.Dataset:
+    """The part of outcomes or effects that belongs to one design."""
+    return measured.isel(ablation=measured["design"].values == design)
 
 
 def halves(found: Evaluation) -> tuple[Evaluation, Evaluation]:

@@ -24,6 +24,7 @@ from lashley.studies.results import (
     evaluations,
     halves,
     member,
+    of_design,
     population_effects,
     results,
 )
@@ -43,13 +44,16 @@ def write(
     tell: Tell,
 ) -> None:  # fmt: skip
     """Write the tables that the run folder does not have yet."""
+    found, further = evaluations(folder), population_effects(folder)
+    networks = {"main": main, **_named(population)}
+    drops = [found[CLEAN].effects, *further]
     makers = {
-        "scores": lambda: _scores(study, folder, test, {"main": main, **_named(population)}),
-        "effects": partial(_effects, folder),
-        "interactions": partial(_interactions, folder),
-        "correlations": partial(_correlations, study, folder),
-        "selectivity": partial(_selectivity, folder),
-        "claims": partial(_claims, study, folder),
+        "scores": partial(_scores, study, test, networks, drops),
+        "effects": partial(_effects, found, further),
+        "interactions": partial(_interactions, found),
+        "correlations": partial(_correlations, study, folder, found),
+        "selectivity": partial(_selectivity, further),
+        "claims": partial(_claims, study, folder, found, further),
     }
     for done, (name, make) in enumerate(makers.items()):
         tell("tables", done, len(makers))
@@ -92,34 +96,32 @@ def _named(population: Sequence[Pair]) -> Mapping[str, Pair]:
 
 
 def _scores(
-    study: Study, folder: RunFolder, test: Examples, networks: Mapping[str, Pair]
+    study: Study, test: Examples, networks: Mapping[str, Pair], drops: Sequence[xr.Dataset]
 ) -> pd.DataFrame:
-    drops = [evaluations(folder)[CLEAN].effects, *population_effects(folder)]
     parts = []
     for (name, (trained, initial)), effects in zip(networks.items(), drops, strict=True):
         site = find_sites(trained, test)[study.ablation.site]
         table = scores(trained, site, test, initial).to_dataframe().reset_index()
-        single = _singles(effects)
+        single = of_design(effects, "singles")
         table.insert(0, "network", name)
         table.insert(1, "site", site.name)
         parts.append(table.assign(drop_pp=single["overall_drop_pp"].values))
     return pd.concat(parts, ignore_index=True)
 
 
-def _effects(folder: RunFolder) -> pd.DataFrame:
+def _effects(found: Mapping[str, Evaluation], further: Sequence[xr.Dataset]) -> pd.DataFrame:
     parts = [
-        tidy_effects(found.effects, network="main", evaluation=name)
-        for name, found in evaluations(folder).items()
+        tidy_effects(part.effects, network="main", evaluation=name) for name, part in found.items()
     ]
-    for i, effects in enumerate(population_effects(folder), start=1):
+    for i, effects in enumerate(further, start=1):
         parts.append(tidy_effects(effects, network=member(i), evaluation=CLEAN))
     return pd.concat(parts, ignore_index=True)
 
 
-def _interactions(folder: RunFolder) -> pd.DataFrame:
+def _interactions(found: Mapping[str, Evaluation]) -> pd.DataFrame:
     parts = []
-    for name, found in evaluations(folder).items():
-        pairs = found.interactions
+    for name, part in found.items():
+        pairs = part.interactions
         table = pairs[[v for v in pairs.data_vars if "class" not in pairs[v].dims]].to_dataframe()
         only = pairs["only_pair"].values
         worst = only.argmax(1)
@@ -133,12 +135,12 @@ def _interactions(folder: RunFolder) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _correlations(study: Study, folder: RunFolder) -> pd.DataFrame:
+def _correlations(study: Study, folder: RunFolder, found: Mapping[str, Evaluation]) -> pd.DataFrame:
     """Of every score with the drop: in the network under study, and over the population's units."""
     table, rows = folder.table("scores"), []
     main, further = table.query("network == 'main'"), table.query("network != 'main'")
-    for name, found in evaluations(folder).items():
-        singles = _singles(found.effects)
+    for name, part in found.items():
+        singles = of_design(part.effects, "singles")
         rows += _rows(
             study, f"main, {name}", main.assign(drop_pp=singles["overall_drop_pp"].values)
         )
@@ -146,10 +148,6 @@ def _correlations(study: Study, folder: RunFolder) -> pd.DataFrame:
     for name in further.network.unique():
         rows += _rows(study, str(name), further.query("network == @name"))
     return pd.DataFrame(rows)
-
-
-def _singles(effects: xr.Dataset) -> xr.Dataset:
-    return effects.isel(ablation=effects["design"].values == "singles")
 
 
 def _rows(study: Study, over: str, units: pd.DataFrame, groups: Any = None) -> list[dict[str, Any]]:
@@ -163,11 +161,10 @@ def _rows(study: Study, over: str, units: pd.DataFrame, groups: Any = None) -> l
     return rows
 
 
-def _selectivity(folder: RunFolder) -> pd.DataFrame:
+def _selectivity(further: Sequence[xr.Dataset]) -> pd.DataFrame:
     """Standard deviation over the units of each class's drop, by network (figure 11)."""
-    names = [str(c) for c in evaluations(folder)[CLEAN].outcomes["class"].values]
-    drops = np.array([e["drop_pp"].values for e in population_effects(folder)])
-    found = selectivity(drops)
+    names = [str(c) for c in further[0]["class"].values]
+    found = selectivity(np.array([e["drop_pp"].values for e in further]))
     rows = [
         {"network": member(i), "class": c, "deviation_pp": value}
         for i, values in enumerate(found.per_network, start=1)
@@ -180,12 +177,19 @@ def _selectivity(folder: RunFolder) -> pd.DataFrame:
     return pd.DataFrame(mean + rows)
 
 
-def _claims(study: Study, folder: RunFolder) -> pd.DataFrame:
-    found = {name: evidence(study, folder, part) for name, part in evaluations(folder).items()}
-    return claims.table(found, authors=study.network.weights == "authors")
+def _claims(
+    study: Study,
+    folder: RunFolder,
+    found: Mapping[str, Evaluation],
+    further: Sequence[xr.Dataset],
+) -> pd.DataFrame:
+    evidence = {name: _evidence(study, folder, part, further) for name, part in found.items()}
+    return claims.table(evidence, authors=study.network.weights == "authors")
 
 
-def evidence(study: Study, folder: RunFolder, found: Evaluation) -> claims.Evidence:
+def _evidence(
+    study: Study, folder: RunFolder, found: Evaluation, further: Sequence[xr.Dataset]
+) -> claims.Evidence:
     """What the claims are held against, for one evaluation."""
     first, second = halves(found)
     return claims.Evidence(
@@ -193,7 +197,7 @@ def evidence(study: Study, folder: RunFolder, found: Evaluation) -> claims.Evide
         results=results(folder, found),
         chosen=first,
         confirming=second,
-        population_effects=population_effects(folder),
+        population_effects=further,
         correlations=folder.table("correlations"),
         selectivity=folder.table("selectivity"),
         paper_data=study.data.name == "mnist",

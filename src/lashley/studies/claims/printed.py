@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import xarray as xr
 from scipy.stats import binomtest
 
+from lashley.figures.results import at
 from lashley.studies.claims.claim import Claim, Evidence, Measured, read
 from lashley.studies.claims.sentences import correlation
 
@@ -85,8 +85,8 @@ def _only_pair(a: int, b: int, of: int) -> Measure:
 
 
 def _at(measured: xr.Dataset, units: tuple[int, ...]) -> xr.Dataset:
-    label = ",".join(str(unit - 1) for unit in units)
-    return measured.isel(ablation=int(np.flatnonzero(measured["units"].values == label)[0]))
+    """What belongs to the ablation of the paper's `units`, which count from 1."""
+    return at(measured, *(unit - 1 for unit in units))
 
 
 def _claims() -> list[Claim]:

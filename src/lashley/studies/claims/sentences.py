@@ -11,14 +11,11 @@ from scipy import stats as sps
 
 from lashley.figures import choose
 from lashley.studies.claims.claim import Claim, Evidence, Measured, read
+from lashley.studies.results import of_design
 
 _DEAD = 0.005  # a unit that fires on a smaller share of the examples is called dead
 _NEGLIGIBLE = 2.0  # %p; the paper calls 1.4 %p negligible
 _HALVES = "chosen on one half of the examples, measured on the other"
-
-
-def _singles(effects: xr.Dataset) -> xr.Dataset:
-    return effects.isel(ablation=effects["design"].values == "singles")
 
 
 def _accuracies(evidence: Evidence) -> Measured:
@@ -32,7 +29,7 @@ def _accuracies(evidence: Evidence) -> Measured:
 
 
 def _decreasing(evidence: Evidence) -> Measured:
-    singles = _singles(evidence.results.effects)
+    singles = of_design(evidence.results.effects, "singles")
     costly = int((singles["overall_drop_low_pp"] > 0).sum())
     helpful = int((singles["overall_drop_high_pp"] < 0).sum())
     n = singles.sizes["ablation"]
@@ -41,7 +38,7 @@ def _decreasing(evidence: Evidence) -> Measured:
 
 
 def _negligible(evidence: Evidence) -> Measured:
-    singles = _singles(evidence.results.effects)
+    singles = of_design(evidence.results.effects, "singles")
     inside = (abs(singles["overall_drop_low_pp"]) < _NEGLIGIBLE) & (
         abs(singles["overall_drop_high_pp"]) < _NEGLIGIBLE
     )
@@ -65,8 +62,8 @@ def _selective(evidence: Evidence) -> Measured:
     """By how much the class that is hit most is ahead of the next; ends from both intervals."""
     names, chosen = evidence.results.class_names, evidence.chosen
     unit = choose(chosen.effects, chosen.interactions).selective
-    order = np.argsort(-_singles(chosen.effects)["drop_pp"].values[unit])[:2]
-    found = _singles(evidence.confirming.effects).isel(ablation=unit)
+    order = np.argsort(-of_design(chosen.effects, "singles")["drop_pp"].values[unit])[:2]
+    found = of_design(evidence.confirming.effects, "singles").isel(ablation=unit)
     most, following = (read(found.isel({"class": int(label)}), "drop") for label in order)
     note = (
         f"{evidence.results.name(unit)}: class {names[order[0]]} {most.value:.1f} %p, "
@@ -78,16 +75,18 @@ def _selective(evidence: Evidence) -> Measured:
 
 def _gaining(evidence: Evidence) -> Measured:
     """Chosen on one half of the examples, measured on the other."""
-    chosen = _singles(evidence.chosen.effects)["drop_pp"].values
+    chosen = of_design(evidence.chosen.effects, "singles")["drop_pp"].values
     unit, label = (int(i) for i in np.unravel_index(chosen.argmin(), chosen.shape))
-    found = _singles(evidence.confirming.effects).isel({"ablation": unit, "class": label})
+    found = of_design(evidence.confirming.effects, "singles").isel(
+        {"ablation": unit, "class": label}
+    )
     name = evidence.results.class_names[label]
     note = f"class {name} without {evidence.results.name(unit)}; {_HALVES}"
     return read(found, "drop", note, sign=-1)
 
 
 def _some_gained(evidence: Evidence) -> Measured:
-    singles = _singles(evidence.results.effects)
+    singles = of_design(evidence.results.effects, "singles")
     some = singles["overall_gained"].values > 0
     note = f"of {len(some)} units; nothing gained without: {_numbers(evidence, ~some)}"
     return Measured(int(some.sum()), note=note, of=len(some))
