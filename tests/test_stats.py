@@ -91,6 +91,40 @@ class TestPairedInterval:
             stats.paired_interval(0, 0, 5, 95)
 
 
+class TestMeanInterval:
+    @given(st.integers(2, 50), st.floats(-3, 3), st.sampled_from([0.5, 0.95]), st.integers(0, 99))
+    def test_is_students_interval(self, n, shift, confidence, seed):
+        differences = np.random.default_rng(seed).normal(shift, 1, n)
+        found = stats.mean_interval(differences.sum(), np.square(differences).sum(), n, confidence)
+        expected = sps.ttest_1samp(differences, 0).confidence_interval(confidence)
+        assert (found.low, found.high) == pytest.approx(tuple(expected), abs=1e-6)
+
+    def test_is_everything_below_two_examples_and_broadcasts(self):
+        found = stats.mean_interval([[0], [3]], [[0], [9]], [0, 1, 4][1:])
+        assert found.low.shape == (2, 2)
+        assert found.low[:, 0].tolist() == [-np.inf] * 2
+        assert found.high[:, 0].tolist() == [np.inf] * 2
+        assert np.isfinite(found.high[:, 1]).all()
+        assert stats.mean_interval(0, 0, 0).high == np.inf
+
+    def test_has_no_width_where_all_differences_are_equal(self):
+        n = np.arange(2, 200)  # for some of them rounding makes the variance negative
+        found = stats.mean_interval(n * 0.1, n * 0.1**2, n)
+        np.testing.assert_allclose([found.low, found.high], 0.1, atol=1e-7)
+
+    @pytest.mark.parametrize(
+        ("total", "squares", "n"),
+        [(3, 1, 5), (1, 0, 0), (0, -1, 5), (0, 1, -1), (np.nan, 1, 5), (np.inf, np.inf, 5)],
+    )
+    def test_refuses_impossible_sums(self, total, squares, n):
+        with pytest.raises(DataError, match=r"total, squares, n: .*have this sum and sum of sq"):
+            stats.mean_interval(total, squares, n)
+
+    def test_refuses_a_confidence_in_percent(self):
+        with pytest.raises(DataError, match=r"confidence: given 95; allowed is 0 to 1"):
+            stats.mean_interval(0, 0, 5, 95)
+
+
 class TestPValues:
     @given(hnp.arrays(np.int64, (2, 5), elements=st.integers(0, 300)))
     def test_sign_p_is_the_exact_binomial_test(self, counts):

@@ -5,20 +5,30 @@ from lashley.stats.correlations import Correlation, correlation, density
 from lashley.stats.paired import (
     Interval,
     benjamini_hochberg,
+    mean_interval,
     mean_zero_p,
     paired_interval,
     sign_p,
+)
+from lashley.stats.sequence import (
+    confidence_sequence,
+    precise_enough,
+    stratified_order,
 )
 
 __all__ = [
     "Correlation",
     "Interval",
     "benjamini_hochberg",
+    "confidence_sequence",
     "correlation",
     "density",
     "ks_distance",
     "mann_whitney_p",
+    "mean_interval",
     "mean_zero_p",
     "paired_interval",
+    "precise_enough",
     "sign_p",
+    "stratified_order",
 ]

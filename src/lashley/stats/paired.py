@@ -52,8 +52,7 @@ def paired_interval(
     """
     total, squares, n = (np.asarray(a, np.float64) for a in (total, squares, n))
     _check_sums(total, squares, n, bound)
-    if not 0 < confidence < 1:
-        raise DataError(f"confidence: given {confidence:g}; allowed is 0 to 1, as in 0.95.")
+    check_confidence(confidence)
     mean = total / (n + 2)
     variance = np.maximum((squares + 2 * bound**2) / (n + 2) - mean**2, 0)
     half = sps.norm.ppf((1 + confidence) / 2) * np.sqrt(variance / (n + 2))
@@ -61,6 +60,38 @@ def paired_interval(
     low = np.minimum(mean - half, observed)
     high = np.maximum(mean + half, observed)
     return Interval(np.maximum(low, -bound), np.minimum(high, bound))
+
+
+def mean_interval(
+    total: ArrayLike, squares: ArrayLike, n: ArrayLike, confidence: float = 0.95
+) -> Interval:
+    """Student's t interval for the mean of paired differences of any size, for a fixed sample.
+
+    Exact for normal differences. It does not hold at a stopping time that depends on the data.
+
+    Args:
+        total: (...) sum of the differences.
+        squares: (...) sum of their squares.
+        n: (...) number of examples; below 2 the interval is everything.
+        confidence: Between 0 and 1.
+
+    Returns:
+        (...) intervals around total / n, in units of the differences.
+
+    Raises:
+        DataError: If no `n` differences have such sums, or `confidence` is no share.
+    """
+    total, squares, n = np.broadcast_arrays(
+        *(np.asarray(a, np.float64) for a in (total, squares, n))
+    )
+    _check_sums(total, squares, n)
+    check_confidence(confidence)
+    known = n >= 2
+    size = np.where(known, n, 2)
+    mean = total / size
+    variance = np.maximum(squares - total * mean, 0) / (size - 1)
+    half = sps.t.ppf((1 + confidence) / 2, size - 1) * np.sqrt(variance / size)
+    return Interval(np.where(known, mean - half, -np.inf), np.where(known, mean + half, np.inf))
 
 
 def sign_p(lost: ArrayLike, gained: ArrayLike) -> Array:
@@ -115,13 +146,23 @@ def benjamini_hochberg(p: ArrayLike) -> Array:
     return p
 
 
-def _check_sums(total: Array, squares: Array, n: Array, bound: float) -> None:
+def check_confidence(confidence: float) -> None:
+    """Refuse what is no share, such as a number in percent."""
+    if not 0 < confidence < 1:
+        raise DataError(f"confidence: given {confidence:g}; allowed is 0 to 1, as in 0.95.")
+
+
+def _check_sums(total: Array, squares: Array, n: Array, bound: float | None = None) -> None:
+    """Refuse sums that no differences have; without a bound those may be of any finite size."""
+    total, squares, n = np.broadcast_arrays(*np.atleast_1d(total, squares, n))
     room = 1 + 1e-9  # sums of floats may miss the bound by rounding
-    possible = (total**2 <= n * squares * room) & (squares <= bound**2 * n * room) & (n >= 0)
-    if not np.all(possible):
-        at = tuple(np.argwhere(~np.atleast_1d(possible))[0])
-        t, s, m = (a[at] for a in np.broadcast_arrays(*np.atleast_1d(total, squares, n)))
+    small = np.isfinite(squares) if bound is None else squares <= bound**2 * n * room
+    possible = small & np.isfinite(total) & (total**2 <= n * squares * room) & (n >= 0)
+    if not possible.all():
+        t, s, m = (a[tuple(np.argwhere(~possible)[0])] for a in (total, squares, n))
+        what, way = ("finite differences", "Check the sums.") if bound is None else (
+            f"differences within +-{bound:g}", "Check the counts, or give `bound`.")  # fmt: skip
         raise DataError(
-            f"total, squares, n: given {t:g}, {s:g}, {m:g}, but no {m:g} differences within "
-            f"+-{bound:g} have this sum and sum of squares. Check the counts, or give `bound`."
+            f"total, squares, n: given {t:g}, {s:g}, {m:g}, but no {m:g} {what} have this sum and "
+            f"sum of squares. {way}"
         )
