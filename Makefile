@@ -1,5 +1,6 @@
 # make study   the whole MLP study on small digits, from an empty machine to a report
 # make test    all fast tests
+# make bench   speed and memory, as ratios taken on this machine
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
@@ -25,6 +26,10 @@ endif
 	$(PIP) --editable '.[test]'
 	touch $@
 
+.venv/.bench: .venv/.study
+	$(PIP) --editable '.[bench]'
+	touch $@
+
 .venv/.dev: .venv/.test
 	$(PIP) --editable '.[dev]'
 	touch $@
@@ -32,11 +37,14 @@ endif
 study: .venv/.study
 	$(BIN)/lashley run digits-mlp
 
+# A process for each core, one thread each: small networks gain nothing from more.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto
+
 test: .venv/.test
-	$(BIN)/python -m pytest -m 'not slow'
+	$(PYTEST) -m 'not slow'
 
 test-all: .venv/.test
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 lint: .venv/.dev
 	$(BIN)/ruff check
@@ -46,9 +54,11 @@ lint: .venv/.dev
 
 check: lint test
 
-bench: .venv/.study
-	$(BIN)/python benchmarks/engine.py
-	$(BIN)/python benchmarks/population.py
+bench: .venv/.bench
+	$(BIN)/python -m benchmarks.engine
+	$(BIN)/python -m benchmarks.mlp
+	$(BIN)/python -m benchmarks.memory
+	$(BIN)/python -m benchmarks.population
 
 wheel: .venv/.dev
 	$(BIN)/python -m build --wheel

@@ -1,55 +1,10 @@
-"""Networks that the engine's contract is checked on."""
+"""Small networks of several styles; inputs are (example, 3, 4)."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-
-def straight_lines() -> dict[str, Callable[[], nn.Module]]:
-    """Networks that the fast engine serves, by name; inputs are (example, 3, 4)."""
-    return {
-        "relu": lambda: nn.Sequential(
-            nn.Flatten(), nn.Linear(12, 9), nn.ReLU(), nn.Linear(9, 7), nn.ReLU(), nn.Linear(7, 5)
-        ),
-        "no bias": lambda: nn.Sequential(
-            nn.Flatten(), nn.Linear(12, 9, bias=False), nn.ReLU(), nn.Linear(9, 5, bias=False)
-        ),
-        "in place": lambda: nn.Sequential(
-            nn.Flatten(), nn.ReLU(inplace=True), nn.Linear(12, 9), nn.ReLU(inplace=True),
-            nn.Linear(9, 7), nn.SiLU(inplace=True), nn.Linear(7, 5),
-        ),
-        "sigmoid": lambda: nn.Sequential(
-            nn.Flatten(), nn.Linear(12, 9), nn.Sigmoid(), nn.Linear(9, 7), nn.Softplus(),
-            nn.Linear(7, 5),
-        ),
-        "dropout": lambda: nn.Sequential(
-            nn.Flatten(), nn.Linear(12, 9), nn.GELU(), nn.Dropout(0.5), nn.Linear(9, 7),
-            nn.Dropout(0.5), nn.PReLU(7), nn.Linear(7, 5), nn.LogSoftmax(1),
-        ),
-        "linear": lambda: nn.Sequential(
-            nn.Flatten(), nn.Linear(12, 9), nn.Linear(9, 7), nn.Linear(7, 5)
-        ),
-        "functional": Functional,
-    }  # fmt: skip
-
-
-def others() -> dict[str, Callable[[], nn.Module]]:
-    """Networks that fall back to the reference."""
-    return {
-        "skip": Skip,
-        "shared": Shared,
-        "convolution": lambda: nn.Sequential(
-            nn.Conv1d(3, 6, 3, padding=1), nn.BatchNorm1d(6), nn.ReLU(inplace=True), nn.Flatten(),
-            nn.Linear(24, 5),
-        ),
-        "layer norm": lambda: nn.Sequential(
-            nn.Flatten(), nn.Linear(12, 9), nn.LayerNorm(9), nn.ReLU(), nn.Linear(9, 5)
-        ),
-    }  # fmt: skip
 
 
 class Functional(nn.Module):

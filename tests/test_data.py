@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 import lashley as la
 from lashley.data import Examples, as_examples, binarised, digits, fingerprint, mnist
+from lashley.data.examples import require_classes, require_tensor
+from lashley.data.inputs import inputs_to, take
 from lashley.data.mnist import _SHA256, read_idx
 from lashley.errors import DataError
 
@@ -280,9 +282,132 @@ class TestExamples:
         with pytest.raises(DataError, match=r"a list makes no tensor .*Give a pair"):
             as_examples(([[1], [1, 2]], [0, 1]))
 
-    def test_one_hot_labels_in_a_pair(self):
-        with pytest.raises(DataError, match="Turn one-hot labels into indices"):
-            as_examples((torch.zeros(2, 2), torch.eye(2)))
+
+class TestTargets:
+    """Labels that are no classes, for other readouts."""
+
+    @pytest.mark.parametrize(
+        ("labels", "words"),
+        [
+            (torch.eye(2), r"float32 of shape \(2, 2\).*Turn one-hot labels into indices"),
+            (torch.tensor([0.5, 1.5]), "float32.*one whole number per example"),
+            (torch.zeros(2, 3).long(), r"of shape \(2, 3\)"),
+        ],
+    )
+    def test_are_kept_as_they_are_and_refused_where_classes_are_needed(self, labels, words):
+        for found in (as_examples((torch.zeros(2, 2), labels)),
+                      Examples(torch.zeros(2, 2), labels, ())):  # fmt: skip
+            assert found.class_names == ()
+            assert found.labels is labels
+            assert set(found.fingerprint) == {"inputs", "labels"}
+            with pytest.raises(DataError, match=f"labels: given .*{words}"):
+                require_classes(found)
+
+    def test_whole_numbers_without_names_are_no_classes(self):
+        found = Examples(torch.zeros(2, 2), torch.tensor([0, 7], dtype=torch.int32), ())
+        assert found.labels.dtype == torch.int32
+        with pytest.raises(DataError, match=r"from 0 to 7; with 0 class names, none is allowed"):
+            require_classes(found)
+
+    def test_classes_are_let_through(self):
+        found = as_examples((torch.zeros(2, 2), torch.tensor([0, 1])))
+        assert require_classes(found) is found
+
+    def test_must_be_as_many_as_the_inputs(self):
+        with pytest.raises(DataError, match="given 3 inputs and 2 labels"):
+            Examples(torch.zeros(3, 2), torch.zeros(2, 5), ())
+        with pytest.raises(DataError, match=r"given a number \(1\.0\) as labels; allowed are"):
+            Examples(torch.zeros(3, 2), torch.tensor(1.0), ())
+
+
+def text(n=4):
+    ids = torch.arange(3 * n).reshape(n, 3)
+    return {"input_ids": ids, "attention_mask": torch.ones(n, 3), "extra": torch.zeros(n).double()}
+
+
+class TestInputsByName:
+    def test_have_a_fingerprint_each(self):
+        inputs, labels = text(), torch.tensor([0, 1, 0, 1])
+        found = as_examples((inputs, labels))
+        assert (len(found), found.class_names) == (4, ("0", "1"))
+        names = {"inputs.input_ids", "inputs.attention_mask", "inputs.extra", "labels"}
+        assert set(found.fingerprint) == names
+        inputs["input_ids"][2, 1] = 99
+        after = found.current_fingerprint()
+        assert [n for n in names if after[n] != found.fingerprint[n]] == ["inputs.input_ids"]
+        inputs["more"] = torch.zeros(4)
+        assert found.current_fingerprint() == after
+
+    def test_arrays_serve_in_a_pair(self):
+        arrays = {name: tensor.numpy() for name, tensor in text().items()}
+        found = as_examples((arrays, [0, 1, 0, 1]))
+        assert torch.equal(found.inputs["input_ids"], text()["input_ids"])
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            ({"extra": torch.zeros(3)}, r"3 inputs\.extra and 4 labels; there must be as many"),
+            ({"extra": [1, 2, 3, 4]}, r"given a list as inputs\.extra; allowed are tensors"),
+            ({"extra": torch.tensor(1.0)}, r"given a number \(1\.0\) as inputs\.extra"),
+            (
+                {"extra": torch.tensor([0, 1, float("nan"), 0])},
+                r"inputs\.extra: 1 of 4 .* number 2",
+            ),
+            ({3: torch.zeros(4)}, r"inputs: given a dict of \['input_ids', .*, 3\]; allowed are"),
+        ],
+    )
+    def test_what_does_not_go_together(self, change, words):
+        with pytest.raises(DataError, match=words):
+            Examples({**text(), **change}, torch.tensor([0, 1, 0, 1]), ("a", "b"))
+
+    def test_no_tensor_at_all(self):
+        with pytest.raises(DataError, match=r"inputs: given a dict of \[\]; allowed are"):
+            Examples({}, torch.tensor([0]), ("a",))
+
+    def test_are_refused_where_one_tensor_is_needed(self):
+        with pytest.raises(DataError, match=r"by name \(input_ids, .*Wrap the network"):
+            require_tensor(as_examples((text(), [0, 1, 0, 1])))
+        found = as_examples((torch.zeros(2, 2), [0, 1]))
+        assert require_tensor(found) is found.inputs
+
+
+class TestParts:
+    @pytest.mark.parametrize("which", [slice(1, 3), [1, 2], np.array([1, 2]), torch.tensor([1, 2])])
+    def test_of_one_tensor_and_of_several(self, which):
+        inputs = text()
+        for name, part in take(inputs, which).items():
+            assert torch.equal(part, inputs[name][1:3])
+        assert torch.equal(take(inputs["extra"], which), inputs["extra"][1:3])
+
+    def test_no_example_at_all(self):
+        assert take(torch.zeros(4, 3), []).shape == (0, 3)
+
+    def test_a_slice_copies_nothing(self):
+        inputs = torch.zeros(4, 3)
+        assert take(inputs, slice(1, 3)).data_ptr() == inputs[1:].data_ptr()
+
+    def test_only_real_numbers_change_their_format(self):
+        moved = inputs_to(text(), "cpu", torch.bfloat16)
+        kinds = {name: part.dtype for name, part in moved.items()}
+        assert kinds == {"input_ids": torch.int64, "attention_mask": torch.bfloat16,
+                         "extra": torch.bfloat16}  # fmt: skip
+        assert inputs_to(text(), "cpu")["extra"].dtype == torch.float64
+        assert inputs_to(torch.zeros(2), "meta").device.type == "meta"
+
+
+def test_large_inputs_are_checked_and_hashed_in_small_parts(monkeypatch):
+    """They may be files mapped into memory: no copy of the whole may be made."""
+    sizes = []
+    inputs = torch.randn(1000, 7, 3).transpose(1, 2)
+    whole, isfinite = fingerprint(inputs), torch.isfinite
+    monkeypatch.setattr("lashley.data.examples._CHUNK", 21 * 50)
+    monkeypatch.setattr(torch, "isfinite", lambda t: (sizes.append(len(t)), isfinite(t))[1])
+    assert Examples(inputs, torch.zeros(1000).long(), ("a",)).fingerprint["inputs"] == whole
+    assert sizes == [50] * 20
+    inputs[777, 1, 1] = float("inf")
+    inputs[60] = float("nan")
+    with pytest.raises(DataError, match=r"2 of 1000 examples hold NaN or infinity, .* number 60"):
+        Examples(inputs, torch.zeros(1000).long(), ("a",))
 
 
 def test_class_names_must_be_a_list_of_different_names():

@@ -4,11 +4,14 @@ import json
 
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats as sps
 
 import lashley as la
 from lashley import outcomes as schema
+from lashley import stats
 from lashley.ablations import Ablation
 from lashley.errors import OutcomesError
 from lashley.sites import Site
@@ -120,6 +123,135 @@ def test_bad_input_is_refused():
         la.interactions(singles, pairs.isel(ablation=[]))
     with pytest.raises(OutcomesError, match="some were not measured"):
         la.effects(outcomes.assign(rank=outcomes["rank"].where(False, 255).astype("uint8")))
+
+
+@given(seed=st.integers(0, 10**6))
+@settings(max_examples=20, deadline=None)
+def test_effects_do_not_depend_on_the_parts_that_are_looked_at_together(seed):
+    random = np.random.default_rng(seed)
+    outcomes = planted(random.integers(0, 3, (5, 40)), random.integers(0, 3, 40),
+                       np.arange(40) % 3, [(0,), (1,), (2,), (3,), (0, 1)], classes=3)  # fmt: skip
+    whole = la.effects(outcomes)
+    outcomes["rank"].encoding["chunks"] = tuple(random.integers(1, 12, 2).tolist())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lashley.outcomes.schema._CELLS", int(random.integers(1, 60)))
+        assert la.effects(outcomes).identical(whole)
+
+
+class TestToAPrecision:
+    """Each ablation is seen by as many examples as it needs."""
+
+    @pytest.fixture
+    def outcomes(self):
+        random = np.random.default_rng(3)
+        ranks, intact = random.integers(0, 2, (3, 60)), random.integers(0, 2, 60)
+        order, needed = random.permutation(60), np.array([20, 60, 7])
+        for row, n in enumerate(needed):
+            ranks[row, order[n:]] = 255
+        intact[order[58:]] = 255  # whether or not the intact network saw all examples
+        ranks[1, order[58:]] = 255
+        found = planted(ranks, intact, np.arange(60) % 2, [(0,), (1,), (2,)])
+        return found.assign_attrs(precision=0.5).assign_coords(
+            n_examples=("ablation", np.minimum(needed, 58)), position=("example", np.argsort(order))
+        )
+
+    def test_counts_are_over_the_examples_that_were_seen(self, outcomes):
+        effects = la.effects(outcomes)
+        label = outcomes["label"].values
+        for a, ranks in enumerate(outcomes["rank"].values):
+            seen = ranks != 255
+            alone = planted(ranks[None, seen], outcomes["intact_rank"].values[seen], label[seen],
+                            [(0,)])  # fmt: skip
+            expected = la.effects(alone)
+            for name in ("drop_pp", "drop_low_pp", "drop_high_pp", "lost", "gained"):
+                np.testing.assert_allclose(effects[name][a], expected[name][0])
+            for name in ("overall_drop_pp", "overall_lost", "overall_gained"):
+                assert float(effects[name][a]) == float(expected[name][0])
+            assert effects["seen"][a].values.tolist() == expected["total"].values.tolist()
+        assert effects["overall_seen"].values.tolist() == [20, 58, 7]
+        assert effects["n_examples"].values.tolist() == [20, 58, 7]
+        assert int(effects["overall_total"]) == effects["total"].values.sum() == 58
+        right = (outcomes["intact_rank"].values == 0).sum()
+        assert int(effects["overall_intact_correct"]) == effects["intact_correct"].sum() == right
+
+    def test_the_interval_holds_at_any_stopping_time_and_there_is_no_p(self, outcomes):
+        effects = la.effects(outcomes)
+        interval = stats.confidence_sequence(
+            effects["overall_lost"].values, effects["overall_gained"].values, [20, 58, 7]
+        )
+        np.testing.assert_allclose(effects["overall_drop_low_pp"], 100 * interval.low)
+        np.testing.assert_allclose(effects["overall_drop_high_pp"], 100 * interval.high)
+        assert not [name for name in effects if name.startswith("overall_p")]
+
+    def test_of_a_class_that_was_not_seen_nothing_is_known(self, outcomes):
+        rank = outcomes["rank"].where((outcomes.label == 0) | (outcomes.units != "2"), 255)
+        effects = la.effects(outcomes.assign(rank=rank.astype("u1")))
+        assert np.isnan(effects["drop_pp"][2, 1])
+        assert (effects["drop_low_pp"][2, 1], effects["drop_high_pp"][2, 1]) == (-100, 100)
+
+    def test_interactions_need_all_examples(self, outcomes):
+        with pytest.raises(OutcomesError, match="some were not measured"):
+            la.interactions(outcomes, outcomes)
+
+
+def measured(values, intact, labels=None, classes=0):
+    """Outcomes of a readout `loss`."""
+    arrays = {"loss": np.asarray(values, np.float32), "intact_loss": np.asarray(intact, np.float32)}
+    if classes:
+        arrays["label"] = np.asarray(labels, np.uint8)
+    cuts = [Ablation(SITE, (u,)) for u in range(len(values))]
+    return schema.assemble(cuts, arrays, [str(c) for c in range(classes)], {"readout": "loss"})
+
+
+class TestOtherReadouts:
+    def test_changes_equal_a_slow_loop(self):
+        random = np.random.default_rng(0)
+        values, intact = random.normal(size=(4, 50)), random.normal(size=50)
+        labels = np.arange(50) % 3
+        outcomes = measured(values, intact, labels, classes=3)
+        effects = la.effects(outcomes)
+        change = outcomes["loss"].values.astype(float) - outcomes["intact_loss"].values
+        for a in range(4):
+            t = sps.ttest_1samp(change[a], 0).confidence_interval()
+            assert float(effects["overall_loss_change"][a]) == pytest.approx(change[a].mean())
+            assert float(effects["overall_loss_change_low"][a]) == pytest.approx(t.low)
+            assert float(effects["overall_loss_change_high"][a]) == pytest.approx(t.high)
+            for c in range(3):
+                mine = change[a, labels == c]
+                t = sps.ttest_1samp(mine, 0).confidence_interval()
+                assert float(effects["loss_change"][a, c]) == pytest.approx(mine.mean())
+                assert float(effects["loss_change_low"][a, c]) == pytest.approx(t.low)
+                assert float(effects["loss_change_high"][a, c]) == pytest.approx(t.high)
+        assert effects["total"].values.tolist() == [17, 17, 16]
+        p, adjusted = (effects[f"overall_loss_change_{n}"].values for n in ("p", "p_adjusted"))
+        z = change.sum(1) / np.sqrt(np.square(change).sum(1))
+        np.testing.assert_allclose(p, 2 * sps.norm.sf(np.abs(z)))
+        assert (adjusted >= p).all()
+        outcomes["loss"].encoding["chunks"] = (3, 7)
+        xr.testing.assert_allclose(la.effects(outcomes), effects)
+
+    def test_without_classes_there_is_the_overall_change(self):
+        effects = la.effects(measured([[1, 2, 4]], [1, 1, 1]))
+        assert float(effects["overall_loss_change"][0]) == pytest.approx(4 / 3)
+        assert int(effects["overall_total"]) == 3
+        assert set(effects.dims) == {"ablation"}
+        assert effects["overall_loss_change_p"].values[0] < 1
+
+    def test_whole_numbers_and_truth_values_count(self):
+        arrays = {"hits": np.array([[3, 5]]), "intact_hits": np.array([4, 1]),
+                  "agrees": np.array([[0, 1]], np.uint8),
+                  "intact_agrees": np.array([1, 1], np.uint8)}  # fmt: skip
+        outcomes = schema.assemble([Ablation(SITE, (0,))], arrays, (), {"readout": "mine"})
+        effects = la.effects(outcomes)
+        assert float(effects["overall_hits_change"][0]) == 1.5
+        assert float(effects["overall_agrees_change"][0]) == -0.5
+
+    def test_what_is_refused(self):
+        outcomes = measured([[1, 2], [3, 4]], [1, 1])
+        with pytest.raises(OutcomesError, match=r"top: given 5, but 'loss' measures no ranks"):
+            la.effects(outcomes, top=5)
+        with pytest.raises(OutcomesError, match=r"the readout 'loss'; allowed .* 'classification'"):
+            la.interactions(outcomes, outcomes)
 
 
 @pytest.fixture

@@ -261,7 +261,9 @@ class TestAuthorsMlp:
     def test_cannot_be_had(self, tmp_path, monkeypatch):
         monkeypatch.delenv("LASHLEY_DATA", raising=False)
         monkeypatch.setattr("pooch.os_cache", lambda _name: str(tmp_path))
-        monkeypatch.setattr("lashley.networks._AUTHORS_URL", "http://127.0.0.1:9/{state}.pt")
+        monkeypatch.setattr(
+            "lashley.networks.published._AUTHORS_URL", "http://127.0.0.1:9/{state}.pt"
+        )
         with pytest.raises(DataError, match=r"meyes2019: 2 files(.|\n)*9/untrained\.pt"):
             authors_mlp()
 
@@ -285,7 +287,7 @@ class TestPublicFace:
     def test_all_is_complete(self):
         modules = {"ablations", "designs", "engine", "errors", "files", "outcomes", "readouts",
                    "sites", "stats", "training", "embedding", "studies", "report", "figures",
-                   "cli", "version"}  # fmt: skip
+                   "cli", "graph", "units", "version"}  # fmt: skip
         public = {n for n in vars(la) if not n.startswith("_")}
         assert public - modules == set(la.__all__)
 

@@ -7,7 +7,10 @@ import xarray as xr
 
 import lashley as la
 from lashley import outcomes as schema
-from lashley.errors import OutcomesError
+from lashley.ablations import Ablation
+from lashley.errors import OutcomesError, ReadoutError
+from lashley.readouts import check_measured
+from lashley.sites import Site
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +152,94 @@ class TestCheck:
         for read in (la.effects, lambda o: la.interactions(o[{"ablation": slice(6)}], o)):
             with pytest.raises(OutcomesError):
                 read(outcomes)
+
+
+def other(classes=True, n=6):
+    """Outcomes of a user's readout of two numbers."""
+    site = Site("fc1", "hidden", 4, -1, ("relu1",))
+    random = np.random.default_rng(0)
+    arrays = {
+        "margin": random.normal(size=(3, n)).astype("f4"),
+        "hits": np.arange(3 * n).reshape(3, n),
+    }
+    arrays |= {f"intact_{name}": values[0] for name, values in arrays.items()}
+    if classes:
+        arrays["label"] = (np.arange(n) % 2).astype("u1")
+    cuts = [Ablation(site, (u,)) for u in range(3)]
+    return schema.assemble(cuts, arrays, ("a", "b") if classes else (), {"readout": "mine"})
+
+
+class TestOtherReadouts:
+    @pytest.mark.parametrize("classes", [True, False])
+    def test_the_schema(self, classes):
+        outcomes = other(classes)
+        assert schema.check(outcomes) is outcomes
+        assert schema.measured_names(outcomes) == ["hits", "margin"]
+        assert not schema.is_classification(outcomes)
+        assert outcomes["margin"].dims == ("ablation", "example")
+        assert outcomes["intact_margin"].dims == ("example",)
+        assert ("label" in outcomes, "class" in outcomes.coords) == (classes, classes)
+
+    def test_comes_back_equal(self, tmp_path):
+        schema.save(other(), tmp_path / "o.zarr", "a")
+        found = schema.open_saved(tmp_path / "o.zarr", "a")
+        xr.testing.assert_identical(found, other())
+        assert list(found.variables) == list(other().variables)
+
+    @pytest.mark.parametrize(
+        ("drop", "words"),
+        [
+            (["intact_margin"], "intact_margin are missing"),
+            (["label"], "label are missing"),
+            (["class"], "class are missing"),
+            (["site"], "site are missing"),
+            (["margin", "hits"], "mine, intact_mine are missing"),
+        ],
+    )
+    def test_names_what_is_missing(self, drop, words):
+        with pytest.raises(OutcomesError, match=f"outcomes: {words}\\. Give .* whole"):
+            schema.check(other().drop_vars(drop))
+
+    @pytest.mark.parametrize(("name", "value"), [("margin", np.nan), ("hits", 2**63 - 1)])
+    def test_refuses_an_outcome_that_was_not_measured(self, name, value):
+        for attrs in ({}, {"precision": 0.5}):  # only classes are measured to a precision
+            outcomes = other().assign_attrs(attrs)
+            outcomes[name][2, 5] = value
+            with pytest.raises(OutcomesError, match="some were not measured"):
+                schema.check(outcomes)
+
+
+def test_a_run_to_a_precision_may_lack_outcomes(made):
+    outcomes = made[3].assign_attrs(precision=0.5)
+    outcomes["rank"] = outcomes["rank"].where(outcomes["rank"] > 0, 255).astype("u1")
+    assert schema.check(outcomes) is outcomes
+    with pytest.raises(OutcomesError, match="some were not measured"):
+        schema.check_complete(outcomes)
+
+
+def test_the_types_in_which_outcomes_are_kept():
+    ranks = {"rank": torch.arange(3), "prediction": torch.arange(3)}
+    assert schema.kinds_of("classification", ranks, 300) == dict.fromkeys(ranks, "uint16")
+    types = {"a": torch.half, "b": torch.double, "c": torch.bool, "d": torch.uint8}
+    measured = {name: torch.zeros(1, dtype=kind) for name, kind in types.items()}
+    kinds = schema.kinds_of("mine", measured, 300)
+    assert kinds == {"a": "float32", "b": "float32", "c": "uint8", "d": "int64"}
+
+
+def test_readouts_may_not_take_the_schemas_names(made):
+    for name in [*made[3].variables, *made[3].dims, "n_examples", "position"]:
+        with pytest.raises(ReadoutError, match="Choose another name"):
+            check_measured("mine", {str(name): torch.zeros(1)}, 1)
+
+
+@pytest.mark.parametrize("chunks", [None, (3, 7), (1, 1), (100, 100)])
+def test_tiles_cover_every_outcome_once(made, chunks, monkeypatch):
+    monkeypatch.setattr("lashley.outcomes.schema._TILE", (4, 9))
+    monkeypatch.setattr("lashley.outcomes.schema._CELLS", 50)
+    outcomes = made[3].copy()
+    outcomes["rank"].encoding["chunks"] = chunks
+    seen = np.zeros(outcomes["rank"].shape, int)
+    for rows, columns in schema.tiles(outcomes):
+        seen[rows, columns] += 1
+        assert seen[rows, columns].size <= max(50, np.prod(chunks or 0))
+    assert (seen == 1).all()

@@ -7,14 +7,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def test_the_example_runs(tmp_path, capsys):
+def test_the_examples_run_one_after_another(tmp_path, capsys):
     readme = (ROOT / "README.md").read_text()
-    (code,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
     script = tmp_path / "example.py"
-    script.write_text(code)
+    script.write_text("\n".join(blocks))
     found = runpy.run_path(str(script))
     assert found["excess"].sizes["ablation"] == 32 * 31 // 2
-    assert "of 496" in capsys.readouterr().out
+    assert len(found["sites"]) == 16
+    assert "of 496\nfx" in capsys.readouterr().out
 
 
 def test_every_command_it_names_exists():

@@ -91,6 +91,59 @@ class TestWeights:
         np.testing.assert_allclose(found["weight_l1"], expected, rtol=1e-6)
 
 
+class TestLayouts:
+    """Weights and activations that do not lie unit by unit."""
+
+    def test_transposed_convolutions_with_groups(self):
+        with networks.seeded(0):
+            network = nn.Sequential(
+                nn.ConvTranspose2d(4, 6, 3, groups=2), nn.ReLU(), nn.Flatten(),
+                nn.Linear(6 * 36, 2),
+            )  # fmt: skip
+        test = examples(5, 4, 4, 4)
+        found = scores(network, find_sites(network, test)["0"], test)
+        weight = network[0].weight.detach()
+        expected = [weight[2 * (u // 3) : 2 * (u // 3) + 2, u % 3].abs().sum() for u in range(6)]
+        np.testing.assert_allclose(found["weight_l1"], expected, rtol=1e-6)
+
+    def test_units_in_columns_as_in_transformers(self):
+        conv1d = pytest.importorskip("transformers.pytorch_utils").Conv1D
+        with networks.seeded(0):
+            network = nn.Sequential(conv1d(7, 3), nn.GELU(), nn.Flatten(), nn.Linear(35, 2))
+        test = examples(4, 5, 3)
+        found = scores(network, find_sites(network, test)["0"], test)
+        np.testing.assert_allclose(found["weight_l1"], network[0].weight.detach().abs().sum(0))
+
+    @pytest.mark.parametrize("batch_size", [2, 5])
+    def test_sequence_first(self, batch_size):
+        network, test = Turned(), examples(5, 4, 3)
+        found = scores(network, find_sites(network, test)["fc"], test, batch_size=batch_size)
+        with torch.inference_mode():
+            active = network.fc(test.inputs).relu()
+        np.testing.assert_allclose(found["mean_activation"], active.mean((0, 1)), atol=1e-6)
+        fires = (active > 0).any(1).double().mean(0)
+        np.testing.assert_allclose(found["firing_share"], fires)
+        assert fires.min() < 1
+
+    def test_inputs_by_name(self):
+        network, one = Turned(), examples(5, 4, 3)
+        by_name = Examples({"x": one.inputs}, one.labels, one.class_names)
+        site = find_sites(network, one)["fc"]
+        assert scores(network, site, by_name).identical(scores(network, site, one))
+
+
+class Turned(nn.Module):
+    """Examples on the second axis, as a sequence model has them."""
+
+    def __init__(self):
+        super().__init__()
+        with networks.seeded(1):
+            self.fc, self.out = nn.Linear(3, 6), nn.Linear(6, 2)
+
+    def forward(self, x):
+        return self.out(self.fc(x.transpose(0, 1)).relu().mean(0))
+
+
 class TestActivations:
     def test_by_hand(self):
         network = networks.mlp([1, 3, 2])
@@ -178,11 +231,31 @@ class Untraceable(nn.Module):
         return self.out(self.fc(x)) if x.sum() > 1e9 else self.out(self.fc(x).relu())
 
 
+class Attending(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.attend, self.out = nn.MultiheadAttention(6, 2, batch_first=True), nn.Linear(6, 2)
+
+    def forward(self, x):
+        return self.out(self.attend(x, x, x)[0].mean(1))
+
+
+class Normed(nn.Module):
+    """Normalises over the batch even in eval mode."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc, self.out = nn.Linear(3, 3), nn.Linear(3, 2)
+
+    def forward(self, x):
+        return self.out((self.fc(x) - self.fc.bias - x.mean(0)).relu())
+
+
 class TestRefuses:
     @pytest.mark.parametrize(
         ("network", "words"),
         [(Twice(), "of fc is not one tensor.*calls it 2 times"),
-         (Untraceable(), "of fc is not one tensor.*could not be traced")],
+         (Untraceable(), "of fc is not one tensor.*cannot be captured")],
     )  # fmt: skip
     def test_a_site_without_one_activation(self, network, words):
         test = examples(4, 3)
@@ -191,18 +264,32 @@ class TestRefuses:
 
     def test_a_site_of_another_network(self):
         network, test = networks.mlp([3, 2, 2]), examples(4, 3)
-        with pytest.raises(SiteError, match=r"no module 'fc9' with 2 units.*find_sites"):
-            scores(network, Site("fc9", "hidden", 2, -1, ("fc9",)), test)
-        with pytest.raises(SiteError, match=r"no point 'relu9'.*find_sites"):
-            scores(network, Site("fc1", "hidden", 2, -1, ("relu9",)), test)
+        with pytest.raises(SiteError, match=r"given 'fc9', which is none of .*nearest are fc1"):
+            scores(network, Site("fc9", "hidden", 2, -1), test)
+        with pytest.raises(SiteError, match=r"fc1 of this network has 2 units, not 7\. Take the"):
+            scores(network, Site("fc1", "hidden", 7, -1), test)
+        with pytest.raises(SiteError, match=r"site: given 'fc1'; allowed is a lashley\.Site"):
+            scores(network, "fc1", test)
+
+    def test_heads_have_no_weights(self):
+        network, test = Attending(), examples(4, 5, 6)
+        with pytest.raises(SiteError, match=r"attend holds heads, which have no incoming weights"):
+            scores(network, find_sites(network, test)["attend"], test)
+
+    def test_a_point_that_mixes_examples(self):
+        network, test = Normed(), examples(4, 3)
+        with pytest.raises(SiteError, match=r"fc is not one tensor.* does not hold its examples"):
+            scores(network, find_sites(network, test)["fc"], test)
 
     def test_an_initial_network_of_another_shape(self):
         network, test = networks.mlp([3, 2, 2]), examples(4, 3)
         site = find_sites(network, test)["fc1"]
         with pytest.raises(NetworkError, match="initial: fc1 has 4 weights per unit, in the"):
             scores(network, site, test, networks.mlp([4, 2, 2]))
-        with pytest.raises(NetworkError, match=r"initial: .*no module 'fc1' with 2 units"):
+        with pytest.raises(NetworkError, match=r"initial: .*fc1 of this network has 5 units, n"):
             scores(network, site, test, networks.mlp([3, 5, 2]))
+        with pytest.raises(NetworkError, match=r"initial: .*no weights 'fc1\.weight'.*find_sites"):
+            scores(network, site, test, nn.Sequential(nn.Linear(3, 2)))
 
     def test_weights_that_are_not_finite(self):
         network, test = networks.mlp([3, 2, 2]), examples(4, 3)

@@ -8,9 +8,9 @@ from torch import nn
 from torch.nn import functional as F
 
 import lashley as la
-from lashley.errors import AblationError, SiteError
-from lashley.sites import trace
+from lashley.errors import SiteError
 
+from forward import Forward
 from networks_under_test import Branching, Functional, Shared, Skip
 
 PAIR = (torch.randn(2, 3, 4), torch.tensor([0, 1]))
@@ -39,14 +39,17 @@ class _Conv(nn.Module):
 def test_an_mlp_in_forward_order_without_its_output_layer():
     sites = la.find_sites(la.networks.mlp([12, 9, 7, 5]), PAIR)
     assert list(sites) == ["fc1", "fc2"]
-    assert sites["fc1"] == la.Site("fc1", "hidden", 9, -1, ("relu1",))
+    assert sites["fc1"] == la.Site("fc1", "hidden", 9, -1)
+    assert (sites["fc1"].points, sites["fc1"].readers) == (("relu1",), ("fc2",))
     assert [s.n_units for s in sites.values()] == [9, 7]
 
 
 def test_a_convolutional_network_in_the_order_of_the_calls():
     sites = la.find_sites(_Conv(), IMAGES)
     assert list(sites) == ["first.0", "second"]
-    assert sites["first.0"] == la.Site("first.0", "filter", 4, -3, ("first_2",))
+    assert sites["first.0"] == la.Site("first.0", "filter", 4, -3)
+    assert sites["first.0"].points == ("first.2",)
+    assert sites["first.0"].readers == ("max_pool2d",)
     assert (sites["second"].kind, sites["second"].n_units) == ("filter", 6)
     assert sites["second"].points == ("relu",)  # behind dropout, before pooling
 
@@ -66,15 +69,15 @@ def test_the_units_axis_of_convolutions(layer, axis, shape):
 @pytest.mark.parametrize(
     ("behind", "point"),
     [
-        ([nn.ReLU()], "1"), ([nn.BatchNorm1d(9), nn.ReLU()], "2"), ([nn.GELU(), nn.Dropout()], "2"),
-        ([nn.Dropout(), nn.Tanh(), nn.Identity(), nn.Dropout()], "4"), ([], "0"),
+        ([nn.ReLU()], "1"), ([nn.BatchNorm1d(9), nn.ReLU()], "2"), ([nn.GELU(), nn.Dropout()], "1"),
+        ([nn.Dropout(), nn.Tanh(), nn.Identity(), nn.Dropout()], "2"), ([], "0"),
         ([nn.Softmax(1)], "0"), ([nn.ReLU(), nn.Softmax(1), nn.ReLU()], "1"),
     ],
 )  # fmt: skip
 def test_the_point_is_behind_all_that_acts_on_each_unit_alone(behind, point):
     network = nn.Sequential(nn.Linear(12, 9), *behind, nn.Linear(9, 5))
     (site,) = la.find_sites(network, (torch.randn(2, 12), PAIR[1])).values()
-    assert site.points == (f"_{point}",)
+    assert site.points == (point,)
 
 
 class _Activated(nn.Module):
@@ -90,10 +93,11 @@ class _Activated(nn.Module):
     ("activation", "point"),
     [
         (F.relu, "relu"), (torch.relu, "relu"), (lambda x: x.relu(), "relu"),
-        (lambda x: F.dropout(F.gelu(x), 0.5, training=False), "dropout"),
+        (lambda x: F.dropout(F.gelu(x), 0.5, training=False), "gelu"),
         (lambda x: x.tanh().sigmoid(), "sigmoid"),
         (lambda x: F.leaky_relu(x, 0.2), "leaky_relu"),
-        (lambda x: x.softmax(1), "a"), (lambda x: x * 2, "a"), (lambda x: x, "a"),
+        (lambda x: x * torch.sigmoid(x), "mul"), (lambda x: x * 2, "mul"),
+        (lambda x: x.softmax(1), "a"), (lambda x: x, "a"),
     ],
 )  # fmt: skip
 def test_activations_as_functions_and_methods(activation, point):
@@ -109,13 +113,16 @@ def test_functions_in_a_row():
 def test_a_value_used_twice_is_the_last_that_is_the_units_own():
     sites = la.find_sites(Skip(), PAIR)
     assert sites["a"].points == ("relu",)  # goes into b and around it
-    assert sites["b"].points == ("relu_1",)
+    assert sites["a"].readers == ("b", "add")
+    assert sites["b"].points == ("relu",)  # before the addition, which the readers tell
+    assert sites["b"].readers == ("add",)
 
 
 def test_a_module_called_twice_has_two_points():
     sites = la.find_sites(Shared(), PAIR)
     assert list(sites) == ["a", "b"]
-    assert sites["b"].points == ("relu_1", "relu_2")
+    assert sites["b"].points == ("relu", "relu")
+    assert sites["b"].readers == ("b", "c")
 
 
 class _Again(nn.Module):
@@ -132,32 +139,93 @@ class _Again(nn.Module):
 def test_the_first_call_counts_for_the_order():
     sites = la.find_sites(_Again(), PAIR)
     assert list(sites) == ["a", "b"]
-    assert sites["a"].points == ("relu", "relu_2")
+    assert sites["a"].points == ("relu", "relu")
+    assert sites["a"].readers == ("b", "head")
 
 
-def test_silence_at_a_point_is_a_zero_for_whatever_comes_behind():
-    network = _Conv().eval()
-    (site, _) = la.find_sites(network, IMAGES).values()
-    values = {}
-
-    class Interpreter(torch.fx.Interpreter):
-        def run_node(self, node):
-            values[node.name] = super().run_node(node)
-            return values[node.name]
-
-    graph = torch.fx.GraphModule(network, trace(network)[0])
-    Interpreter(graph).run(IMAGES[0])
-    assert torch.equal(values[site.points[0]], network.first(IMAGES[0]))
-
-
-def test_control_flow_that_depends_on_the_data_has_sites_but_no_points():
+def test_what_cannot_be_captured_is_seen_by_hooks():
     sites = la.find_sites(Branching(), PAIR)
-    assert sites == {"a": la.Site("a", "hidden", 9, -1, ())}
-    with pytest.raises(AblationError, match="Use method='zero_weights', or write the network's"):
-        la.singles(sites["a"])
-    assert len(la.singles(sites["a"], "zero_weights")) == 9
-    assert trace(Branching())[0] is None
-    assert "TraceError" in trace(Branching())[1]
+    assert sites == {"a": la.Site("a", "hidden", 9, -1)}
+    assert sites["a"].points == ("a",)  # hooks do not see the relu behind, which is a function
+    assert len(la.singles(sites["a"])) == 9
+
+
+def test_points_and_readers_are_descriptions():
+    one, other = (la.Site("a", "hidden", 9, -1, points) for points in (("relu",), ("gelu",)))
+    assert one == other
+    assert hash(one) == hash(other)
+    assert one != la.Site("a", "hidden", 8, -1, ("relu",))
+
+
+def test_functions_are_described_by_the_module_that_calls_them():
+    inner = Forward(lambda n, x: n.a(x).relu(), a=nn.Linear(12, 9))
+    sites = la.find_sites(nn.Sequential(nn.Flatten(), inner, nn.Linear(9, 5)), PAIR)
+    assert sites["1.a"].points == ("relu in 1",)
+    assert sites["1.a"].readers == ("2",)
+
+
+class TestUnknownNames:
+    def test_the_nearest_are_shown(self):
+        sites = la.find_sites(la.networks.mlp([12, 9, 7, 5]), PAIR)
+        words = (
+            r"site: given 'fc3', which is none of the network's 2 sites \(the output layer is no"
+        )
+        with pytest.raises(SiteError, match=words + r" site\); the nearest are fc2, fc1\. See all"):
+            sites["fc3"]
+        assert sites.get("fc3") is None
+        assert "fc3" not in sites
+
+    def test_far_from_all_the_first_are_shown(self):
+        with pytest.raises(SiteError, match=r"given 7, .*the nearest are fc1, fc2"):
+            la.find_sites(la.networks.mlp([12, 9, 7, 5]), PAIR)[7]
+
+    def test_a_network_without_sites(self):
+        with pytest.raises(SiteError, match=r"none of the network's 0 sites .*has no site\. See"):
+            la.find_sites(nn.Linear(12, 5), (torch.randn(2, 12), PAIR[1]))["fc1"]
+
+
+def test_attention_heads_have_the_name_of_their_module():
+    network = Forward(
+        lambda n, x: n.head(n.attend(x, x, x)[0].mean(1)),
+        attend=nn.MultiheadAttention(8, 4, batch_first=True), head=nn.Linear(8, 5),
+    )  # fmt: skip
+    sites = la.find_sites(network, (torch.randn(2, 6, 8), PAIR[1]))
+    assert sites == {
+        "attend": la.Site("attend", "head", 4, -3),
+        "attend.out_proj": la.Site("attend.out_proj", "hidden", 8, -1),
+    }
+
+
+def test_a_transposed_convolution_has_all_units_of_its_groups():
+    network = nn.Sequential(
+        nn.ConvTranspose2d(4, 6, 3, groups=2), nn.ReLU(), nn.Flatten(), nn.LazyLinear(5)
+    )
+    network(torch.randn(2, 4, 8, 8))
+    sites = la.find_sites(network, (torch.randn(2, 4, 8, 8), PAIR[1]))
+    assert sites == {"0": la.Site("0", "filter", 6, -3)}
+
+
+class _ByName(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed, self.a, self.b = nn.Embedding(7, 4), nn.Linear(4, 9), nn.Linear(9, 5)
+
+    def forward(self, ids, mask):
+        return self.b(F.relu(self.a((self.embed(ids) * mask[..., None]).mean(1))))
+
+
+def test_inputs_by_name():
+    inputs = {"mask": torch.ones(2, 3), "ids": torch.randint(7, (2, 3))}
+    sites = la.find_sites(_ByName(), (inputs, PAIR[1]))
+    assert sites == {"a": la.Site("a", "hidden", 9, -1)}
+    wrong = {"mask": torch.ones(2, 4), "ids": inputs["ids"]}
+    with pytest.raises(SiteError, match=r"of shape \{'mask': \(4,\), 'ids': \(3,\)\} does"):
+        la.find_sites(_ByName(), (wrong, PAIR[1]))
+
+
+def test_inputs_are_seen_in_the_networks_number_format():
+    network = la.networks.mlp([12, 9, 5]).double()
+    assert list(la.find_sites(network, PAIR)) == ["fc1"]
 
 
 @pytest.mark.parametrize("network", [nn.Linear(12, 5), nn.Flatten()])

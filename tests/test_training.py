@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from lashley.data import Examples, digits, mnist
-from lashley.errors import LashleyError, NetworkError, TrainingError
+from lashley.errors import DataError, LashleyError, NetworkError, TrainingError
 from lashley.networks import mlp, seeded
 from lashley.training import Recipe, train, train_population
 from lashley.training.recipe import batches
@@ -66,9 +66,9 @@ def equal(one: nn.Module, other: nn.Module) -> bool:
     return all(torch.equal(a, b) for a, b in zip(weights(one), weights(other), strict=True))
 
 
-def assert_close(one: nn.Module, other: nn.Module) -> None:
+def assert_close(one: nn.Module, other: nn.Module, atol: float = 1e-6) -> None:
     for a, b in zip(weights(one), weights(other), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=atol)
 
 
 def accuracy(network: nn.Module, examples: Examples) -> float:
@@ -102,7 +102,8 @@ def test_a_member_follows_the_one_trained_alone_on_mnist(mnist_data: Path) -> No
     networks: list[nn.Module] = [mlp([784, 20, 10, 10], bias=False, seed=s) for s in range(20)]
     members = train_population(networks, examples, recipe)
     for i in (0, 7, 19):
-        assert_close(members[i], train(networks[i], examples, recipe))
+        alone = train(networks[i], examples, recipe)
+        assert_close(members[i], alone, atol=3e-4)  # rounding grows over 938 steps
 
 
 @settings(max_examples=15, deadline=None)
@@ -391,3 +392,21 @@ def test_a_diverged_training_leaves_no_checkpoint(examples: Examples, tmp_path: 
     with pytest.raises(LashleyError, match="diverged"):
         train_population(population(2), examples, Recipe(epochs=3, lr=1e20), checkpoint=path)
     assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("examples", "words"),
+    [
+        (
+            ({"x": torch.zeros(4, 3)}, torch.zeros(4, dtype=torch.int64)),
+            "allowed here is one tensor",
+        ),
+        ((torch.zeros(4, 3), torch.zeros(4)), r"labels: given torch\.float32"),
+    ],
+)
+def test_examples_that_are_no_tensor_with_classes(examples: tuple, words: str) -> None:
+    network = mlp([3, 4, 2])
+    with pytest.raises(DataError, match=words):
+        train(network, examples)
+    with pytest.raises(DataError, match=words):
+        train_population([network], examples)

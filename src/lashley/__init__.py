@@ -17,8 +17,10 @@ from lashley.data import Examples
 from lashley.designs import pairs, singles
 from lashley.effects import effects, interactions
 from lashley.embedding import embed
-from lashley.engine import evaluate
+from lashley.engine import Savings, evaluate
 from lashley.errors import LashleyError
+from lashley.outcomes import open_store
+from lashley.readouts import Readout
 from lashley.scores import scores
 from lashley.sites import Site, find_sites
 from lashley.training import Recipe, train, train_population
@@ -29,7 +31,9 @@ __all__ = [
     "Ablation",
     "Examples",
     "LashleyError",
+    "Readout",
     "Recipe",
+    "Savings",
     "Site",
     "data",
     "effects",
@@ -38,6 +42,7 @@ __all__ = [
     "find_sites",
     "interactions",
     "networks",
+    "open_store",
     "pairs",
     "scores",
     "singles",

@@ -9,7 +9,7 @@ from typing import Any
 from lashley.errors import AblationError
 from lashley.sites import Site, as_site
 
-METHODS = ("silence", "zero_weights")
+METHODS = ("silence", "zero_weights", "mean", "resample")
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,12 @@ class Ablation:
         units: Their indices, counted from 0; kept sorted.
         method: "silence" puts 0 in place of the activation, behind the layer's normalisation and
             nonlinearity, which equals removing the units. "zero_weights" sets the incoming weights
-            and the bias to 0, and leaves what stands behind them as it is (the paper's way).
+            and the bias to 0, and leaves what stands behind them as it is (the paper's way); of an
+            attention head it is the same as "silence". "mean" puts the unit's mean activation over
+            reference examples in its place, "resample" the activation of another reference example,
+            drawn at random for each example; both at the same place as "silence". Where that tensor
+            feeds a skip connection, what the layer adds to it is replaced, and not the sum
+            (`Site.readers`). A module that is called twice is ablated in each call.
         design: Of which design the ablation is part; two ablations are equal without regard to it.
 
     Raises:
@@ -38,12 +43,6 @@ class Ablation:
         object.__setattr__(self, "units", _checked_units(as_site(self.site), self.units))
         if self.method not in METHODS:
             raise AblationError(f"method: given {self.method!r}; allowed are {', '.join(METHODS)}.")
-        if self.method == "silence" and not self.site.points:
-            raise AblationError(
-                f"method: 'silence' needs to know what stands behind {self.site.name}, and the "
-                "network could not be traced. Use method='zero_weights', or write the network's "
-                "forward without control flow that depends on the data."
-            )
 
     @property
     def label(self) -> str:

@@ -92,7 +92,13 @@ def sites(study: StudyName, settings: Settings = None) -> None:
     network = studies.network_of(part)
     example = (torch.zeros(1, part.widths[0]), torch.zeros(1, dtype=torch.int64))
     table = pd.DataFrame(
-        {"site": s.name, "kind": s.kind, "units": s.n_units}
+        {
+            "site": s.name,
+            "kind": s.kind,
+            "units": s.n_units,
+            "held at": ", ".join(s.points),
+            "read by": ", ".join(s.readers),
+        }
         for s in lashley.find_sites(network, example).values()
     )
     _print(table, Format.table)

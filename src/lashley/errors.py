@@ -5,6 +5,7 @@
     ├── NetworkError     architectures, weights files, weights that are not finite
     ├── SiteError        a place in the network that is not there or cannot be ablated
     ├── AblationError    units or methods that do not exist
+    ├── ReadoutError     a readout that cannot be taken from the outputs
     ├── EngineError      an evaluation that cannot be carried out
     ├── IntegrityError   data or network changed while they were measured
     ├── OutcomesError    outcomes that are incomplete or do not belong together
@@ -34,6 +35,10 @@ class SiteError(LashleyError):
 
 class AblationError(LashleyError):
     """An ablation names units or a method that do not exist."""
+
+
+class ReadoutError(LashleyError):
+    """A readout does not exist, or does not go with the outputs and targets."""
 
 
 class EngineError(LashleyError):

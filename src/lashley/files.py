@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pooch
 
@@ -19,7 +20,10 @@ _DRAFT = re.compile(r"\..+\.[0-9a-f]{8}\.part(\.\w+)?|\.outcomes\.zarr\.part")
 
 @dataclass(frozen=True)
 class Remote:
-    """A file to be had from the net: the same bytes from any of its addresses."""
+    """A file to be had from the net: the same bytes from any of its addresses.
+
+    Of `sha256` the beginning is enough, where no more is published.
+    """
 
     name: str
     sha256: str
@@ -40,10 +44,7 @@ def locate(folder: str, files: Sequence[Remote]) -> Mapping[str, Path]:
     cache = Path(pooch.os_cache("lashley")) / folder
     found, missing = {}, []
     for file in files:
-        places = [Path(own) / folder / file.name] if own else []
-        here = next((p for p in [*places, cache / file.name] if p.is_file()), None)
-        if here is None:
-            here = _download(file, cache)
+        here = find(folder, file.name) or _download(file, cache)
         if here is None:
             missing.append(file)
         else:
@@ -53,17 +54,35 @@ def locate(folder: str, files: Sequence[Remote]) -> Mapping[str, Path]:
     return found
 
 
+def find(folder: str, name: str) -> Path | None:
+    """Where a file is already: in `LASHLEY_DATA`, else in the user's cache; None if nowhere."""
+    homes = (os.environ.get("LASHLEY_DATA"), pooch.os_cache("lashley"))
+    paths = (Path(home) / folder / name for home in homes if home)
+    return next((path for path in paths if path.is_file()), None)
+
+
 def _download(file: Remote, cache: Path) -> Path | None:
+    if len(file.sha256) == 64:
+        how = {"known_hash": f"sha256:{file.sha256}", "progressbar": True}
+    else:
+        how = {"known_hash": None, "downloader": _begins_with(file.sha256)}
     for url in file.urls:
         try:
-            return Path(
-                pooch.retrieve(
-                    url, f"sha256:{file.sha256}", fname=file.name, path=cache, progressbar=True
-                )
-            )
+            return Path(pooch.retrieve(url, fname=file.name, path=cache, **how))
         except (OSError, ValueError):  # unreachable, or other bytes: try the next address
             continue
     return None
+
+
+def _begins_with(start: str) -> Callable[[str, str, Any], None]:
+    """A download that is refused, before it has its place, if its SHA-256 begins otherwise."""
+
+    def download(url: str, output: str, pooch_: Any) -> None:
+        pooch.HTTPDownloader(progressbar=True)(url, output, pooch_)
+        if not pooch.file_hash(output).startswith(start):
+            raise ValueError(f"{url}: other bytes than SHA-256 {start}...")
+
+    return download
 
 
 def _not_found(folder: str, missing: Sequence[Remote], own: str | None, cache: Path) -> str:

@@ -2,8 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
 import torch
 from torch import Tensor
+from torch.nn import functional
+
+from lashley.errors import ReadoutError
+
+IGNORED = -100  # as a target: this token does not count, as in `torch.nn.functional.cross_entropy`
+_OF_THE_SCHEMA = (
+    "ablation", "example", "class", "rank", "prediction", "label", "site", "units", "method",
+    "design", "n_examples", "position",
+)  # fmt: skip
+_PREFIXES = ("intact_", "overall_")
+_FORMS = "'classification', 'loss', or a function (outputs, targets) -> {name: (example,) tensor}"
+
+
+@dataclass(frozen=True)
+class Readout:
+    """What is measured on every example.
+
+    Attributes:
+        name: As it stands in the outcomes.
+        measure: From outputs (example, ...) and targets (example, ...) to values (example,) by
+            name: real numbers, whole numbers or truth values. Each example's value depends on that
+            example alone, because the engine stacks the examples of several ablations.
+    """
+
+    name: str
+    measure: Callable[[Tensor, Tensor], Mapping[str, Tensor]]
 
 
 def classification(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -23,3 +53,128 @@ def classification(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     classes = torch.arange(logits.shape[-1], device=logits.device)
     above = (logits > at_true) | ((logits == at_true) & (classes < true))
     return above.sum(-1), logits.argmax(-1)
+
+
+def loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """The cross-entropy of each example, in nats.
+
+    Args:
+        logits: (example, class), or (example, token, class) of a language model.
+        targets: (example,) or (example, token): the class, or the token that is to come next there.
+            Tokens of `IGNORED` (-100), such as padding, do not count.
+
+    Returns:
+        (example,) the loss; of tokens the mean.
+
+    Raises:
+        ReadoutError: If the shapes do not go together, or a target is no class.
+    """
+    _check_targets(logits, targets)
+    if logits.dtype != torch.float64:
+        logits = logits.float()
+    losses = functional.cross_entropy(
+        logits.flatten(0, -2), targets.flatten().long(), reduction="none", ignore_index=IGNORED
+    ).reshape(len(targets), -1)
+    return losses.sum(1) / (targets != IGNORED).reshape(losses.shape).sum(1)
+
+
+def _rank_and_prediction(logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    rank, prediction = classification(logits, labels)
+    return {"rank": rank, "prediction": prediction}
+
+
+def _loss_by_name(logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
+    return {"loss": loss(logits, targets)}
+
+
+CLASSIFICATION = Readout("classification", _rank_and_prediction)
+LOSS = Readout("loss", _loss_by_name)
+_BUILT_IN = {readout.name: readout for readout in (CLASSIFICATION, LOSS)}
+
+
+def as_readout(given: Any) -> Readout:
+    """A readout from its name, or from a user's function of outputs and targets.
+
+    Raises:
+        ReadoutError: If it is none, or takes the name of a built-in one.
+    """
+    if isinstance(given, str) and given in _BUILT_IN:
+        return _BUILT_IN[given]
+    if isinstance(given, Readout):
+        readout = given
+    elif callable(given) and not isinstance(given, type):
+        measure: Callable[..., Any] = given
+        readout = Readout(getattr(measure, "__name__", type(measure).__name__), measure)
+    else:
+        raise ReadoutError(f"readout: given {given!r}; allowed are {_FORMS}.")
+    if readout.name in _BUILT_IN and readout != _BUILT_IN[readout.name]:
+        raise ReadoutError(
+            f"readout: given a function of the name {readout.name!r}, which is that of a built-in "
+            "readout. Rename the function, or give the name as text for the built-in one."
+        )
+    return readout
+
+
+def check_measured(readout_name: str, measured: Any, n: int) -> dict[str, Tensor]:
+    """`measured` itself, if it is what a readout may return for `n` examples.
+
+    Raises:
+        ReadoutError: If it is not a dict of finite numbers (n,), or a name is taken.
+    """
+    if not isinstance(measured, Mapping) or not measured:
+        what = "an empty dict" if measured == {} else f"a {type(measured).__name__}"
+        raise ReadoutError(
+            f"readout: {readout_name} returned {what}; allowed is a dict of one (example,) tensor "
+            "or more, such as {'margin': ...}."
+        )
+    for name, values in measured.items():
+        _check_name(readout_name, name)
+        _check_values(readout_name, name, values, n)
+    return dict(measured)
+
+
+def _check_name(readout_name: str, name: Any) -> None:
+    form = isinstance(name, str) and name.isidentifier()
+    taken = readout_name not in _BUILT_IN and name in _OF_THE_SCHEMA
+    if not form or taken or name.startswith(_PREFIXES):
+        raise ReadoutError(
+            f"readout: {readout_name} returned {name!r}; allowed are names of letters, digits and "
+            "underscores that the outcomes do not use themselves (such as rank, label, intact_...)."
+            " Choose another name."
+        )
+
+
+def _check_values(readout_name: str, name: str, values: Any, n: int) -> None:
+    if not isinstance(values, Tensor) or values.shape != (n,) or values.is_complex():
+        given = (
+            f"{values.dtype} of shape {tuple(values.shape)}" if isinstance(values, Tensor)
+            else f"a {type(values).__name__}"
+        )  # fmt: skip
+        raise ReadoutError(
+            f"readout: {readout_name} returned {given} as {name!r}; allowed is a tensor of shape "
+            f"({n},), one number per example. Take the mean over all other axes."
+        )
+    if values.is_floating_point() and not torch.isfinite(values).all():
+        bad = (~torch.isfinite(values)).nonzero()[:, 0]
+        raise ReadoutError(
+            f"readout: {readout_name} returned NaN or infinity as {name!r} for {len(bad)} of {n} "
+            f"examples, the first is number {int(bad[0])} of its batch. Check it on your outputs."
+        )
+
+
+def _check_targets(logits: Tensor, targets: Tensor) -> None:
+    fits = logits.ndim in (2, 3) and targets.shape == logits.shape[:-1]
+    if not fits or targets.is_floating_point() or targets.is_complex():
+        raise ReadoutError(
+            f"loss: given outputs of shape {tuple(logits.shape)} and {targets.dtype} targets of "
+            f"shape {tuple(targets.shape)}; allowed are (example, class) with (example,) whole "
+            "numbers, or (example, token, class) with (example, token). Write a readout of your "
+            "own for other losses."
+        )
+    counted = targets[targets != IGNORED]
+    if len(counted) and not 0 <= int(counted.min()) <= int(counted.max()) < logits.shape[-1]:
+        raise ReadoutError(
+            f"loss: given targets from {int(counted.min())} to {int(counted.max())}; with "
+            f"{logits.shape[-1]} outputs, 0 to {logits.shape[-1] - 1} are allowed, and {IGNORED} "
+            "for tokens that do not count. Check the targets."
+        )

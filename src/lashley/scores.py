@@ -9,14 +9,16 @@ import numpy as np
 import torch
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from lashley.data import Examples, as_examples
+from lashley.data.inputs import inputs_to, take
 from lashley.engine.guards import evaluation_of
 from lashley.errors import DataError, NetworkError, SiteError
 from lashley.networks import check_finite
-from lashley.sites import Site, trace
+from lashley.sites import Site, as_site
 from lashley.stats import benjamini_hochberg, ks_distance, mann_whitney_p
+from lashley.units import Units, units_of
 
 Array = NDArray[np.float64]
 
@@ -55,7 +57,7 @@ def scores(
 ) -> xr.Dataset:
     """Weight- and activation-based scores of a site's units.
 
-    Incoming weights are the rows of the module's `weight`; the bias is not among them. Activations
+    Incoming weights are all that feed the unit; the bias is not among them. Activations
     are those behind the normalisation and the nonlinearity. The network stays as it is.
 
     Args:
@@ -71,18 +73,23 @@ def scores(
         with `initial` also `mann_whitney_p`, `mann_whitney_p_adjusted`, `ks_distance`, `l2_change`.
 
     Raises:
-        SiteError: If the network has no such site, cannot be traced, or calls the module twice.
+        SiteError: If the network has no such site, cannot be captured, or calls the module twice,
+            or the site's units are heads.
         NetworkError: If `initial` has another shape there, or a weight is not finite.
         IntegrityError: If network or examples change meanwhile.
     """
     check_finite(network)
-    weights = _incoming(network, site)
-    columns = {
-        "weight_l1": np.abs(weights).sum(axis=1),
-        "weight_l2": np.linalg.norm(weights, axis=1),
-        **({} if initial is None else _changes(_initial_weights(initial, site, weights), weights)),
-        **_activity(network, site, as_examples(examples), batch_size),
-    }
+    examples = as_examples(examples)
+    with evaluation_of(network, examples), torch.no_grad():
+        units = units_of(network, as_site(site), examples)
+        weights = _array(units.incoming(network))
+        before = None if initial is None else _initial_weights(initial, units, weights)
+        columns = {
+            "weight_l1": np.abs(weights).sum(axis=1),
+            "weight_l2": np.linalg.norm(weights, axis=1),
+            **({} if before is None else _changes(before, weights)),
+            **_activity(network, units, examples, batch_size),
+        }
     return _dataset(columns, site)
 
 
@@ -118,72 +125,36 @@ def _changes(before: Array, after: Array) -> dict[str, Array]:
 
 
 def _activity(
-    network: nn.Module, site: Site, examples: Examples, batch_size: int
+    network: nn.Module, units: Units, examples: Examples, batch_size: int
 ) -> dict[str, Array]:
     """Mean activation and firing share, (unit,) each."""
-    total = torch.zeros(site.n_units, dtype=torch.float64)
-    fired = torch.zeros(site.n_units, dtype=torch.float64)
-    with evaluation_of(network, examples), torch.inference_mode():
-        reader = fx.Interpreter(network, graph=_graph_up_to(network, site))
-        for batch in examples.inputs.split(batch_size):
-            activation = _by_unit(reader.run(_like(network, batch)).cpu(), site)
-            total += activation.double().mean(dim=2).sum(dim=0)
-            fired += (activation > 0).any(dim=2).sum(dim=0)
+    parameter = next(network.parameters())
+    total, fired = torch.zeros(2, units.site.n_units, dtype=torch.float64)
+    for start in range(0, len(examples), batch_size):
+        batch = take(examples.inputs, slice(start, start + batch_size))
+        activation = units.activation(inputs_to(batch, parameter.device, parameter.dtype)).cpu()
+        total += activation.double().mean(dim=2).sum(dim=0)
+        fired += (activation > 0).any(dim=2).sum(dim=0)
     return {
         "mean_activation": (total / len(examples)).numpy(),
         "firing_share": (fired / len(examples)).numpy(),
     }
 
 
-def _graph_up_to(network: nn.Module, site: Site) -> fx.Graph:
-    """The traced graph, ending at the site's only point."""
-    if len(site.points) != 1:
-        why = "could not be traced" if not site.points else f"calls it {len(site.points)} times"
-        raise SiteError(
-            f"site: the activation of {site.name} is not one tensor, because the network {why}; "
-            "allowed is a module called once in a network that torch.fx can trace. Use another "
-            "site, or write the forward without control flow that depends on the data."
-        )
-    graph, reason = trace(network)
-    short, copies = fx.Graph(), {}
-    for node in graph.nodes if graph else ():
-        copies[node] = short.node_copy(node, copies.__getitem__)
-        if node.name == site.points[0]:
-            short.output(copies[node])
-            return short
-    raise SiteError(
-        f"site: the network has no point {site.points[0]!r} {f'({reason})' if reason else ''}. "
-        "Take the site from find_sites(network, examples) of this very network."
-    )
+def _array(weights: Tensor) -> Array:
+    return weights.cpu().double().numpy()
 
 
-def _by_unit(activation: Tensor, site: Site) -> Tensor:
-    """(example, unit, position)."""
-    moved = activation.movedim(site.axis, 1)
-    return moved.reshape(*moved.shape[:2], -1)
-
-
-def _incoming(network: nn.Module, site: Site) -> Array:
-    """(unit, weight) float64."""
-    weight = getattr(dict(network.named_modules()).get(site.name), "weight", None)
-    if not isinstance(weight, Tensor) or len(weight) != site.n_units:
-        raise SiteError(
-            f"site: the network has no module {site.name!r} with {site.n_units} units. Take the "
-            "site from find_sites(network, examples) of this very network."
-        )
-    return weight.detach().cpu().double().flatten(1).numpy()
-
-
-def _initial_weights(initial: nn.Module, site: Site, trained: Array) -> Array:
+def _initial_weights(initial: nn.Module, units: Units, trained: Array) -> Array:
     try:
         check_finite(initial)
-        before = _incoming(initial, site)
+        before = _array(units.incoming(initial))
     except SiteError as error:
         raise NetworkError(f"initial: {error}") from error
     if before.shape != trained.shape:
         raise NetworkError(
-            f"initial: {site.name} has {before.shape[1]} weights per unit, in the trained network "
-            f"{trained.shape[1]}. Give the same network as it was before training."
+            f"initial: {units.site.name} has {before.shape[1]} weights per unit, in the trained "
+            f"network {trained.shape[1]}. Give the same network as it was before training."
         )
     return before
 
@@ -198,10 +169,3 @@ def _dataset(columns: dict[str, Array], site: Site) -> xr.Dataset:
         long_name, units = _MEANING[name]
         dataset[name].attrs = {"long_name": long_name} | ({"units": units} if units else {})
     return dataset
-
-
-def _like(network: nn.Module, inputs: Tensor) -> Tensor:
-    """A copy of the inputs, on the network's device and in its number format."""
-    parameter = next(network.parameters(), inputs)
-    dtype = parameter.dtype if inputs.is_floating_point() else inputs.dtype
-    return inputs.to(parameter.device, dtype, copy=True)

@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
-from torch.nn import functional as F
+from torch import fx, nn
 
 from lashley.data import as_examples
+from lashley.data.inputs import inputs_to, take, tensors
 from lashley.errors import SiteError
+from lashley.graph import capture
+from lashley.graph.anatomy import Call, Organ, anatomy
+from lashley.graph.nodes import op
+from lashley.graph.observed import Observed, call, observe
 
-# Modules that mix the units of one layer into the next, and the axis of their output's units.
-_MIXING: dict[type[nn.Module], tuple[str, int]] = {
-    nn.Linear: ("hidden", -1),
-    nn.Conv1d: ("filter", -2),
-    nn.Conv2d: ("filter", -3),
-    nn.Conv3d: ("filter", -4),
-}
-
-# What acts on each unit alone: a silenced unit is silenced behind these.
-UNITWISE_MODULES: tuple[type[nn.Module], ...] = (
-    nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish,
-    nn.Tanh, nn.Sigmoid, nn.LogSigmoid, nn.Softplus, nn.Softsign, nn.Softshrink, nn.Hardtanh,
-    nn.Hardswish, nn.Hardsigmoid, nn.Hardshrink, nn.Tanhshrink, nn.Identity, nn.Dropout,
-    nn.AlphaDropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.FeatureAlphaDropout,
-)  # fmt: skip
-UNITWISE_FUNCTIONS: frozenset[Any] = frozenset({
-    torch.relu, torch.tanh, torch.sigmoid, F.relu, F.relu6, F.leaky_relu, F.elu, F.selu, F.celu,
-    F.gelu, F.silu, F.mish, F.tanh, F.sigmoid, F.logsigmoid, F.softplus, F.softsign, F.hardtanh,
-    F.hardswish, F.hardsigmoid, F.dropout,
-})  # fmt: skip
-UNITWISE_METHODS: frozenset[str] = frozenset({"relu", "tanh", "sigmoid"})
-_NORMALISATION: tuple[type[nn.Module], ...] = (
-    nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.LayerNorm, nn.GroupNorm,
-    nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d,
-)  # fmt: skip
+_SAMPLE = 3  # examples that are run to see the network's structure
 
 
 @dataclass(frozen=True)
@@ -46,20 +27,24 @@ class Site:
     """A place whose units can be ablated.
 
     Attributes:
-        name: Of the module that holds the units, as in `network.named_modules()`.
-        kind: "hidden" (units of a Linear) or "filter" (of a convolution).
+        name: Of the module that holds the units, as in `network.named_modules()`; of the weights,
+            where they belong to no module of their own.
+        kind: "hidden" (units of a Linear), "filter" (of a convolution) or "head" (of attention).
         n_units: How many units there are.
-        axis: The units' axis in the module's output, counted from the end.
-        points: The nodes of the traced network, one per call of the module, whose values are the
-            units' activations behind the normalisation and the nonlinearity. Empty where the
-            network could not be traced; then only `zero_weights` can be used.
+        axis: The units' axis where they are held, counted from the end.
+        points: What holds the units' activations, once per call of the module: the last of the
+            normalisations and nonlinearities behind it. `silence`, `mean` and `resample` replace
+            the units there, for all that reads them.
+        readers: What reads them. Where an addition is among these, the tensor feeds a skip
+            connection: then what the module adds to it is replaced, and not the sum.
     """
 
     name: str
     kind: str
     n_units: int
     axis: int
-    points: tuple[str, ...] = ()
+    points: tuple[str, ...] = field(default=(), compare=False)
+    readers: tuple[str, ...] = field(default=(), compare=False)
 
 
 def as_site(given: Any) -> Site:
@@ -76,29 +61,59 @@ def as_site(given: Any) -> Site:
     return given
 
 
-def find_sites(network: nn.Module, examples: Any) -> dict[str, Site]:
+class Sites(dict[str, Site]):
+    """Sites by name, in forward order; a name that is not there is answered with the nearest."""
+
+    def __missing__(self, name: Any) -> Site:
+        raise SiteError(f"site: {unknown_site(name, self)}")
+
+
+def unknown_site(name: Any, known: Mapping[str, Any]) -> str:
+    """What to say of a name that is no site's: the nearest names, and how to see all."""
+    near = difflib.get_close_matches(str(name), list(known), n=3, cutoff=0.4) or list(known)[:3]
+    allowed = f"the nearest are {', '.join(near)}" if near else "the network has no site"
+    return (
+        f"given {name!r}, which is none of the network's {len(known)} sites (the output layer is "
+        f"no site); {allowed}. See all with list(la.find_sites(network, examples))."
+    )
+
+
+def find_sites(network: nn.Module, examples: Any) -> Sites:
     """The sites of a network, in forward order; its output layer is none.
 
     Args:
-        network: Any module; one example is run through it, in eval mode.
-        examples: `Examples` or a pair (inputs, labels); only the first input is used.
+        network: Any module; three examples are run through it, in eval mode.
+        examples: `Examples` or a pair (inputs, labels); only the first inputs are used.
 
     Returns:
         Sites by name.
 
     Raises:
-        SiteError: If the example does not fit the network.
+        SiteError: If the examples do not fit the network.
     """
-    with eval_mode(network):
-        called = _calls(network, as_examples(examples).inputs[:1].clone())  # it may write to it
-        graph, _ = trace(network)
-    modules = dict(network.named_modules())
-    sites = {}
-    for name in called[:-1]:
-        kind, axis = _mixing(modules[name]) or ("", 0)
-        points = tuple(_behind(n, modules).name for n in _nodes_of(graph, name)) if graph else ()
-        sites[name] = Site(name, kind, len(modules[name].weight), axis, points)  # pyright: ignore
-    return sites
+    inputs = first_inputs(examples, network)
+    with eval_mode(network), torch.random.fork_rng(devices=[]):
+        _check_runs(network, inputs)
+        captured, _ = capture(network, inputs)
+        if captured is None:
+            return Sites((o.name, _observed_site(o)) for o in observe(network, inputs).values())
+    module = captured.module
+    return Sites((o.name, _site(o, module)) for o in anatomy(module).values())
+
+
+def first_inputs(examples: Any, network: nn.Module) -> Any:
+    """The first inputs, where the network is and in its number format, to see its structure.
+
+    Args:
+        examples: `Examples` or a pair (inputs, labels); repeated if there are less than three.
+        network: Which they are for.
+    """
+    inputs = as_examples(examples).inputs
+    which = torch.arange(_SAMPLE) % len(tensors(inputs)[0])  # a copy: it may be written to
+    parameter = next((p for p in network.parameters() if p.is_floating_point()), None)
+    if parameter is None:
+        return take(inputs, which)
+    return inputs_to(take(inputs, which), parameter.device, parameter.dtype)
 
 
 @contextmanager
@@ -113,64 +128,36 @@ def eval_mode(network: nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-def trace(network: nn.Module) -> tuple[fx.Graph | None, str]:
-    """The network's graph by `torch.fx`, or None and the reason why it cannot be traced."""
-    try:
-        return fx.Tracer().trace(network), ""
-    except Exception as error:  # whatever the user's forward raises on a proxy
-        return None, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+def _site(organ: Organ, module: fx.GraphModule) -> Site:
+    points = tuple(_describe(c.point, module) for c in organ.calls)
+    readers = dict.fromkeys(_describe(r, module) for c in organ.calls for r in _readers(c))
+    return Site(organ.name, organ.kind, organ.n_units, organ.axis, points, tuple(readers))
 
 
-def is_unitwise(node: fx.Node, modules: dict[str, nn.Module]) -> bool:
-    """Whether a node acts on each unit alone and keeps the shape."""
+def _readers(called: Call) -> list[fx.Node]:
+    return sorted(called.point.users)
+
+
+def _describe(node: fx.Node, module: fx.GraphModule) -> str:
+    """A module's name; of a function "relu in features.3"."""
     if node.op == "call_module":
-        return isinstance(modules[str(node.target)], UNITWISE_MODULES)
-    if node.op == "call_function":
-        return node.target in UNITWISE_FUNCTIONS
-    return node.op == "call_method" and node.target in UNITWISE_METHODS
+        return str(node.target)
+    owner = node.meta.get("owner", "")
+    return f"{op(node, module) or node.op}" + (f" in {owner}" if owner else "")
 
 
-def _mixing(module: nn.Module) -> tuple[str, int] | None:
-    """Kind and axis of the units that a module mixes into, subclasses included."""
-    return next((found for kind, found in _MIXING.items() if isinstance(module, kind)), None)
+def _observed_site(seen: Observed) -> Site:
+    return Site(seen.name, seen.kind, seen.n_units, seen.axis, (seen.point,))
 
 
-def _calls(network: nn.Module, example: Tensor) -> list[str]:
-    """Names of the mixing modules in the order of their first call."""
-    called: dict[str, None] = {}
-    handles = []
+def _check_runs(network: nn.Module, inputs: Any) -> None:
+    shapes = {k: tuple(v.shape[1:]) for k, v in inputs.items()} if isinstance(inputs, dict) else (
+        1, *inputs.shape[1:])  # fmt: skip
     try:
-        for name, module in network.named_modules():
-            if _mixing(module) is not None:
-                handles.append(
-                    module.register_forward_hook(lambda *_, name=name: called.setdefault(name))
-                )
-        with torch.inference_mode():
-            parameter = next(network.parameters(), example)
-            network(example.to(parameter.device))
+        with torch.no_grad():
+            call(network, inputs)
     except Exception as error:
         raise SiteError(
-            f"examples: an input of shape {tuple(example.shape)} does not run through the network "
+            f"examples: an input of shape {shapes} does not run through the network "
             f"({error}). Give inputs shaped and normalised as in training."
         ) from error
-    finally:
-        for handle in handles:
-            handle.remove()
-    return list(called)
-
-
-def _nodes_of(graph: fx.Graph, name: str) -> list[fx.Node]:
-    return [n for n in graph.nodes if n.op == "call_module" and n.target == name]
-
-
-def _behind(node: fx.Node, modules: dict[str, nn.Module]) -> fx.Node:
-    """The last node that still holds the units one by one: behind normalisation, nonlinearity."""
-    while len(node.users) == 1:
-        (user,) = node.users
-        normalises = user.op == "call_module" and isinstance(
-            modules[str(user.target)], _NORMALISATION
-        )
-        if not (normalises or is_unitwise(user, modules)):
-            break
-        node = user
-    return node

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lashley.data.examples import Examples
+from lashley.data.examples import Examples, require_tensor
 from lashley.errors import DataError
 from lashley.files import Remote, locate
 
@@ -97,6 +97,6 @@ def binarised(examples: Examples, threshold: float = 10) -> Examples:
 
     Source: github.com/RichardMeyes/AblationStudies, code/plot_tSNE.py.
     """
-    pixels = (examples.inputs * 0.5 + 0.5) * 255
+    pixels = (require_tensor(examples) * 0.5 + 0.5) * 255
     inputs = torch.where(pixels.round() > threshold, 1.0, -1.0)
     return Examples(inputs, examples.labels, examples.class_names)

@@ -1,202 +1,176 @@
-"""The program: a network as a straight line of steps.
-
-Serves any sequence of Linear, unit-wise activations, flatten and dropout, with a softmax at most at
-the end. A step knows two layouts: rows (example, feature), as the network has it, for the shared
-prefix; and stacks (ablation, feature, example), in which matrix products write and reductions
-over the classes read whole vectors, for the suffixes.
-"""
+"""The program: a network's graph in one number format, lowered, and what is known of it."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, fx, nn
-from torch.nn import functional as F
+from torch import Tensor, fx
 
-from lashley.sites import Site, is_unitwise, trace
+from lashley.engine.lowering import fold_batch_norm, functional_layers, map_products, widen_output
+from lashley.engine.winograd import use_winograd, winograd
+from lashley.graph import Captured, retyped
+from lashley.graph.batch import Batched
+from lashley.graph.nodes import op, value_of
 
-_FLATTEN = {torch.flatten, "flatten"}
-_SOFTMAX = {F.log_softmax: F.log_softmax, F.softmax: F.softmax,
-            torch.log_softmax: F.log_softmax, torch.softmax: F.softmax,
-            "log_softmax": F.log_softmax, "softmax": F.softmax}  # fmt: skip
-_DROPOUT = (nn.Dropout, nn.AlphaDropout, nn.Identity)
-
-
-@dataclass(frozen=True, eq=False)
-class Step:
-    """One operation of the network.
-
-    Attributes:
-        name: Of the node in the traced graph.
-        kind: "linear", "unitwise", "flatten" or "softmax".
-        run: Rows to rows, never in place; of a softmax, takes the classes' axis as well.
-        module: The module called, where it is one.
-        weight: (feature out, feature in), of "linear" only.
-        bias: (feature out), of a "linear" that has one.
-    """
-
-    name: str
-    kind: str
-    run: Callable[..., Tensor]
-    module: str = ""
-    weight: Tensor | None = None
-    bias: Tensor | None = None
-
-    def rows(self, value: Tensor) -> Tensor:
-        """(example, ...) to (example, ...)."""
-        if self.weight is not None:
-            return F.linear(value, self.weight, self.bias)
-        return self.run(value, dim=-1) if self.kind == "softmax" else self.run(value)
-
-    def stack(self, value: Float[Tensor, "ablation feature example"]) -> Tensor:
-        """(ablation, feature, example) to (ablation, feature, example); `value` is used up."""
-        if self.weight is not None:
-            weight = self.weight.expand(len(value), *self.weight.shape)
-            if self.bias is None:
-                return torch.bmm(weight, value)
-            return torch.baddbmm(self.bias[:, None], weight, value)
-        if self.run is torch.relu:
-            return torch.relu_(value)  # a stack is the engine's own: no copy needed
-        return self.run(value, dim=1) if self.kind == "softmax" else self.run(value)
-
-
-@dataclass(frozen=True, eq=False)
-class Cut:
-    """Where a site's units are replaced, by positions in the program.
-
-    Attributes:
-        layer: The step that computes the units.
-        point: The last step that holds them one by one.
-        consumer: The linear step that mixes them.
-    """
-
-    site: Site
-    layer: int
-    point: int
-    consumer: int
+_RESHAPES = ("view", "reshape", "_unsafe_view")
 
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """The steps of a network, in order."""
+    """A graph to be run.
 
-    steps: tuple[Step, ...]
+    Attributes:
+        module: The graph and the numbers it uses.
+        nodes: By name.
+        batch: What `batch_dependence` found, by names of nodes.
+        dtype: Of its real numbers.
+        last_reader: For each node the position of the node that reads it last.
+        position: Of each node in the graph.
+    """
 
-    def cut(self, site: Site) -> Cut | None:
-        """Where the site lies, if it has one call and a linear consumer."""
-        layer = [i for i, s in enumerate(self.steps) if s.module == site.name]
-        if len(layer) != 1:
-            return None
-        point = layer[0]
-        while point + 1 < len(self.steps) and self.steps[point + 1].kind == "unitwise":
-            point += 1
-        if point + 1 == len(self.steps) or self.steps[point + 1].kind != "linear":
-            return None
-        return Cut(site, layer[0], point, point + 1)
+    module: fx.GraphModule
+    batch: dict[str, Any]
+    dtype: torch.dtype
+    nodes: dict[str, fx.Node] = field(init=False)
+    position: dict[fx.Node, int] = field(init=False)
+    last_reader: dict[fx.Node, int] = field(init=False)
 
-    def to(self, device: str, dtype: torch.dtype) -> Program:
-        """The same program with its numbers elsewhere or in another format."""
-        return Program(tuple(_moved(step, device, dtype) for step in self.steps))
+    def __post_init__(self) -> None:
+        order = {node: i for i, node in enumerate(self.module.graph.nodes)}
+        last = {node: max((order[u] for u in node.users), default=i) for node, i in order.items()}
+        object.__setattr__(self, "position", order)
+        object.__setattr__(self, "last_reader", last)
+        object.__setattr__(self, "nodes", {node.name: node for node in order})
 
-    def rest(self, value: Tensor, start: int) -> Tensor:
-        """Run the stacked value through the steps from `start` to the end."""
-        for step in self.steps[start:]:
-            value = step.stack(value)
-        return value
+    @property
+    def output(self) -> fx.Node:
+        """The node of the network's output."""
+        (node,) = self.module.graph.output_node().all_input_nodes
+        return node
 
-    def constants(self, cut: Cut, method: str) -> Float[Tensor, " unit"]:
-        """What stands in place of each unit of the site at its point."""
-        weight = self.steps[cut.layer].weight
-        assert weight is not None
-        value = torch.zeros_like(weight[None, :, 0])
-        if method == "zero_weights":  # the units' sums are 0: see what the activation makes of it
-            for step in self.steps[cut.layer + 1 : cut.point + 1]:
-                value = step.rows(value)
-        return value[0]
+    def run(self, inputs: Sequence[Tensor]) -> Tensor:
+        """The network's output, without keeping anything else."""
+        return fx.Interpreter(self.module).run(*inputs)
+
+    @property
+    def has_winograd(self) -> bool:
+        """Whether any of its convolutions is Winograd's."""
+        return any(node.target is winograd for node in self.position)
+
+    def numbers(self, nodes: Iterable[fx.Node]) -> int:
+        """The most numbers that one example has in any of the values."""
+        found = (self.batch.get(node.name) for node in nodes)
+        return max((v.numbers for v in found if isinstance(v, Batched)), default=1)
 
 
-def straight_line(network: nn.Module) -> tuple[Program | None, str]:
-    """The network's program, or None and the reason why it has none."""
-    graph, reason = trace(network)
-    if graph is None:
-        return None, f"torch.fx cannot trace the network ({reason})"
-    modules, steps = dict(network.named_modules()), []
-    for previous, node in zip([None, *graph.nodes], graph.nodes, strict=False):
-        if node.op == "output" and node.args[0] is previous:
-            return Program(tuple(steps)), ""
-        if node.op == "placeholder" and previous is None:
+def run_along(path: Iterable[fx.Node], start: fx.Node, value: Tensor, program: Program) -> Tensor:
+    """What some nodes, in order, make of a value of the node before them."""
+    interpreter = fx.Interpreter(program.module, garbage_collect_values=False)
+    env: dict[fx.Node, Any] = {start: value}
+    interpreter.env = env
+    for node in path:
+        if op(node, program.module) in _RESHAPES:  # whose sizes may depend on the batch
+            value = env[node] = value.reshape(-1, *program.batch[node.name].shape[1:])
             continue
-        if node.all_input_nodes != [previous]:
-            return None, f"{node.name} does not follow {previous} alone: no straight line"
-        if node.op == "call_module" and _is_hooked(modules[str(node.target)]):
-            return None, f"{node.target} has forward hooks, which only a full pass obeys"
-        step = _step(node, modules)
-        if step is None:
-            return None, f"{node.name} is neither Linear, unit-wise, flatten nor dropout"
-        if step.kind != "drop":
-            steps.append(step)
-    return None, "the network's output is not its last value"
+        for held in node.all_input_nodes:
+            if held.op == "get_attr":
+                env[held] = value_of(held, program.module)
+        value = env[node] = interpreter.run_node(node)
+    return value
 
 
-def _step(node: fx.Node, modules: dict[str, nn.Module]) -> Step | None:
-    module = modules[str(node.target)] if node.op == "call_module" else None
-    if type(module) is nn.Linear:
-        return Step(node.name, "linear", module, str(node.target), module.weight.detach(),
-                    None if module.bias is None else module.bias.detach())  # fmt: skip
-    if isinstance(module, _DROPOUT) or node.target is F.dropout:
-        return Step(node.name, "drop", torch.clone)  # evaluated in eval mode: it does nothing
-    if is_unitwise(node, modules):
-        return Step(node.name, "unitwise", _out_of_place(node, module))
-    return _shape_or_softmax(node, module)
+def lowered(
+    captured: Captured, batch: dict[str, Any], dtype: torch.dtype, device: str, *,
+    kept: set[str], fold: bool, channels_last: bool, fewer_products: bool = False,
+) -> Program:  # fmt: skip
+    """The program of a captured network, for speed.
+
+    Args:
+        captured: Not changed.
+        batch: From `batch_dependence`, by names of nodes.
+        dtype: Of all real numbers in it.
+        device: Where it runs.
+        kept: Names of nodes whose own value is wanted: these stay.
+        fold: Whether to fold batch normalisation and small maps.
+        channels_last: Whether images have their channels last in memory.
+        fewer_products: Whether to use Winograd's convolution where it is faster.
+    """
+    module = retyped(captured.module, torch.float32).to(device)
+    functional_layers(module)
+    if fold:
+        fold_batch_norm(module, batch, kept)
+        map_products(module, batch)
+    if fewer_products:
+        use_winograd(module, batch)
+    if dtype != torch.float32:
+        wide, module = module, retyped(module, dtype)
+        widen_output(module, wide)
+    if channels_last:
+        _channels_last(module)
+    return _program(module, batch, dtype)
 
 
-def _is_hooked(module: nn.Module) -> bool:
-    return bool(module._forward_hooks or module._forward_pre_hooks)
+def exact(captured: Captured, batch: dict[str, Any], device: str) -> Program:
+    """The program as captured, in float64."""
+    return _program(retyped(captured.module, torch.float64).to(device), batch, torch.float64)
 
 
-def _shape_or_softmax(node: fx.Node, module: nn.Module | None) -> Step | None:
-    options = dict(node.kwargs)
-    if isinstance(module, nn.Flatten) and (module.start_dim, module.end_dim) == (1, -1):
-        return Step(node.name, "flatten", module)
-    if node.target in _FLATTEN and (node.args[1:], options) in [((1,), {}), ((), {"start_dim": 1})]:
-        return Step(node.name, "flatten", lambda value: value.flatten(1))
-    if isinstance(module, nn.Softmax | nn.LogSoftmax) and module.dim in (1, -1):
-        run = F.softmax if isinstance(module, nn.Softmax) else F.log_softmax
-        return Step(node.name, "softmax", run)
-    dim = options.pop("dim", node.args[1] if len(node.args) == 2 else None)
-    if node.target in _SOFTMAX and dim in (1, -1):
-        return Step(node.name, "softmax", _SOFTMAX[node.target])
-    return None
+def _program(module: fx.GraphModule, batch: dict[str, Any], dtype: torch.dtype) -> Program:
+    for node in module.graph.nodes:
+        _reshape(node)
+    module.graph.eliminate_dead_code()
+    return Program(module, batch, dtype)
 
 
-def _out_of_place(node: fx.Node, module: nn.Module | None) -> Callable[[Tensor], Tensor]:
-    if type(module) is nn.ReLU or node.target in (F.relu, torch.relu, "relu"):
-        return torch.relu
-    if module is not None:
-        if not getattr(module, "inplace", False):
-            return module
-        twin = copy.copy(module)  # shares its parameters; the user's module stays as it is
-        twin.__dict__["inplace"] = False
-        return twin
-    options: dict[str, Any] = {
-        k: v for k, v in node.kwargs.items() if k not in ("inplace", "input")
-    }
-    function: Any = node.target
-    if node.op == "call_method":
-        function = getattr(Tensor, str(node.target))
-    extra = tuple(a for a in node.args[1:] if not isinstance(a, bool))
-    return lambda value: function(value, *extra, **options)
+def _reshape(node: fx.Node) -> None:
+    """A stack may lie in memory in another way than the value it stands for: no views then."""
+    shaped = not any(isinstance(a, torch.dtype) for a in node.args)
+    if (node.op, node.target) == ("call_method", "view") and shaped:
+        node.target = "reshape"
+    if node.target in (torch.ops.aten.view.default, torch.ops.aten._unsafe_view.default):
+        node.target = torch.ops.aten.reshape.default
 
 
-def _moved(step: Step, device: str, dtype: torch.dtype) -> Step:
-    if step.weight is not None:
-        bias = None if step.bias is None else step.bias.to(device, dtype)
-        return replace(step, weight=step.weight.to(device, dtype), bias=bias)
-    if isinstance(step.run, nn.Module) and any(True for _ in step.run.parameters()):
-        return replace(step, run=copy.deepcopy(step.run).to(device, dtype))
-    return step
+def _channels_last(module: fx.GraphModule) -> None:
+    for name, value in module.named_buffers():
+        if value.ndim == 4:
+            owner, _, part = name.rpartition(".")
+            setattr(module.get_submodule(owner), part, value.to(memory_format=torch.channels_last))
+
+
+class Live:
+    """The values of the intact network on one batch, each computed when it is first asked for."""
+
+    def __init__(self, program: Program, inputs: tuple[Tensor, ...]):
+        self.program = program
+        self._interpreter = fx.Interpreter(program.module, garbage_collect_values=False)
+        holders = [n for n in program.module.graph.nodes if n.op == "placeholder"]
+        self._values: dict[fx.Node, Any] = dict(zip(holders, inputs, strict=True))
+        self.size = len(inputs[0])
+
+    def __getitem__(self, node: fx.Node) -> Any:
+        waiting = [node]
+        while waiting:
+            current = waiting[-1]
+            missing = [n for n in current.all_input_nodes if n not in self._values]
+            if current in self._values or not missing:
+                waiting.pop()
+                if current not in self._values:
+                    self._values[current] = self._run(current)
+            else:
+                waiting.extend(missing)
+        return self._values[node]
+
+    def forget(self, node: fx.Node) -> None:
+        """Free what is read by no node behind this one."""
+        position = self.program.position[node]
+        for source in node.all_input_nodes:
+            if self.program.last_reader[source] <= position:
+                self._values.pop(source, None)
+
+    def _run(self, node: fx.Node) -> Any:
+        self._interpreter.env = self._values
+        return self._interpreter.run_node(node)

@@ -7,16 +7,104 @@ rounding, so outcomes depend neither on the size of a batch nor on threads or ma
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
 from lashley.ablations import Ablation
+from lashley.engine.hooks import HookPlace, activations, forward, hooked, replaced
 from lashley.errors import EngineError
-from lashley.sites import Site, trace
+from lashley.graph.anatomy import Organ
+from lashley.graph.signature import arguments, logits_of
 
-Forward = Callable[[Tensor], Tensor]
+Donors = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A network in float64, and where its units are.
+
+    Attributes:
+        network: From `in_float64`.
+        names: Of its inputs; () of a plain tensor.
+        graph: As captured, in float64; None where the network cannot be captured.
+        organs: By names of sites; empty without a graph.
+        hooks: By names of sites and methods; empty with a graph.
+        means: (unit) By names of points, for the method "mean".
+    """
+
+    network: nn.Module
+    names: tuple[str, ...]
+    graph: fx.GraphModule | None
+    organs: Mapping[str, Organ]
+    hooks: Mapping[tuple[str, str], HookPlace]
+    means: Mapping[str, Tensor]
+
+    def outputs(
+        self, ablation: Ablation | None, inputs: Sequence[Tensor], donors: Donors | None
+    ) -> Tensor:
+        """Outputs (example, ...) of the network under an ablation.
+
+        Args:
+            ablation: None leaves the network intact.
+            inputs: (example, ...) in float64.
+            donors: As many examples, for the method "resample".
+        """
+        if ablation is None:
+            return forward(self.network, inputs, self.names)
+        return self.of_units(ablation.site.name, ablation.method, ablation.units, inputs, donors)
+
+    def of_units(
+        self, site: str, method: str, units: tuple[int, ...], inputs: Sequence[Tensor],
+        donors: Donors | None,
+    ) -> Tensor:  # fmt: skip
+        """The same, of any set of units, be it empty."""
+        if self.graph is None:
+            return self._with_hook(self.hooks[site, method], units, inputs, donors)
+        organ = self.organs[site]
+        if method == "zero_weights" and organ.kind != "head":
+            return self._with_zero_weights(organ, units, inputs)
+        return self._replaced(organ, method, units, inputs, donors)
+
+    def _with_zero_weights(
+        self, organ: Organ, units: tuple[int, ...], inputs: Sequence[Tensor]
+    ) -> Tensor:
+        zeroed = zero_weights(self.network, organ, units)
+        copies = [part.clone() for part in inputs]
+        args, kwargs = arguments(self.network, copies, self.names)
+        return logits_of(
+            torch.func.functional_call(self.network, zeroed, args, kwargs, tie_weights=False)
+        )
+
+    def _replaced(
+        self, organ: Organ, method: str, units: tuple[int, ...], inputs: Sequence[Tensor],
+        donors: Donors | None,
+    ) -> Tensor:  # fmt: skip
+        assert self.graph is not None
+        points = [call.point.name for call in organ.calls]
+        values: dict[str, Any] = dict.fromkeys(points, 0.0)
+        if method == "mean":
+            values = {p: self.means[p] for p in points}
+        if method == "resample":
+            assert donors is not None
+            values = _Values(self.graph, points).of(donors)
+        return _Replacing(self.graph, values, units, organ.axis).run(*inputs)
+
+    def _with_hook(
+        self, place: HookPlace, units: tuple[int, ...], inputs: Sequence[Tensor],
+        donors: Donors | None,
+    ) -> Tensor:  # fmt: skip
+        given = None
+        if place.constants is None:
+            assert donors is not None
+            given = activations(self.network, place.module, donors, self.names)
+        with ExitStack() as stack:
+            stack.enter_context(hooked(self.network, place.module, replaced(place, [units], given)))
+            return forward(self.network, inputs, self.names)
 
 
 def in_float64(network: nn.Module, device: str = "cpu") -> nn.Module:
@@ -24,88 +112,81 @@ def in_float64(network: nn.Module, device: str = "cpu") -> nn.Module:
     return copy.deepcopy(network).to(device).double().eval()
 
 
-def as_float64(inputs: Tensor, device: str = "cpu") -> Tensor:
-    """A copy of the inputs, in float64 unless they are whole numbers (tokens)."""
-    moved = inputs.to(device, copy=True)
-    return moved.double() if moved.is_floating_point() else moved
-
-
-def ablated(network: nn.Module, site: Site, units: tuple[int, ...], method: str) -> Forward:
-    """The forward pass of the network without the units."""
-    if method == "zero_weights":
-        return _with_zero_weights(network, site, units)
-    return _Silenced(network, site, units).run
-
-
-def outputs(
-    network: nn.Module, ablation: Ablation | None, inputs: Tensor, size: int, device: str
-) -> Iterator[Tensor]:
-    """Outputs (example, ...) of the network under the ablation, `size` examples at a time.
-
-    Args:
-        network: From `in_float64`.
-        ablation: None leaves the network intact.
-        inputs: (example, ...), anywhere; they are copied.
-        size: Examples in one pass.
-        device: Where the network is.
-    """
-    forward: Forward = network
-    if ablation is not None:
-        forward = ablated(network, ablation.site, ablation.units, ablation.method)
-    for part in inputs.split(size):
-        yield forward(as_float64(part, device))
-
-
-def check_empty(
-    network: nn.Module, ablations: Sequence[Ablation], inputs: Tensor, intact: Tensor, device: str
-) -> None:
-    """Refuse a network on which taking out no units has an effect.
-
-    Args:
-        network: From `in_float64`.
-        ablations: Those to be measured.
-        inputs: (example, ...) a sample.
-        intact: (example, class) what the network says of it.
-        device: Where the network is.
+def zero_weights(network: nn.Module, organ: Organ, units: tuple[int, ...]) -> dict[str, Tensor]:
+    """The parameters of a site's layers, the units' weights and biases set to 0.
 
     Raises:
-        EngineError: If it has; the network is random, or does not compute what its graph says.
+        EngineError: If the weights are no plain parameter.
     """
-    for site, method in {(a.site, a.method) for a in ablations}:
-        found = ablated(network, site, (), method)(as_float64(inputs, device))
-        if not torch.allclose(found, intact, rtol=1e-6, atol=1e-9):
+    held = dict(network.named_parameters(remove_duplicate=False))
+    zeroed: dict[str, Tensor] = {}
+    for call in organ.calls:
+        layer = call.layer
+        assert layer is not None
+        if layer.weight not in held:
             raise EngineError(
-                f"engine: an ablation of no units of {site.name} by {method} has an effect. The "
-                "network gives another output each time (dropout that is always on?), or a hook "
-                "on it changes what its graph computes. Make it deterministic in eval mode."
+                f"method: the weight of {organ.name} is no plain parameter (weight_norm or another "
+                "parametrisation), so its rows cannot be set to 0. Use method='silence'."
             )
+        weight = held[layer.weight].detach().clone()
+        if layer.op == "conv_transpose":
+            _zero_transposed(weight, layer.groups, units)
+        else:
+            weight.index_fill_(layer.unit_axis, torch.tensor(units, dtype=torch.int64), 0)
+        zeroed[layer.weight] = weight
+        if layer.bias in held:
+            bias = held[layer.bias].detach().clone()
+            bias[list(units)] = 0
+            zeroed[layer.bias] = bias
+    return zeroed
 
 
-def _with_zero_weights(network: nn.Module, site: Site, units: tuple[int, ...]) -> Forward:
-    zeroed = {}
-    for name, value in network.get_submodule(site.name).named_parameters(recurse=False):
-        damaged = value.detach().clone()
-        damaged[list(units)] = 0  # rows are units in weights and biases alike
-        zeroed[f"{site.name}.{name}"] = damaged
-    if f"{site.name}.weight" not in zeroed:
-        raise EngineError(
-            f"method: the weight of {site.name} is no plain parameter (weight_norm or another "
-            "parametrisation), so its rows cannot be set to 0. Use method='silence'."
-        )
-    return lambda inputs: torch.func.functional_call(network, zeroed, (inputs,), tie_weights=False)
+def _zero_transposed(weight: Tensor, groups: int, units: tuple[int, ...]) -> None:
+    """Of weights (channel in, channel out of a group, ...)."""
+    inputs, outputs = len(weight) // groups, weight.shape[1]
+    for unit in units:
+        group = unit // outputs
+        weight[group * inputs : (group + 1) * inputs, unit % outputs] = 0
 
 
-class _Silenced(fx.Interpreter):
-    """Runs the network's graph, and puts 0 in place of the units at the site's points."""
+class _Replacing(fx.Interpreter):
+    """Runs a graph, and puts values in place of units at some nodes."""
 
-    def __init__(self, network: nn.Module, site: Site, units: tuple[int, ...]):
-        graph, reason = trace(network)
-        assert graph is not None, reason  # the site has points, so it was traced before
-        super().__init__(fx.GraphModule(network, graph), garbage_collect_values=False)
-        self.site, self.units = site, torch.tensor(units, dtype=torch.int64)
+    def __init__(
+        self, graph: fx.GraphModule, values: Mapping[str, Any], units: tuple[int, ...], axis: int
+    ):
+        super().__init__(graph, garbage_collect_values=True)
+        self._replacements, self._units, self._axis = values, list(units), axis
 
-    def run_node(self, n: fx.Node) -> Tensor:
+    def run_node(self, n: fx.Node) -> Any:
         value = super().run_node(n)
-        if n.name in self.site.points:
-            return value.index_fill(self.site.axis, self.units.to(value.device), 0)
+        if n.name not in self._replacements:
+            return value
+        new = self._replacements[n.name]
+        value, axis = value.clone(), self._axis % value.ndim
+        for unit in self._units:
+            if not isinstance(new, Tensor):
+                part: Any = new
+            else:
+                part = new[unit] if new.ndim == 1 else new.select(axis, unit)
+            value.select(axis, unit)[...] = part
+        return value
+
+
+class _Values(fx.Interpreter):
+    """Runs a graph, and keeps the values of some nodes."""
+
+    def __init__(self, graph: fx.GraphModule, names: Sequence[str]):
+        super().__init__(graph)
+        self._names, self._kept = set(names), {}
+
+    def of(self, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
+        """The values, by names of nodes."""
+        self.run(*inputs)
+        return self._kept
+
+    def run_node(self, n: fx.Node) -> Any:
+        value = super().run_node(n)
+        if n.name in self._names:
+            self._kept[n.name] = value.clone()
         return value

@@ -1,65 +1,76 @@
-"""Settling in float64 what rounding in float32 could have turned."""
+"""Settling: what rounding could have turned is decided in float64, each under its own ablation."""
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from lashley.engine.plan import Setting, Sweep
+from lashley.engine.batch import Batch, Sweep
+from lashley.engine.plan import Setting
+from lashley.engine.rows import Rows, Stacks
+from lashley.engine.verdict import Found
 from lashley.errors import EngineError
-from lashley.readouts import classification
 
-_AT_ONCE = 4096  # outcomes in one pass
+_AT_ONCE = 1 << 24  # numbers in the largest value of one pass
 
 
-def settle(sweep: Sweep, inputs: Tensor, labels: Tensor, found: Tensor, device: str) -> int:
-    """Find out the outcomes that are not known yet: one pass, each example under its own ablation.
+def settle(sweep: Sweep, setting: Setting | None, batch: Batch, found: Found) -> int:
+    """Find out the outcomes that are not known yet.
 
     Args:
         sweep: As it was run.
-        inputs: (example, ...).
-        labels: (example,).
-        found: (2, row, example) ranks and predictions, filled in in place.
-        device: Where to compute.
+        setting: Whose outcomes they are; None for the intact network.
+        batch: In float32.
+        found: (row, example) by name, filled in in place.
 
     Returns:
         How many they were.
     """
-    unknown = np.flatnonzero(found[0].numpy() == sweep.unknown)
-    rows, examples = (torch.from_numpy(i) for i in np.divmod(unknown, found.shape[2]))
-    for cells in torch.arange(len(rows)).split(_AT_ONCE):
-        which = examples[cells]
-        logits = _each_ablated(sweep, inputs[which].to(device), rows[cells].tolist())
-        if not torch.isfinite(logits).all():
-            raise EngineError(
-                f"outputs: of {len(logits)} doubtful outcomes some are NaN or infinite under an "
-                "ablation. Check the network's outputs on your examples with engine='reference'."
-            )
-        rank, prediction = classification(logits, labels[which].to(device))
-        found[0, rows[cells], which] = rank.to(sweep.kind).cpu()
-        found[1, rows[cells], which] = prediction.to(sweep.kind).cpu()
-    return len(rows)
+    if not sweep.verdict.classifies:
+        return 0
+    if setting is None:
+        return _settle_intact(sweep, batch, found)
+    return _settle_setting(sweep, setting, batch, found)
 
 
-def _each_ablated(sweep: Sweep, inputs: Tensor, rows: list[int]) -> Tensor:
-    """Logits (example, class) in float64, each example under the ablation of its row."""
-    value = inputs.double()
-    for i, step in enumerate(sweep.exact.steps):
-        value = step.rows(value)
-        for setting in sweep.settings:
-            if setting.cut.point == i:
-                mask = _replaced(setting, rows, value.shape[1]).to(value.device)
-                value = torch.where(mask, setting.constants, value)
-    return value
+def _settle_intact(sweep: Sweep, batch: Batch, found: Found) -> int:
+    which = (found["rank"][0] == sweep.verdict.unknown).nonzero()[:, 0]
+    for part in which.split(_size(sweep)) if len(which) else ():
+        some = batch.take(part).to(torch.float64)
+        _put(sweep, found, torch.zeros_like(part), part, sweep.exact.run(some.inputs), some)
+    return len(which)
 
 
-def _replaced(setting: Setting, rows: list[int], n_units: int) -> Tensor:
-    """(example, unit): whether the ablation of the example's row replaces the unit."""
-    index = dict(zip(setting.rows, setting.sets, strict=True))
-    cells = [(cell, unit) for cell, row in enumerate(rows) if row in index
-             for unit in setting.unit_sets[index[row]]]  # fmt: skip
-    mask = torch.zeros(len(rows), n_units, dtype=torch.bool)
-    if cells:
-        mask[tuple(torch.tensor(cells).T)] = True
-    return mask
+def _settle_setting(sweep: Sweep, setting: Setting, batch: Batch, found: Found) -> int:
+    unknown = (found["rank"] == sweep.verdict.unknown).nonzero()
+    if not len(unknown):
+        return 0
+    key = (setting.place, "exact")
+    if key not in sweep.plans:
+        sweep.plans[key] = Rows(setting.place, sweep.exact, update=False, compiled=False)
+    sets = [setting.unit_sets[s] for s in setting.sets]
+    for cells in unknown.split(_size(sweep)):
+        ablations, examples = cells.unbind(1)
+        chosen, places = torch.unique(examples, return_inverse=True)
+        some = batch.take(chosen).to(torch.float64)
+        stacks = Stacks(sweep.plans[key], *some.live(sweep.exact))
+        device = some.labels.device
+        outputs = stacks.cells(sets, ablations.to(device), places.to(device))
+        _put(sweep, found, ablations, examples, outputs, batch.take(examples))
+    return len(unknown)
+
+
+def _put(
+    sweep: Sweep, found: Found, ablations: Tensor, examples: Tensor, outputs: Tensor, batch: Batch
+) -> None:
+    if not torch.isfinite(outputs).all():
+        raise EngineError(
+            f"outputs: of {len(outputs)} doubtful outcomes some are NaN or infinite under an "
+            "ablation. Check the network's outputs on your examples with engine='reference'."
+        )
+    for name, value in sweep.verdict.exactly(outputs, batch.labels).items():
+        found[name][ablations, examples] = value[0].cpu()
+
+
+def _size(sweep: Sweep) -> int:
+    return max(1, _AT_ONCE // sweep.exact.numbers(sweep.exact.nodes.values()))

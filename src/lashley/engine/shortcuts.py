@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 
@@ -40,8 +40,8 @@ def updated_consumer(
 def decide(
     logits: Float[Tensor, "ablation class example"],
     labels: Int[Tensor, " example"],
-    margin: float,
-    largest: float,
+    share: float,
+    least: float,
     unknown: float,
 ) -> tuple[Float[Tensor, "ablation example"], Float[Tensor, "ablation example"]]:
     """Rank and prediction, but for rounding: twin of `readouts.classification`.
@@ -52,9 +52,9 @@ def decide(
     Args:
         logits: Of the stacked ablations; used up.
         labels: The true classes.
-        margin: Logits no further apart than this share of the largest one may be in another order
+        share: Logits no further apart than this share of the largest one may be in another order
             in exact arithmetic.
-        largest: What counts as the largest logit at least.
+        least: The same, as a difference of logits: what counts as too close at least.
         unknown: What stands for a rank where that matters, or where a logit is NaN.
 
     Returns:
@@ -62,7 +62,7 @@ def decide(
     """
     true = logits.gather(1, labels.expand(len(logits), 1, -1))
     top = logits.amax(1, keepdim=True)
-    margin *= max(largest, float(top.max()))
+    margin = max(least, share * float(top.max()))
     flags = torch.empty_like(logits)
     rank = torch.gt(logits, true.add_(margin), out=flags).sum(1)
     near_true = torch.ge(logits, true.sub_(2 * margin), out=flags).sum(1).sub_(rank)
@@ -80,6 +80,9 @@ def _sums(n_classes: int, device: str) -> Float[Tensor, "two class"]:
     return torch.stack([torch.arange(n_classes), torch.ones(n_classes)]).float().to(device)
 
 
+WORTH = 0.9  # share of touched examples below which leaving out the others pays
+
+
 @dataclass(frozen=True)
 class Group:
     """Ablations that share the examples they touch.
@@ -93,6 +96,21 @@ class Group:
     trigger: tuple[int, ...]
     members: tuple[int, ...]
     parents: tuple[int, ...]
+
+
+def touched_units(
+    value: Tensor, constants: Tensor, axis: int
+) -> Bool[Tensor, "unit example"] | None:
+    """On which examples replacing a unit changes it; None where it does nearly everywhere.
+
+    Args:
+        value: (example, ...) that holds the units.
+        constants: What stands in their place, to be broadcast over it.
+        axis: Of the units, counted from the end.
+    """
+    changed = (value != constants).movedim(axis, 1)
+    changed = (changed if changed.ndim == 2 else changed.flatten(2).any(2)).T
+    return changed if float(changed.float().mean()) < WORTH else None
 
 
 def group_by_touch(

@@ -15,6 +15,7 @@ from torch import nn
 from lashley import data, networks
 from lashley import outcomes as schema
 from lashley.data import Examples
+from lashley.data.examples import require_tensor
 from lashley.designs import pairs, singles
 from lashley.embedding import embed
 from lashley.engine import check_device, evaluate, network_fingerprint
@@ -180,15 +181,16 @@ def _as_published(
 
 
 def _embedding(study: Study, folder: RunFolder, test: Examples, tell: Tell) -> None:
+    pixels = require_tensor(test)
     if not folder.has("images.npz"):
-        ink = (test.inputs[:, 0].numpy() * 0.5 + 0.5) * 255
+        ink = (pixels[:, 0].numpy() * 0.5 + 0.5) * 255
         with written_whole(folder.path / "images.npz") as draft:
             np.savez_compressed(draft, images=np.rint(ink).astype(np.uint8))
     if folder.has("embedding.npy", "embedding.json"):
         return
     part = study.embedding
     found = embed(
-        test.inputs.flatten(1).numpy(),
+        pixels.flatten(1).numpy(),
         components=part.components,
         perplexity=part.perplexity,
         seed=part.seed,

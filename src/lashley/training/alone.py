@@ -35,6 +35,7 @@ def train(
         The trained network, in eval mode.
 
     Raises:
+        DataError: If the inputs are several tensors, or the labels are no classes.
         TrainingError: If the examples do not fit the network, or the training diverges.
         NetworkError: If a weight is not finite.
     """

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from lashley.data import Examples
+from lashley.data.examples import require_classes, require_tensor
 from lashley.errors import TrainingError
 from lashley.networks import check_finite
 from lashley.training.recipe import Recipe
@@ -49,9 +50,14 @@ def _brief(network: nn.Module) -> str:
 
 
 def on_device(examples: Examples, network: nn.Module) -> tuple[Tensor, Tensor]:
-    """Inputs and labels, where the network is."""
+    """Inputs and classes, where the network is.
+
+    Raises:
+        DataError: If the inputs are several tensors, or the labels are no classes.
+    """
     device = next(network.parameters()).device
-    return examples.inputs.to(device), examples.labels.to(device)
+    inputs, labels = require_tensor(examples), require_classes(examples).labels
+    return inputs.to(device), labels.to(device)
 
 
 def check_outputs(outputs_of: Callable[[Tensor], Tensor], inputs: Tensor, labels: Tensor) -> None:

@@ -54,6 +54,7 @@ def train_population(
         The trained networks, in eval mode, in the order given.
 
     Raises:
+        DataError: If the inputs are several tensors, or the labels are no classes.
         TrainingError: If the networks differ in architecture or cannot be vectorised, the examples
             do not fit them, a member diverges, or the checkpoint cannot be written.
         NetworkError: If a weight is not finite.

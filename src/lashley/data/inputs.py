@@ -1,0 +1,53 @@
+"""Inputs: one tensor, or tensors by the names of a network's arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Inputs = Tensor | Mapping[str, Tensor]
+
+
+def map_inputs(inputs: Inputs, change: Callable[[Tensor], Tensor]) -> Inputs:
+    """Inputs of the same structure, every tensor changed."""
+    if isinstance(inputs, Mapping):
+        return {name: change(tensor) for name, tensor in inputs.items()}
+    return change(inputs)
+
+
+def tensors(inputs: Inputs) -> list[Tensor]:
+    """The tensors that inputs consist of, in order."""
+    return list(inputs.values()) if isinstance(inputs, Mapping) else [inputs]
+
+
+def take(inputs: Inputs, which: slice | Sequence[int] | np.ndarray | Tensor) -> Inputs:
+    """The inputs of some examples: a view for a slice, else a copy."""
+    if not isinstance(which, slice | Tensor):
+        which = torch.as_tensor(np.asarray(which, np.int64))
+    return map_inputs(inputs, lambda tensor: tensor[which])
+
+
+def inputs_to(
+    inputs: Inputs,
+    device: str | torch.device,
+    dtype: torch.dtype | None = None,
+    *,
+    non_blocking: bool = False,
+) -> Inputs:
+    """Inputs on a device, those of real numbers in another number format.
+
+    Args:
+        inputs: As of `Examples`.
+        device: Where to.
+        dtype: Of the tensors of real numbers; indices and masks keep theirs. None: as they are.
+        non_blocking: Do not wait for the copy, where they come from pinned memory.
+    """
+    return map_inputs(
+        inputs,
+        lambda tensor: tensor.to(
+            device, dtype if tensor.is_floating_point() else None, non_blocking=non_blocking
+        ),
+    )

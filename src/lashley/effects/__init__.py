@@ -1,0 +1,57 @@
+"""Effects: outcomes summed up against the intact network, and what pairs add to their parts."""
+
+from __future__ import annotations
+
+import xarray as xr
+
+from lashley import outcomes as schema
+from lashley.effects.changes import changes
+from lashley.effects.drops import drops
+from lashley.effects.pairs import interactions
+from lashley.errors import OutcomesError
+
+__all__ = ["effects", "interactions"]
+
+
+def effects(outcomes: xr.Dataset, top: int = 1) -> xr.Dataset:
+    """What each ablation costs: overall and class by class, lost and gained apart.
+
+    An example is right where its true class is among the `top` largest logits. Lost: right when
+    intact, wrong when ablated; gained: the reverse; drop_pp = 100 (lost - gained) / total.
+
+    Outcomes of a store are read part by part, so they may be larger than the memory.
+
+    Args:
+        outcomes: As `evaluate` returns them.
+        top: 1 for top-1 accuracy, 5 for top-5.
+
+    Returns:
+        (ablation, class): drop_pp with its paired 95 % interval drop_low_pp, drop_high_pp; lost,
+        gained. (class): total, intact_correct. The same over all examples with `overall_` in front,
+        and overall_p, McNemar's exact p, with overall_p_adjusted for all ablations of the dataset
+        (Benjamini and Hochberg). Negative drops: the ablation helped.
+
+        Of a run to a wanted precision: everything is counted over the examples that each ablation
+        needed; (ablation, class) seen, and overall_seen, say how many they were, and drop_pp is a
+        share of them. The overall interval is a confidence sequence, which holds at the stopping
+        time; the intervals of the classes are descriptive only, and there are no p-values.
+
+        Of another readout, for every NAME it measured: (ablation, class) NAME_change, the mean of
+        ablated - intact, with its paired 95 % interval (Student's t) NAME_change_low and
+        NAME_change_high; (class) total. The same over all examples with `overall_` in front, and
+        overall_NAME_change_p (normal approximation), ..._p_adjusted. Without classes only these.
+
+    Raises:
+        OutcomesError: If outcomes are missing, or there are no `top` classes.
+
+    Source: Meyes et al. 2019, section 4.1; intervals: Bonett and Price 2012.
+    """
+    outcomes = schema.in_turn(schema.check(outcomes)).drop_vars("position", errors="ignore")
+    if schema.is_classification(outcomes):
+        return drops(outcomes, top)
+    if top != 1:
+        raise OutcomesError(
+            f"top: given {top!r}, but {outcomes.attrs['readout']!r} measures no ranks. Leave it "
+            "out, or evaluate with readout='classification'."
+        )
+    return changes(outcomes)

@@ -1,0 +1,66 @@
+"""Changes: by how much an ablation shifts the mean of what a readout measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+
+from lashley import outcomes as schema
+from lashley import stats
+from lashley.effects.drops import class_sizes, members
+
+
+def changes(outcomes: xr.Dataset) -> xr.Dataset:
+    """Effects of a readout other than classification: see `effects`."""
+    sizes = class_sizes(*_classes(outcomes))
+    by_class = "class" in outcomes.sizes
+    variables: dict[str, Any] = {"overall_total": ((), outcomes.sizes["example"])}
+    if by_class:
+        variables["total"] = ("class", sizes)
+    for name in schema.measured_names(outcomes):
+        total, squares = _sums(outcomes, name)
+        if by_class:
+            variables |= _changes(name, ("ablation", "class"), total, squares, sizes)
+        total, squares, n = total.sum(1), squares.sum(1), np.asarray(sizes.sum())
+        variables |= _changes(f"overall_{name}", ("ablation",), total, squares, n)
+        p = stats.mean_zero_p(total, squares, n, bound=np.inf)
+        variables[f"overall_{name}_change_p"] = ("ablation", p)
+        variables[f"overall_{name}_change_p_adjusted"] = ("ablation", stats.benjamini_hochberg(p))
+    return xr.Dataset(variables, coords=outcomes.coords)
+
+
+def _classes(outcomes: xr.Dataset) -> tuple[np.ndarray, int]:
+    """Labels and the number of classes; without classes all examples are of one."""
+    if "class" in outcomes.sizes:
+        return outcomes["label"].values, outcomes.sizes["class"]
+    return np.zeros(outcomes.sizes["example"], np.uint8), 1
+
+
+def _sums(outcomes: xr.Dataset, name: str) -> Float[np.ndarray, "2 ablation class"]:
+    """Sums of the changes and of their squares, class by class."""
+    label, n_classes = _classes(outcomes)
+    intact = outcomes[f"intact_{name}"].values
+    found = np.zeros((2, outcomes.sizes["ablation"], n_classes))
+    for rows, columns in schema.tiles(outcomes):
+        change = outcomes[name].isel(ablation=rows, example=columns).values.astype(np.float64)
+        change -= intact[columns]
+        member = members(label[columns], n_classes).astype(np.float64)
+        found[0, rows] += change @ member
+        found[1, rows] += np.square(change, out=change) @ member
+    return found
+
+
+def _changes(
+    name: str, axes: tuple[str, ...], total: np.ndarray, squares: np.ndarray, n: np.ndarray
+) -> dict[str, Any]:
+    interval = stats.mean_interval(total, squares, n)
+    with np.errstate(invalid="ignore"):  # of no example there is no change: NaN
+        mean = total / n
+    return {
+        f"{name}_change": (axes, mean),
+        f"{name}_change_low": (axes, interval.low),
+        f"{name}_change_high": (axes, interval.high),
+    }

@@ -1,0 +1,124 @@
+"""Drops: how many examples an ablation makes wrong and how many right, overall and by class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Bool, Integer
+
+from lashley import outcomes as schema
+from lashley import stats
+from lashley.errors import OutcomesError
+
+PP = {"units": "%p"}
+
+
+def drops(outcomes: xr.Dataset, top: int) -> xr.Dataset:
+    """Effects of a classification: see `effects`."""
+    check_top(outcomes, top)
+    label, intact = outcomes["label"].values, outcomes["intact_rank"].values
+    known, right = ~schema.is_missing(intact), intact < top
+    total, correct = (class_sizes(label[part], outcomes.sizes["class"]) for part in (known, right))
+    lost, gained = _lost_and_gained(outcomes, top)
+    if to_precision := "precision" in outcomes.attrs:
+        seen = _seen(outcomes)
+        overall = seen.sum(1)
+        interval = stats.confidence_sequence(lost.sum(1), gained.sum(1), overall)
+    else:
+        seen, overall = total, np.asarray(known.sum())
+        interval = stats.paired_interval((lost - gained).sum(1), (lost + gained).sum(1), overall)
+    ends = stats.paired_interval(lost - gained, lost + gained, seen)
+    variables = _drops("", ("ablation", "class"), lost, gained, seen, ends)
+    variables |= _drops("overall_", ("ablation",), lost.sum(1), gained.sum(1), overall, interval)
+    if to_precision:  # where a p-value does not hold
+        variables |= {"seen": (("ablation", "class"), seen), "overall_seen": ("ablation", overall)}
+    else:
+        p = stats.sign_p(lost.sum(1), gained.sum(1))
+        variables["overall_p"] = ("ablation", p)
+        variables["overall_p_adjusted"] = ("ablation", stats.benjamini_hochberg(p))
+    variables |= {
+        "total": ("class", total),
+        "intact_correct": ("class", correct),
+        "overall_total": ((), int(known.sum())),
+        "overall_intact_correct": ((), int(right.sum())),
+    }
+    return xr.Dataset(variables, coords=outcomes.coords, attrs={"top": top})
+
+
+def check_top(outcomes: xr.Dataset, top: int) -> None:
+    """Refuse a `top` that is no number of classes.
+
+    Raises:
+        OutcomesError: If it is none.
+    """
+    n_classes = outcomes.sizes["class"]
+    if isinstance(top, bool) or not isinstance(top, int | np.integer) or not 1 <= top <= n_classes:
+        raise OutcomesError(
+            f"top: given {top!r}; allowed are the whole numbers 1 to {n_classes}, the number of "
+            "classes."
+        )
+
+
+def members(
+    label: Integer[np.ndarray, " example"], n_classes: int
+) -> Bool[np.ndarray, "example class"]:
+    """Which example is of which class."""
+    return label[:, None] == np.arange(n_classes)
+
+
+def count(
+    what: Integer[np.ndarray, "ablation example"] | Bool[np.ndarray, "ablation example"],
+    member: Bool[np.ndarray, "example class"],
+) -> Integer[np.ndarray, "ablation class"]:
+    """Sums class by class; as a matrix product, exact below 2^24 examples."""
+    sums = what.astype(np.float32) @ member.astype(np.float32)
+    return np.rint(sums).astype(np.int64)
+
+
+def class_sizes(label: Integer[np.ndarray, " example"], n_classes: int) -> np.ndarray:
+    """(class,) how many examples are of each."""
+    return np.bincount(label, minlength=n_classes)[:n_classes]
+
+
+def _lost_and_gained(
+    outcomes: xr.Dataset, top: int
+) -> tuple[Integer[np.ndarray, "ablation class"], Integer[np.ndarray, "ablation class"]]:
+    label, right = outcomes["label"].values, outcomes["intact_rank"].values < top
+    lost, gained = _zeros(outcomes), _zeros(outcomes)
+    for rows, columns in schema.tiles(outcomes):
+        rank = outcomes["rank"].isel(ablation=rows, example=columns).values
+        member = members(label[columns], outcomes.sizes["class"])
+        wrong = (rank >= top) & ~schema.is_missing(rank)
+        lost[rows] += count(right[columns] & wrong, member)
+        gained[rows] += count(~right[columns] & (rank < top), member)
+    return lost, gained
+
+
+def _seen(outcomes: xr.Dataset) -> Integer[np.ndarray, "ablation class"]:
+    label, seen = outcomes["label"].values, _zeros(outcomes)
+    for rows, columns in schema.tiles(outcomes):
+        rank = outcomes["rank"].isel(ablation=rows, example=columns).values
+        member = members(label[columns], outcomes.sizes["class"])
+        seen[rows] += count(~schema.is_missing(rank), member)
+    return seen
+
+
+def _zeros(outcomes: xr.Dataset) -> np.ndarray:
+    return np.zeros((outcomes.sizes["ablation"], outcomes.sizes["class"]), np.int64)
+
+
+def _drops(
+    prefix: str, axes: tuple[str, ...], lost: np.ndarray, gained: np.ndarray, n: np.ndarray,
+    interval: stats.Interval,
+) -> dict[str, Any]:  # fmt: skip
+    with np.errstate(invalid="ignore"):  # of no example there is no drop: NaN
+        drop = (lost - gained) * 100 / n
+    return {
+        f"{prefix}drop_pp": (axes, drop, PP),
+        f"{prefix}drop_low_pp": (axes, interval.low * 100, PP),
+        f"{prefix}drop_high_pp": (axes, interval.high * 100, PP),
+        f"{prefix}lost": (axes, lost, {"units": "examples"}),
+        f"{prefix}gained": (axes, gained, {"units": "examples"}),
+    }

@@ -1,0 +1,77 @@
+"""What a sweep needs: for all batches, and of one batch."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from lashley.engine.plan import Savings
+from lashley.engine.program import Live, Program
+from lashley.engine.stacking import Budget
+from lashley.engine.verdict import Verdict
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """What a sweep needs, whatever the batch.
+
+    Attributes:
+        fast: The program in float32.
+        quick: The same with more rounding, in bfloat16 or by Winograd's convolution: suffixes run
+            in it first, and again in `fast` where rounding could matter; or None.
+        exact: The program as captured, in float64.
+        verdict: What is kept of an output.
+        savings: Which of them are made.
+        budget: How much runs at once.
+        compiled: Whether suffixes go through `torch.compile`.
+        plans: How the suffixes of each place are run, kept from batch to batch.
+        tally: How many outcomes were run, and how many of them again.
+    """
+
+    fast: Program
+    quick: Program | None
+    exact: Program
+    verdict: Verdict
+    savings: Savings
+    budget: Budget
+    compiled: bool = False
+    plans: dict = field(default_factory=dict)
+    tally: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Some examples, where the engine computes.
+
+    Attributes:
+        inputs: (example, ...) of each of the program's placeholders.
+        labels: (example, ...) targets.
+        donors: Of as many examples, whose activations `resample` puts in place; or None.
+    """
+
+    inputs: tuple[Tensor, ...]
+    labels: Tensor
+    donors: tuple[Tensor, ...] | None
+
+    def take(self, which: Tensor) -> Batch:
+        """Some of them."""
+        index = which.to(self.labels.device)
+        donors = None if self.donors is None else tuple(d[index] for d in self.donors)
+        return Batch(tuple(i[index] for i in self.inputs), self.labels[index], donors)
+
+    def to(self, dtype: torch.dtype) -> Batch:
+        """The same, real numbers in another format."""
+
+        def cast(part: Tensor) -> Tensor:
+            return part.to(dtype) if part.is_floating_point() else part
+
+        donors = None if self.donors is None else tuple(map(cast, self.donors))
+        return replace(self, inputs=tuple(map(cast, self.inputs)), donors=donors)
+
+    def live(self, program: Program) -> tuple[Live, Live | None]:
+        """The values of the intact network on the examples and on the donors."""
+        donors = None if self.donors is None else Live(program, self.donors)
+        return Live(program, self.inputs), donors

@@ -1,0 +1,240 @@
+"""Building: which engine an evaluation gets, and all that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import xxhash
+from torch import Tensor, fx, nn
+
+from lashley.ablations import Ablation
+from lashley.data import Examples
+from lashley.engine.batch import Sweep
+from lashley.engine.case import Case, Options, case_of
+from lashley.engine.checks import check_alone, check_classes, check_logits, check_sites
+from lashley.engine.engines import Engine, Sweeping
+from lashley.engine.guards import network_fingerprint
+from lashley.engine.means import means_at_points
+from lashley.engine.plain import Made, hooking, referring
+from lashley.engine.plan import place, plan
+from lashley.engine.program import Program, exact, lowered
+from lashley.engine.reference import zero_weights
+from lashley.engine.stacking import Budget
+from lashley.errors import EngineError
+from lashley.graph import Captured, capture
+from lashley.graph.anatomy import Organ, anatomy
+from lashley.graph.batch import NotBatched, batch_dependence
+from lashley.graph.nodes import op
+from lashley.graph.observed import observe
+from lashley.outcomes import kinds_of
+from lashley.readouts import Readout, check_measured
+
+_BATCH_NUMBERS = 1 << 24  # numbers in one value of the prefix
+_CONVOLVED_NUMBERS = 1 << 22  # and of convolutions: a stack holds all examples of a batch
+_FEWEST = 16  # examples in a batch, of large ones too
+_LARGEST_NUMBERS = 1 << 26  # as long as a value has no more numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    """An engine, and what its outcomes are of.
+
+    Attributes:
+        engine: It.
+        readout: What is measured.
+        kinds: The type of what is measured, by name.
+        batch: Examples that it takes at once.
+        fingerprint: Of the network.
+        attrs: How it works, for the outcomes.
+    """
+
+    engine: Engine
+    readout: Readout
+    kinds: dict[str, np.dtype[Any]]
+    batch: int
+    fingerprint: str
+    attrs: Callable[[], dict[str, Any]]
+
+
+def build(
+    network: nn.Module, examples: Examples, reference: Examples | None,
+    ablations: Sequence[Ablation], readout: Readout, options: Options,
+) -> Built:  # fmt: skip
+    """Choose an engine and build it.
+
+    Args:
+        network: In eval mode; not changed.
+        examples: Those to be evaluated.
+        reference: Those that activations are taken from, or None.
+        ablations: Those to be measured.
+        readout: What is kept of an output.
+        options: How.
+
+    Raises:
+        EngineError: If the network cannot be evaluated, or an ablation does not belong to it.
+        DataError: If the labels do not fit the outputs.
+    """
+    case = case_of(network, examples, reference, ablations, readout, options)
+    measured = _measured(case, examples)
+    engine, batch, name, tally = _engine(case)
+    hashes = "".join(network_fingerprint(network).values())
+
+    def attrs() -> dict[str, Any]:
+        why = "; ".join(w for w in case.why if w)
+        return {"engine": name, "engine_reason": why, **tally()}
+
+    kinds = kinds_of(readout.name, measured, case.outputs.shape[-1])
+    return Built(engine, readout, kinds, batch, xxhash.xxh3_128_hexdigest(hashes.encode()), attrs)
+
+
+def _measured(case: Case, examples: Examples) -> dict[str, Tensor]:
+    labels = examples.labels[: len(case.outputs)].to(case.options.device)
+    if case.classifies:
+        check_logits(case.outputs)
+        check_classes(examples, case.outputs.shape[1])
+    found = case.readout.measure(case.outputs.float(), labels)
+    found = check_measured(case.readout.name, found, len(labels))
+    check_alone(found, case.readout.measure(case.outputs[:2].float(), labels[:2]))
+    return found
+
+
+def _engine(case: Case) -> Made:
+    wanted = case.options.engine
+    captured = _captured(case, wanted)
+    organs = {} if captured is None else anatomy(captured.module)
+    if captured is not None:
+        check_sites(case.ablations, organs)
+        try:
+            batch = batch_dependence(captured.module, case.structure)
+        except NotBatched as error:
+            case.why.append(f"no stacking: {error}")
+        else:
+            found = {node.name: value for node, value in batch.items()}
+            if wanted == "reference":
+                case.why.append("asked for")
+                return referring(case, captured, organs, found)
+            return _sweeping(case, captured, organs, found)
+    return _without_graph(case, captured, organs)
+
+
+def _captured(case: Case, wanted: str) -> Captured | None:
+    if wanted == "hooks":
+        case.why.append("asked for")
+        _check_reach(case)
+        return None
+    tracer = wanted if wanted in ("fx", "export") else "auto"
+    captured, why = capture(case.network, case.example, tracer)
+    if captured is None and wanted in ("fx", "export"):
+        raise EngineError(
+            f"engine: {wanted!r} cannot be had for this network ({why}). Use engine='auto'."
+        )
+    case.why.append(why if captured is None else captured.reason)
+    return captured
+
+
+def _check_reach(case: Case) -> None:
+    """Refuse hooks where the units are held by a function, though a graph would show them.
+
+    Raises:
+        EngineError: If hooks would replace something else than `find_sites` says.
+    """
+    captured, _ = capture(case.network, case.example, "auto")
+    organs = {} if captured is None else anatomy(captured.module)
+    if organs:
+        check_sites(case.ablations, organs)
+    seen = observe(case.network, case.example)
+    for site, method in case.methods:
+        points = {_holder(call.point) for call in organs[site].calls} if site in organs else None
+        reached = site in seen and points in (None, {seen[site].point})
+        if organs and not reached and (method != "zero_weights" or site not in seen):
+            raise EngineError(
+                f"engine: hooks cannot reach the units of {site} where they are held: behind a "
+                "function, or a module that others call too. Use engine='auto'."
+            )
+
+
+def _holder(node: fx.Node) -> str:
+    """The module whose output a node's value is, or in which its function is called."""
+    return str(node.target if node.op == "call_module" else node.meta.get("owner"))
+
+
+def _without_graph(case: Case, captured: Captured | None, organs: Mapping[str, Organ]) -> Made:
+    seen = observe(case.network, case.example)
+    if captured is None:
+        check_sites(case.ablations, seen)
+    independent = case.is_independent
+    if not independent:
+        case.why.append("an example's output depends on the others of its batch")
+    if case.options.engine == "reference" or not independent or any(
+        a.site.name not in seen for a in case.ablations
+    ):  # fmt: skip
+        if case.options.engine == "reference":
+            case.why.append("asked for")
+        return referring(case, captured, organs, None, seen)
+    return hooking(case, seen)
+
+
+def _sweeping(
+    case: Case, captured: Captured, organs: Mapping[str, Organ], batch: dict[str, Any]
+) -> Made:
+    options, device = case.options, case.options.device
+    precise = exact(captured, batch, device)
+    empty = {key: place(organs[key[0]], key[1], precise, {}) for key in case.methods
+             if key[1] != "mean"}  # fmt: skip
+    kept = {n for where in empty.values() for n in where.nodes}
+    kept |= {call.point.name for site, _ in case.methods for call in organs[site].calls}
+
+    def made(dtype: torch.dtype, fewer_products: bool = False) -> Program:
+        return lowered(captured, batch, dtype, device, kept=kept, fold=options.savings.folding,
+                       channels_last=options.channels_last, fewer_products=fewer_products,
+                       )  # fmt: skip
+
+    fast, quick = made(torch.float32), None
+    if options.dtype == torch.bfloat16:
+        quick = made(torch.bfloat16)
+    elif options.savings.winograd and device == "cpu" and _convolves(fast) and case.classifies:
+        found = made(torch.float32, fewer_products=True)
+        quick = found if found.has_winograd else None
+    verdict = case.verdict(fast.run(case.in_float32))
+    size = _batch_size(fast, options)
+    means = means_at_points(case, fast, organs, size)
+    places = empty | {key: place(organs[key[0]], "mean", precise, means) for key in case.methods
+                      if key[1] == "mean"}  # fmt: skip
+    _check_plain_weights(case, organs)
+    budget = Budget.of(options.memory, torch.device(device))
+    sweep = Sweep(fast, quick, precise, verdict, options.savings, budget,
+                  options.compile)  # fmt: skip
+    settings = plan(places, case.ablations, equal=options.savings.equal)
+
+    def tally() -> dict[str, Any]:
+        found = {"dtype": str(options.dtype).removeprefix("torch."),
+                 "settled_in_float64": sweep.tally["settled"]}  # fmt: skip
+        if quick is not None:
+            share = sweep.tally["run_again"] / max(1, sweep.tally["outcomes"])
+            found |= {"share_run_again": share}
+        return found
+
+    return Sweeping(sweep, settings), size, captured.tracer, tally
+
+
+def _check_plain_weights(case: Case, organs: Mapping[str, Organ]) -> None:
+    """The fast engine would zero what the reference cannot: refuse it alike."""
+    for site, method in case.methods:
+        if method == "zero_weights" and organs[site].kind != "head":
+            zero_weights(case.exact, organs[site], ())
+
+
+def _convolves(program: Program) -> bool:
+    return any(op(n, program.module).startswith("conv") for n in program.position)
+
+
+def _batch_size(program: Program, options: Options) -> int:
+    numbers = program.numbers(program.nodes.values())
+    on_gpu = torch.device(options.device).type == "cuda"
+    limit = _CONVOLVED_NUMBERS if _convolves(program) and not on_gpu else _BATCH_NUMBERS
+    size = max(limit // numbers, min(_FEWEST, _LARGEST_NUMBERS // numbers))
+    return max(1, size if options.memory is None else min(size, options.memory // (16 * numbers)))

@@ -1,0 +1,240 @@
+"""Checks at the door: what cannot be evaluated is refused before any long work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lashley.ablations import Ablation
+from lashley.data import Examples
+from lashley.engine.plan import Savings
+from lashley.errors import DataError, EngineError, ReadoutError
+from lashley.networks import check_finite
+from lashley.readouts import CLASSIFICATION, Readout
+from lashley.sites import unknown_site
+
+ENGINES = ("auto", "fx", "export", "hooks", "reference")
+DTYPES = (torch.float32, torch.bfloat16)
+
+
+def check_arguments(
+    ablations: Sequence[Ablation], engine: str, device: str, dtype: Any, network: nn.Module,
+    seed: Any, memory: Any, savings: Any,
+) -> None:  # fmt: skip
+    """Refuse what can be told from the arguments alone.
+
+    Raises:
+        EngineError: Naming the argument.
+        NetworkError: If weights are NaN or infinite.
+    """
+    if engine not in ENGINES:
+        raise EngineError(f"engine: given {engine!r}; allowed are {', '.join(ENGINES)}.")
+    if dtype not in DTYPES:
+        raise EngineError(
+            f"dtype: given {dtype!r}; allowed are torch.float32 and torch.bfloat16. What rounding "
+            "could turn is decided in float64 in any case."
+        )
+    check_device(device)
+    _check_number("seed", seed, 0, 2**63)
+    if memory is not None:
+        _check_number("memory", memory, 1, 2**63)
+    if not isinstance(savings, Savings):
+        raise EngineError(f"savings: given {savings!r}; allowed is lashley.Savings(...) or None.")
+    listed = isinstance(ablations, list | tuple)
+    wrong = [a for a in ablations if not isinstance(a, Ablation)] if listed else [ablations]
+    if wrong or not ablations:
+        what = repr(wrong[0]) if wrong else "none"
+        raise EngineError(
+            f"ablations: given {what}; allowed is a list of one Ablation or more. Make one with "
+            "la.singles(site) or [la.Ablation(site, units)]."
+        )
+    check_finite(network)
+
+
+def check_precision(precision: float | None, dtype: torch.dtype, readout: Readout) -> None:
+    """Refuse a precision that is none, and what only decisions can have with other readouts.
+
+    Raises:
+        EngineError: Naming the argument.
+    """
+    real = isinstance(precision, Real) and not isinstance(precision, bool)
+    if precision is not None and not (real and 0 < float(precision) <= 100):
+        raise EngineError(
+            f"precision: given {precision!r}; allowed is a half width in %p above 0, such as 0.5, "
+            "or None for all examples."
+        )
+    for name, given in (("precision", precision), ("dtype", dtype is torch.bfloat16 or None)):
+        if given is not None and readout.name != CLASSIFICATION.name:
+            raise EngineError(
+                f"{name}: given with the readout {readout.name!r}; allowed with 'classification' "
+                f"only. Leave {name} out."
+            )
+
+
+def _check_number(name: str, given: Any, least: int, below: int) -> None:
+    whole = isinstance(given, int | np.integer) and not isinstance(given, bool)
+    if not whole or not least <= given < below:
+        unit = " of bytes" if name == "memory" else ""
+        raise EngineError(
+            f"{name}: given {given!r}; allowed is a whole number{unit} from {least} on."
+        )
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that is not there.
+
+    Raises:
+        EngineError: If nothing can be computed on it.
+    """
+    try:
+        torch.empty(0, device=torch.device(device))
+    except (RuntimeError, AssertionError, TypeError) as error:
+        raise EngineError(
+            f"device: {device!r} is not to be had here ({str(error).splitlines()[0]}). Use 'cpu'."
+        ) from error
+
+
+def check_sites(ablations: Sequence[Ablation], known: Mapping[str, Any]) -> None:
+    """Refuse ablations of sites that the network does not have.
+
+    Args:
+        ablations: Those to be measured.
+        known: The network's sites, by name; each has `n_units`.
+
+    Raises:
+        EngineError: Naming the site and the nearest ones.
+    """
+    for site in {a.site for a in ablations}:
+        if site.name not in known:
+            raise EngineError(f"ablations: {unknown_site(site.name, known)}")
+        if known[site.name].n_units != site.n_units:
+            raise EngineError(
+                f"ablations: {site.name} of this network has {known[site.name].n_units} units, not "
+                f"{site.n_units}. Take the sites from la.find_sites(network, examples) of this "
+                "very network."
+            )
+
+
+def check_classes(examples: Examples, n_outputs: int) -> None:
+    """Refuse labels that exceed the network's outputs, and classes without examples.
+
+    Raises:
+        DataError: Saying which.
+    """
+    names = examples.class_names
+    if len(names) > n_outputs:
+        raise DataError(
+            f"labels: there are {len(names)} classes, but the network has {n_outputs} outputs. "
+            "Give the examples that the network was trained for."
+        )
+    counts = np.bincount(examples.labels.cpu().numpy(), minlength=len(names))
+    if empty := [names[i] for i in np.flatnonzero(counts == 0)]:
+        raise DataError(
+            f"examples: no example of class {', '.join(empty[:5])}, so its effect is undefined. "
+            "Add examples of it, or leave the class out and renumber the labels."
+        )
+
+
+def check_logits(outputs: Any) -> Tensor:
+    """`outputs` themselves, if they are logits (example, class).
+
+    Raises:
+        EngineError: If they are not.
+    """
+    if not isinstance(outputs, Tensor) or outputs.ndim != 2:
+        shape = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
+        raise EngineError(
+            f"outputs: the network returned {shape}; allowed are logits (example, class). Wrap the "
+            "network in a module that returns them, or give a readout of your own."
+        )
+    return outputs
+
+
+def check_alone(measured: Mapping[str, Tensor], few: Mapping[str, Tensor]) -> None:
+    """Refuse a readout that measures an example by the others of its batch.
+
+    Args:
+        measured: Values (example,) of some examples, by name.
+        few: The same of the first ones of them alone.
+
+    Raises:
+        ReadoutError: Naming what differs.
+    """
+    for name, value in few.items():
+        whole = measured[name][: len(value)].double()
+        if not torch.allclose(whole, value.double(), rtol=1e-3, atol=1e-6):
+            raise ReadoutError(
+                f"readout: {name!r} of an example depends on the other examples of its batch. "
+                "Measure each example alone: take means over its own numbers only."
+            )
+
+
+def check_same(outputs: Tensor, again: Tensor) -> None:
+    """Refuse a network that gives another output each time.
+
+    Raises:
+        EngineError: If the two differ by more than rounding.
+    """
+    if not torch.allclose(outputs, again, rtol=1e-6, atol=1e-9, equal_nan=True):
+        raise EngineError(
+            "network: two runs on the same examples differ, so no effect could be told from "
+            "chance. It draws random numbers in eval mode (dropout that is always on?): make it "
+            "deterministic, with a seed of its own or without the noise."
+        )
+
+
+def check_reference(reference: Examples | None, examples: Examples, methods: set[str]) -> None:
+    """Refuse methods without the reference examples they need, and ones that are evaluated too.
+
+    Raises:
+        EngineError: If there are none, or of another shape.
+        DataError: If more than one in a hundred is among the evaluated examples.
+    """
+    needing = sorted(methods & {"mean", "resample"})
+    if not needing:
+        return
+    if reference is None:
+        raise EngineError(
+            f"reference: the method {needing[0]!r} needs examples to take activations from. Give "
+            "some that are not evaluated, such as training examples: evaluate(..., reference=...)."
+        )
+    given, wanted = ({n: tuple(p.shape[1:]) for n, p in e.tensors().items()}
+                     for e in (reference, examples))  # fmt: skip
+    if given != wanted:
+        raise EngineError(
+            f"reference: its examples are of shape {given}, the evaluated ones of {wanted}. Give "
+            "examples of the same kind."
+        )
+    shared = _shared(reference, examples)
+    if shared > len(reference) // 100:
+        raise DataError(
+            f"reference: {shared} of its {len(reference)} examples are among the evaluated ones, "
+            "so the ablation would know what it is tested on. Give others, such as training "
+            "examples."
+        )
+
+
+def _shared(reference: Examples, examples: Examples) -> int:
+    """How many of the reference examples are also evaluated."""
+    if reference.fingerprint == examples.fingerprint:
+        return len(reference)
+    known = set(_rows(examples))
+    return sum(row in known for row in _rows(reference))
+
+
+def _rows(examples: Examples) -> list[int]:
+    inputs = examples.inputs
+    parts = list(inputs.values()) if isinstance(inputs, Mapping) else [inputs]
+    found = []
+    for i in range(0, len(examples), 4096):
+        columns = [
+            p[i : i + 4096].detach().cpu().reshape(len(p[i : i + 4096]), -1).contiguous().numpy()
+            for p in parts
+        ]
+        found += [hash(tuple(row.tobytes() for row in rows)) for rows in zip(*columns, strict=True)]
+    return found

@@ -1,0 +1,57 @@
+"""Mean activations over the reference examples, for the method "mean"."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from lashley.data.inputs import take, tensors
+from lashley.engine.case import Case
+from lashley.engine.hooks import activations
+from lashley.engine.program import Live, Program
+from lashley.graph.anatomy import Organ
+from lashley.graph.observed import Observed
+
+
+def means_at_points(
+    case: Case, program: Program, organs: Mapping[str, Organ], size: int
+) -> dict[str, Tensor]:
+    """(unit) mean activations over the reference examples, by names of points, in float64.
+
+    Args:
+        case: With reference examples.
+        program: Whose values are averaged.
+        organs: The network's anatomy.
+        size: Examples at once.
+    """
+    sites = [site for site, method in case.methods if method == "mean"]
+    points = {call.point.name: organs[s].axis for s in sites for call in organs[s].calls}
+    totals: dict[str, Tensor] = {}
+    counts = dict.fromkeys(points, 0)
+    for inputs in reference_batches(case, size, program.dtype) if points else ():
+        live = Live(program, tuple(inputs))
+        for name, axis in points.items():
+            columns = live[program.nodes[name]].movedim(axis, 0).flatten(1)
+            totals[name] = totals.get(name, 0) + columns.double().sum(1)
+            counts[name] += columns.shape[1]
+    return {name: (total / counts[name]).cpu() for name, total in totals.items()}
+
+
+def mean_by_hook(case: Case, network: nn.Module, known: Observed) -> Tensor:
+    """(unit) mean activation over the reference examples, in float64."""
+    total, count = torch.zeros(known.n_units, dtype=torch.float64), 0
+    for inputs in reference_batches(case, case.plain_batch, torch.float64):
+        for value in activations(network, known.point, inputs, case.names):
+            columns = value.double().movedim(known.axis, 0).flatten(1)
+            total, count = total + columns.sum(1).cpu(), count + columns.shape[1]
+    return total / count
+
+
+def reference_batches(case: Case, size: int, kind: torch.dtype) -> Iterator[list[Tensor]]:
+    """The reference examples' inputs, on the device."""
+    assert case.reference is not None
+    for start in range(0, len(case.reference), size):
+        part = tensors(take(case.reference.inputs, slice(start, start + size)))
+        yield [p.to(case.options.device, kind if p.is_floating_point() else p.dtype) for p in part]

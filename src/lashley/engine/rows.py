@@ -1,0 +1,233 @@
+"""Suffixes of any shape: ablations stacked along the batch, as rows (ablation x example)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Int
+from torch import Tensor, fx
+
+from lashley.engine.consumers import Consumer, consumers, picked
+from lashley.engine.plan import Place
+from lashley.engine.program import Program, run_along
+from lashley.engine.suffix import Suffix, suffix
+from lashley.graph.anatomy import behind
+from lashley.graph.batch import Batched, Count
+
+Units = tuple[int, ...]
+Runs = Sequence[tuple[Units, slice]]  # rows of a stack and the units replaced there
+
+
+@dataclass(eq=False)
+class Rows:
+    """How the suffixes of a place are run.
+
+    Attributes:
+        place: Where units are replaced.
+        program: Which the suffixes are cut from; lowered.
+        update: Whether consumers may be updated instead of run.
+        compiled: Whether the suffixes go through `torch.compile`.
+    """
+
+    place: Place
+    program: Program
+    update: bool
+    compiled: bool
+
+    @cached_property
+    def points(self) -> tuple[fx.Node, ...]:
+        """Where units are replaced, as nodes of the program."""
+        return tuple(self.program.nodes[name] for name in self.place.nodes)
+
+    @cached_property
+    def consumers(self) -> tuple[Consumer, ...]:
+        """Those that can be updated; none where units are replaced in several calls."""
+        if not self.update or len(self.points) != 1:
+            return ()
+        return tuple(consumers(self.program, self.points[0], self.place.axis))
+
+    @cached_property
+    def plain(self) -> Suffix:
+        """The suffix from the replaced value on."""
+        return self._cut(())
+
+    @cached_property
+    def updated(self) -> Suffix:
+        """The suffix behind the consumers whose output is updated."""
+        return self._cut(self.consumers)
+
+    @cached_property
+    def numbers(self) -> int:
+        """The most numbers that one example has in any value of a suffix."""
+        affected = behind(set(self.points))
+        return self.program.numbers([*self.points, *affected])
+
+    def _cut(self, known: tuple[Consumer, ...]) -> Suffix:
+        found = suffix(self.program, self.points, known)
+        if self.compiled:
+            found.module.compile(dynamic=True)
+        return found
+
+
+@runtime_checkable
+class Values(Protocol):
+    """The intact network's values on one batch, of so many examples, by nodes."""
+
+    size: int
+
+    def __getitem__(self, node: fx.Node) -> Any: ...
+
+
+class Stacks:
+    """The suffixes of a place on one batch.
+
+    Args:
+        plan: How they are run.
+        live: The intact values of the batch.
+        donors: The values that `resample` puts in place, of as many examples; else None.
+    """
+
+    def __init__(self, plan: Rows, live: Values, donors: Values | None):
+        self.plan, self.live = plan, live
+        self.axis = plan.place.axis
+        self._points = plan.points
+        self._values = {p: self._replacement(i, p, donors) for i, p in enumerate(self._points)}
+        self._changes = {c.node: self._change(c) for c in plan.consumers}
+
+    def outputs(
+        self, unit_sets: Sequence[Units], examples: Int[Tensor, " example"] | None, update: bool
+    ) -> Tensor:
+        """Outputs (ablation x example, ...) of each ablation on each of the examples, or on all."""
+        n = self.live.size if examples is None else len(examples)
+        cells = None if examples is None else examples.repeat(len(unit_sets))
+        runs = [(units, slice(i * n, (i + 1) * n)) for i, units in enumerate(unit_sets)]
+        return self._run(runs, cells, len(unit_sets), update)
+
+    def cells(self, unit_sets: Sequence[Units], which: Tensor, examples: Tensor) -> Tensor:
+        """Outputs (cell, ...): ablation `which[i]`, in ascending order, on `examples[i]`."""
+        found, lengths = torch.unique_consecutive(which, return_counts=True)
+        ends = lengths.cumsum(0).tolist()
+        starts = [0, *ends[:-1]]
+        parts = [slice(*ends) for ends in zip(starts, ends, strict=True)]
+        runs = [(unit_sets[w], part) for w, part in zip(found.tolist(), parts, strict=True)]
+        return self._run(runs, examples, 1, True)
+
+    def _run(self, runs: Runs, cells: Tensor | None, times: int, update: bool) -> Tensor:
+        chosen = self.plan.updated if update and self.plan.consumers else self.plan.plain
+        arguments: list[Any] = [self._replaced(p, runs, cells, times) for p in chosen.starts]
+        arguments += [self._after(c, runs, cells, times) for c in chosen.updated]
+        arguments += [self._stacked(n, cells, times) for n in chosen.shared]
+        arguments += [self._function(p, runs, cells, times) for p in chosen.again]
+        return chosen.module(*arguments)
+
+    def _replacement(self, i: int, point: fx.Node, donors: Values | None) -> Tensor:
+        constants = self.plan.place.constants
+        if constants is None:
+            assert donors is not None
+            return donors[point]
+        value = self.live[point]
+        return constants[i].to(value.device, value.dtype)
+
+    def _change(self, consumer: Consumer) -> Tensor:
+        """What replacing every unit adds to what a consumer reads."""
+        (point,) = self._points
+        value, intact = self._values[point], self.live[point]
+        one = value.expand(*(intact.shape if len(value) > 1 else intact[:1].shape))
+        replaced = run_along(consumer.path, point, one, self.plan.program)
+        return replaced - self.live[consumer.source]
+
+    def _after(
+        self, consumer: Consumer, runs: Runs, cells: Tensor | None,
+        times: int,
+    ) -> Tensor:  # fmt: skip
+        """A consumer's output under each ablation, without running it."""
+        intact, change = self.live[consumer.node], self._changes[consumer.node]
+        n_rows = len(intact) * times if cells is None else len(cells)
+        out = _empty(intact, n_rows)
+        for units, part in runs:
+            if not units:
+                out[part] = intact if cells is None else picked(intact, 0, cells[part])
+                continue
+            features = _features(units, consumer.per, change.device)
+            own, base = picked(change, consumer.axis, features), intact
+            if cells is not None:
+                own, base = (picked(v, 0, cells[part]) for v in (own, base))
+            torch.add(base, consumer.update(own, features), out=out[part])
+        return out
+
+    def _replaced(self, point: fx.Node, runs: Runs, cells: Tensor | None, times: int) -> Tensor:
+        """The value of a point, stacked, its units replaced."""
+        value = self._stacked(point, cells, times)
+        value = value.clone() if value is self.live[point] else value
+        return self._function(point, runs, cells, times)(value)
+
+    def _function(
+        self, point: fx.Node, runs: Runs, cells: Tensor | None, times: int
+    ) -> Callable[[Tensor], Tensor]:
+        """What replaces the units of a stacked value of the point, in place."""
+        known: Batched = self.plan.program.batch[point.name]
+        constants = self._values[point]
+        varied = self.plan.place.constants is None
+
+        def replace(value: Tensor) -> Tensor:
+            given = self._gathered(constants, known, cells, times) if varied else constants
+            axis = self.axis % value.ndim
+            for units, part in runs:
+                index = torch.tensor(units, dtype=torch.int64, device=value.device)
+                rows = slice(part.start * known.per, part.stop * known.per)
+                target = value[(slice(None),) * known.axis + (rows,)]
+                new = given[(slice(None),) * known.axis + (rows,)] if varied else given
+                new = new.index_select(axis, index).to(value.dtype)
+                shape = list(target.shape)
+                shape[axis] = len(units)
+                target.index_copy_(axis, index, new.expand(shape))
+            return value
+
+        return replace
+
+    def _stacked(self, node: fx.Node, cells: Tensor | None, times: int) -> Any:
+        n_rows = self.live.size * times if cells is None else len(cells)
+        return self._of(self.live[node], self.plan.program.batch[node.name], cells, times, n_rows)
+
+    def _of(self, value: Any, known: Any, cells: Tensor | None, times: int, n_rows: int) -> Any:
+        if isinstance(known, Batched):
+            return self._gathered(value, known, cells, times)
+        if isinstance(known, Count):
+            return known.base + known.slope * n_rows
+        if isinstance(known, tuple):
+            parts = [
+                self._of(v, k, cells, times, n_rows) for v, k in zip(value, known, strict=True)
+            ]
+            return type(value)(parts) if type(value) in (list, tuple) else tuple(parts)
+        return value
+
+    def _gathered(self, value: Tensor, known: Batched, cells: Tensor | None, times: int) -> Tensor:
+        """The slices of the cells' examples, one after another."""
+        if cells is None and times == 1:
+            return value
+        if cells is None:
+            cells = torch.arange(self.live.size, device=value.device).repeat(times)
+        if known.per == 1:
+            return picked(value, known.axis, cells)
+        parts = value.unflatten(known.axis, (-1, known.per))
+        return parts.index_select(known.axis, cells).flatten(known.axis, known.axis + 1)
+
+
+def _empty(like: Tensor, n_rows: int) -> Tensor:
+    shape = (n_rows, *like.shape[1:])
+    if like.ndim == 4 and like.is_contiguous(memory_format=torch.channels_last):
+        return torch.empty(
+            shape, dtype=like.dtype, device=like.device, memory_format=torch.channels_last
+        )
+    return torch.empty(shape, dtype=like.dtype, device=like.device)
+
+
+def _features(units: Units, per: int, device: torch.device) -> Tensor:
+    index = torch.tensor(units, dtype=torch.int64, device=device)
+    return (
+        index if per == 1 else (index[:, None] * per + torch.arange(per, device=device)).flatten()
+    )

@@ -1,0 +1,269 @@
+"""Runners: a group of ablations on the examples it touches, in stacks that fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from lashley.engine.batch import Batch, Sweep
+from lashley.engine.columns import ColumnStacks
+from lashley.engine.plan import Place, Setting
+from lashley.engine.program import Live, Program
+from lashley.engine.rows import Rows, Stacks
+from lashley.engine.shortcuts import Group
+from lashley.engine.stacking import Choice, out_of_memory
+from lashley.engine.verdict import Found
+
+_EMPTY = 16  # examples on which the ablation of no units is compared with the intact network
+_SAMPLE = 96  # outcomes of a place on which the rounding of the quick way is measured
+_RESERVE = 12  # how many times the root mean square error seen there counts as rounding
+_ENOUGH = 1.6  # how many times an error seen later has to; else it was measured too small
+
+Units = tuple[int, ...]
+
+
+class ColumnRunner:
+    """Runs ablations whose suffix is a chain of Linear layers."""
+
+    def __init__(self, sweep: Sweep, setting: Setting, stacks: ColumnStacks, labels: Tensor):
+        self._sweep, self._setting, self._stacks, self._labels = sweep, setting, stacks, labels
+
+    def empty(self) -> Found:
+        """What the ablation of no units has as outcomes, (1, example)."""
+        return self._sweep.verdict.of_columns(self._stacks.intact(), self._labels)
+
+    def of(self, group: Group, which: Tensor | None) -> Found:
+        """Outcomes (member, example) of a group, on some examples or on all."""
+        labels = self._labels if which is None else self._labels.index_select(0, which)
+        if not len(labels):
+            return _nothing(len(group.members), self.empty())
+        run, verdict, budget = self._stacks.on(which), self._sweep.verdict, self._sweep.budget
+        sets = [self._setting.unit_sets[m] for m in group.members]
+
+        def size() -> int:
+            if not self._sweep.savings.stacking:
+                return 1
+            return budget.columns(self._stacks.plan.numbers * max(1, len(labels)))
+
+        found: Found = {}
+        start = 0
+        for logits in _stacked(sets, size, run, budget.shrink):
+            _put(found, verdict.of_columns(logits, labels), start, len(sets))
+            start += len(logits)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class RowPlans:
+    """The suffixes of a place as rows, in the formats they are run in.
+
+    Attributes:
+        fast: In float32.
+        quick: The same with more rounding, or None.
+        choices: Whether to update consumers, measured; apart for the quick ones.
+        errors: Of the quick way in a logit, what counts as rounding: the last is the largest.
+    """
+
+    fast: Rows
+    quick: Rows | None
+    choices: dict[bool, Choice] = field(default_factory=dict)
+    errors: list[float] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, place: Place, sweep: Sweep) -> RowPlans:
+        """Plan both."""
+        update, compiled = sweep.savings.consumers, sweep.compiled
+        fast = Rows(place, sweep.fast, update, compiled)
+        quick = sweep.quick
+        return cls(fast, None if quick is None else Rows(place, quick, update, compiled))
+
+
+class Cast(Live):
+    """Live values in the format of another program."""
+
+    def __init__(self, live: Live, program: Program):
+        self._live, self.program, self._dtype, self.size = live, program, program.dtype, live.size
+        self._values: dict[fx.Node, Any] = {}
+
+    def __getitem__(self, node: fx.Node) -> Any:
+        if node not in self._values:
+            self._values[node] = self._cast(self._live[self._live.program.nodes[node.name]])
+        return self._values[node]
+
+    def _cast(self, value: Any) -> Any:
+        if isinstance(value, Tensor):
+            return value.to(self._dtype) if value.is_floating_point() else value
+        if type(value) in (list, tuple):
+            return type(value)(self._cast(v) for v in value)
+        return value
+
+
+class RowRunner:
+    """Runs ablations of any suffix."""
+
+    def __init__(
+        self, sweep: Sweep, setting: Setting, plans: RowPlans, batch: Batch,
+        live: tuple[Live, Live | None],
+    ):  # fmt: skip
+        self._sweep, self._setting, self._plans = sweep, setting, plans
+        self._batch, self._verdict = batch, sweep.verdict
+        self._fast = Stacks(plans.fast, *live)
+        self._quick: Stacks | None = None
+        if plans.quick is not None and sweep.quick is not None:
+            donors = None if live[1] is None else Cast(live[1], sweep.quick)
+            self._quick = Stacks(plans.quick, Cast(live[0], sweep.quick), donors)
+            if not plans.errors:
+                plans.errors.append(_RESERVE * self._error())
+
+    def empty(self) -> Found:
+        """What the ablation of no units has as outcomes, (1, example), on the first examples."""
+        few = torch.arange(min(_EMPTY, self._fast.live.size), device=self._batch.labels.device)
+        return self._verdict.of_rows(self._fast.outputs([()], few, True), self._batch.labels[few])
+
+    def of(self, group: Group, which: Tensor | None) -> Found:
+        """Outcomes (member, example) of a group, on some examples or on all."""
+        sets = [self._setting.unit_sets[m] for m in group.members]
+        n = self._fast.live.size if which is None else len(which)
+        if not n:
+            return _nothing(len(sets), self.empty())
+        while True:
+            known = len(self._plans.errors)
+            found = self._parts(sets, which, n)
+            if self._quick:
+                self._run_again(found, sets, which)
+            if len(self._plans.errors) == known:
+                return found  # else rounding is larger than it was thought to be
+
+    def _parts(self, sets: Sequence[Units], which: Tensor | None, n: int) -> Found:
+        limit = self._rows()
+        if limit >= n:
+            return self._on(sets, which)
+        which = torch.arange(n, device=self._batch.labels.device) if which is None else which
+        return _joined([self._on(sets, part) for part in which.split(limit)], 1)
+
+    def _rows(self) -> int:
+        return self._sweep.budget.rows(self._plans.fast.numbers)
+
+    def _on(self, sets: Sequence[Units], which: Tensor | None) -> Found:
+        n = self._fast.live.size if which is None else len(which)
+        found: Found = {}
+        start = 0
+        while start < len(sets):
+            at_once = self._rows() // n if self._sweep.savings.stacking else 1
+            part = sets[start : start + max(1, at_once)]
+            try:
+                _put(found, self._stack(part, which), start, len(sets))
+            except Exception as error:
+                if not out_of_memory(error):
+                    raise
+                self._sweep.budget.shrink(len(part) * n, error)
+                part = part[:0]
+            if not part and n > max(1, self._rows()):
+                part = sets[start : start + 1]
+                _put(found, self._halves(part, which, n), start, len(sets))
+            start += len(part)
+        return found
+
+    def _halves(self, part: Sequence[Units], which: Tensor | None, n: int) -> Found:
+        which = torch.arange(n, device=self._batch.labels.device) if which is None else which
+        return _joined([self._on(part, half) for half in which.split((n + 1) // 2)], 1)
+
+    def _stack(self, sets: Sequence[Units], which: Tensor | None) -> Found:
+        labels = self._batch.labels if which is None else self._batch.labels[which]
+        stacks = self._quick or self._fast
+        choice = self._choice(stacks)
+        update = bool(stacks.plan.consumers) and choice.way()
+        n_rows = len(sets) * len(labels)
+        outputs = choice.timed(update, n_rows, lambda: self._outputs(stacks, sets, which, update))
+        self._sweep.tally["outcomes"] += n_rows
+        return self._verdict.of_rows(outputs, labels, len(sets), self._least())
+
+    def _least(self) -> float | None:
+        return max(self._plans.errors) if self._quick else None
+
+    def _outputs(
+        self, stacks: Stacks, sets: Sequence[Units], which: Tensor | None, update: bool
+    ) -> Tensor:
+        if not self._sweep.savings.prefix:
+            for _ in sets:
+                self._sweep.fast.run(self._batch.inputs)
+        return stacks.outputs(sets, which, update)
+
+    def _choice(self, stacks: Stacks) -> Choice:
+        return self._plans.choices.setdefault(stacks is self._quick, Choice())
+
+    def _run_again(self, found: Found, sets: Sequence[Units], which: Tensor | None) -> None:
+        """Replace what rounding of the quick way may have turned by what float32 says."""
+        cells = (found["rank"] == self._verdict.unknown).nonzero()
+        self._sweep.tally["run_again"] += len(cells)
+        for i, part in enumerate(cells.split(self._rows()) if len(cells) else ()):
+            ablations, places = part.unbind(1)
+            examples = places if which is None else which[places]
+            outputs = self._fast.cells(sets, ablations, examples)
+            block = self._verdict.of_rows(outputs, self._batch.labels[examples])
+            for name, value in block.items():
+                found[name][ablations, places] = value[0]
+            if i == 0:
+                self._check_error(sets, ablations, examples, outputs)
+
+    def _check_error(
+        self, sets: Sequence[Units], ablations: Tensor, examples: Tensor, outputs: Tensor
+    ) -> None:
+        """Remember a larger error of the quick way than the sample's, if it is much larger."""
+        assert self._quick is not None
+        quick = self._quick.cells(sets, ablations[:_SAMPLE], examples[:_SAMPLE])
+        error = _ENOUGH * float((quick.float() - outputs[:_SAMPLE]).abs().max())
+        if error > (self._least() or 0):
+            self._plans.errors.append(error)
+
+    def _error(self) -> float:
+        """The root mean square error of the quick way in a logit, on a sample of the outcomes."""
+        assert self._quick is not None
+        sets, n = self._setting.unit_sets, self._fast.live.size
+        generator = torch.Generator().manual_seed(0)
+        ablations = torch.randint(len(sets), (_SAMPLE,), generator=generator).sort().values
+        examples = torch.randint(n, (_SAMPLE,), generator=generator)
+        device = self._batch.labels.device
+        chosen = [s.cells(sets, ablations.to(device), examples.to(device))
+                  for s in (self._quick, self._fast)]  # fmt: skip
+        return float((chosen[0].float() - chosen[1]).square().mean().sqrt())
+
+
+def _stacked(
+    sets: Sequence[Units], size: Callable[[], int], run: Callable[[Sequence[Units]], Tensor],
+    shrink: Callable[[int, Exception], None],
+) -> Iterator[Tensor]:  # fmt: skip
+    """Run sets of units in stacks; one that does not fit in memory is cut smaller."""
+    start = 0
+    while start < len(sets):
+        part = sets[start : start + max(1, size())]
+        try:
+            outputs = run(part)
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
+            shrink(len(part), error)
+            continue
+        yield outputs
+        start += len(part)
+
+
+def _put(found: Found, block: Found, start: int, n_sets: int) -> None:
+    """Put some sets' outcomes in their place; memory for all is taken at once."""
+    for name, value in block.items():
+        if name not in found:
+            found[name] = value.new_empty((n_sets, value.shape[1]))
+        found[name][start : start + len(value)] = value
+
+
+def _joined(found: Sequence[Found], axis: int) -> Found:
+    return {name: torch.cat([f[name] for f in found], axis) for name in found[0]}
+
+
+def _nothing(n_sets: int, like: Found) -> Found:
+    """Outcomes of ablations on no example."""
+    return {name: value[:, :0].expand(n_sets, 0) for name, value in like.items()}

@@ -1,0 +1,120 @@
+"""Verdicts: what is kept of outputs, and which of it rounding could have turned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from lashley.ablations import Ablation
+from lashley.engine.shortcuts import decide
+from lashley.errors import EngineError
+from lashley.readouts import CLASSIFICATION, Readout, check_measured
+
+_OWN = torch.contiguous_format  # a copy, to be used up
+Found = dict[str, Tensor]  # (ablation, example) by name of what is measured
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is kept of outputs.
+
+    Attributes:
+        readout: Which measures it.
+        share: Logits no further apart than this share of the largest logit may be in another order
+            in exact arithmetic.
+        least: The same, as a difference of logits: what counts as too close at least.
+        kind: Type of ranks and predictions.
+    """
+
+    readout: Readout
+    share: float
+    least: float
+    kind: torch.dtype
+
+    @property
+    def classifies(self) -> bool:
+        """Whether ranks and predictions are kept, which have to be decided."""
+        return self.readout.name == CLASSIFICATION.name
+
+    @property
+    def unknown(self) -> int:
+        """Stands for a rank that is not known yet: above any rank, and exact in float32 too."""
+        return min(torch.iinfo(self.kind).max, 2**24 - 1)
+
+    def of_columns(
+        self, logits: Float[Tensor, "ablation class example"], labels: Tensor,
+        least: float | None = None,
+    ) -> Found:  # fmt: skip
+        """Of stacked logits, which are used up; `least` for another format than float32."""
+        if not self.classifies:
+            rows = logits.transpose(1, 2).flatten(0, 1)
+            return self.of_rows(rows, labels, len(logits))
+        share = self.share if least is None else 0.0
+        least = self.least if least is None else least
+        rank, prediction = decide(logits, labels, share, least, float(self.unknown))
+        return {"rank": rank.to(self.kind), "prediction": prediction.to(self.kind)}
+
+    def of_rows(
+        self, outputs: Tensor, labels: Tensor, times: int = 1, least: float | None = None
+    ) -> Found:
+        """Of outputs (ablation x example, ...) of so many ablations; labels are (example, ...)."""
+        if self.classifies:
+            logits = outputs.view(times, -1, outputs.shape[-1]).transpose(1, 2)
+            return self.of_columns(logits.float().clone(memory_format=_OWN), labels, least)
+        targets = labels.repeat(times, *[1] * (labels.ndim - 1))
+        found = check_measured(
+            self.readout.name, self.readout.measure(outputs, targets), len(outputs)
+        )
+        return {name: value.view(times, -1) for name, value in found.items()}
+
+    def exactly(self, outputs: Tensor, labels: Tensor) -> Found:
+        """Of outputs (example, ...) in exact enough a format: nothing remains unknown."""
+        found = check_measured(
+            self.readout.name, self.readout.measure(outputs, labels), len(labels)
+        )
+        if self.classifies:
+            found = {name: value.to(self.kind) for name, value in found.items()}
+        return {name: value[None] for name, value in found.items()}
+
+
+def check_empty(verdict: Verdict, empty: Found, intact: Found) -> None:
+    """Refuse a network on which the ablation of no units, on the first examples, has an effect.
+
+    Raises:
+        EngineError: If it has.
+    """
+    n = next(iter(empty.values())).shape[1]
+    first = {name: value[:, :n] for name, value in intact.items()}
+    if verdict.classifies:
+        sure = (empty["rank"] != verdict.unknown) & (first["rank"] != verdict.unknown)
+        same = all(torch.equal(empty[name][sure], first[name][sure]) for name in empty)
+    else:
+        same = all(
+            torch.allclose(empty[n].double(), first[n].double(), rtol=1e-3, atol=1e-5)
+            for n in empty
+        )
+    if not same:
+        raise EngineError(
+            "engine: an ablation of no units has an effect, so the network does not compute what "
+            "its graph says, or gives another output each time. Use engine='reference', and please "
+            "report the network."
+        )
+
+
+def finite(outputs: Tensor, ablation: Ablation | None) -> Tensor:
+    """`outputs` themselves, if all are numbers.
+
+    Raises:
+        EngineError: Saying how many are not, and under which ablation.
+    """
+    bad = ~torch.isfinite(outputs).reshape(len(outputs), -1).all(1)
+    if bad.any():
+        under = "the intact network" if ablation is None else f"the ablation of {ablation.label}"
+        raise EngineError(
+            f"outputs: {int(bad.sum())} of {len(outputs)} examples give NaN or infinity under "
+            f"{under}. Check the network's outputs on your examples."
+        )
+    return outputs

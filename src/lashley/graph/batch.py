@@ -1,0 +1,130 @@
+"""How the values of a graph depend on the batch, measured by running it with two sizes of batch.
+
+A suffix runs many ablations stacked along the batch. For that every value must hold its examples
+one after another along one axis, and none may depend on its neighbours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+SIZES = (2, 3)  # examples in the two batches; the smaller one begins the larger one
+_TOLERANCE = 1e-3  # of the largest number; rounding differs with the size of a batch
+
+
+@dataclass(frozen=True)
+class Batched:
+    """A tensor that holds `per` slices for each example along `axis`, one example after another.
+
+    Attributes:
+        axis: Of the examples.
+        per: Slices of one example.
+        numbers: Of one example, over all axes.
+        shape: Of a batch of one example.
+    """
+
+    axis: int
+    per: int
+    shape: tuple[int, ...]
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers one example has."""
+        return int(torch.Size(self.shape).numel())
+
+
+@dataclass(frozen=True)
+class Count:
+    """A whole number that depends on the size n of the batch: base + slope n."""
+
+    base: int
+    slope: int
+
+
+@dataclass(frozen=True)
+class Positional:
+    """A tensor that depends on the places of examples in the batch, such as a range of indices."""
+
+
+class NotBatched(Exception):
+    """A value mixes examples or does not hold them one after another."""
+
+
+def batch_dependence(module: fx.GraphModule, inputs: tuple[Tensor, ...]) -> dict[fx.Node, Any]:
+    """For each node what of the batch its value depends on.
+
+    That is `Batched`, `Count`, `Positional`, a tuple of them, or None where the batch does not
+    matter. The third run has the examples of the second one in another order.
+
+    Args:
+        module: A captured graph.
+        inputs: (example, ...) each, three examples or more.
+
+    Raises:
+        NotBatched: Naming the first node whose value cannot be stacked.
+    """
+    runs = []
+    batches = [part[: SIZES[0]] for part in inputs], [part[: SIZES[1]] for part in inputs]
+    for batch in (*batches, [part.roll(1, 0) for part in batches[1]]):
+        recorder = _Recorder(module, garbage_collect_values=False)
+        recorder.run(*batch)
+        runs.append(recorder.env)
+    found = {node: _dependence(node, *(run[node] for run in runs)) for node in runs[0]}
+    (output,) = module.graph.output_node().all_input_nodes
+    if not isinstance(found[output], Batched) or found[output].axis or found[output].per != 1:
+        raise NotBatched("the output has not one row for each example")
+    return found
+
+
+class _Recorder(fx.Interpreter):
+    """Keeps every value."""
+
+    env: dict[fx.Node, Any]
+
+
+def _dependence(node: fx.Node, small: Any, large: Any, rolled: Any) -> Any:
+    if isinstance(small, Tensor):
+        return _of_tensor(node, small, large, rolled)
+    if isinstance(small, tuple | list):
+        if len(small) != len(large):
+            raise NotBatched(f"{node.name} has another length in another batch")
+        parts = tuple(_dependence(node, *v) for v in zip(small, large, rolled, strict=True))
+        return parts if any(part is not None for part in parts) else None
+    if isinstance(small, int) and not isinstance(small, bool):
+        slope = (large - small) // (SIZES[1] - SIZES[0])
+        return Count(small - slope * SIZES[0], slope) if slope else None
+    return None
+
+
+def _of_tensor(
+    node: fx.Node, small: Tensor, large: Tensor, rolled: Tensor
+) -> Batched | Positional | None:
+    differing = [i for i, (a, b) in enumerate(zip(small.shape, large.shape, strict=True)) if a != b]
+    if not differing:
+        if not _close(small, large):
+            raise NotBatched(f"{node.name} depends on several examples at once")
+        return None
+    axis = differing[0]
+    per, rest = divmod(small.shape[axis], SIZES[0])
+    if len(differing) > 1 or rest or large.shape[axis] != per * SIZES[1]:
+        raise NotBatched(f"{node.name} does not hold its examples along one axis")
+    if not _close(small, large.narrow(axis, 0, per * SIZES[0])):
+        raise NotBatched(f"in {node.name} an example depends on the others of its batch")
+    in_order = rolled.unflatten(axis, (-1, per)).roll(-1, axis).flatten(axis, axis + 1)
+    if not _close(in_order, large):
+        return Positional()
+    shape = (*small.shape[:axis], per, *small.shape[axis + 1 :])
+    return Batched(axis, per, tuple(shape))
+
+
+def _close(one: Tensor, other: Tensor) -> bool:
+    if not one.is_floating_point():
+        return torch.equal(one, other)
+    finite = torch.isfinite(one) & torch.isfinite(other)
+    scale = one.abs()[finite].max() if finite.any() else 0.0
+    near = (one - other).abs() <= _TOLERANCE * scale
+    return bool((near | (one == other) | (~finite & one.isnan() & other.isnan())).all())

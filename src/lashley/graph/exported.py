@@ -1,0 +1,170 @@
+"""A network traced by `torch.export`, every operation one of ATen's."""
+
+from __future__ import annotations
+
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
+from functools import partial
+from operator import attrgetter
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.fx.node import map_arg
+
+from lashley.graph.attention import attended
+from lashley.graph.functional import without_writes
+from lashley.graph.running import Refused
+from lashley.graph.signature import Inputs, arguments, flat, logits_of, names_of
+from lashley.graph.symbolic import finished
+from lashley.graph.tidy import without_idle
+
+_PREFIX = "network"
+
+
+class _Wrapper(nn.Module):
+    """Plain tensors in, logits out."""
+
+    def __init__(self, network: nn.Module, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self.network, self.names = network, names
+
+    def forward(self, *values: Tensor) -> Tensor:
+        args, kwargs = arguments(self.network, values, self.names)
+        return logits_of(self.network(*args, **kwargs))
+
+
+def exported(network: nn.Module, example: Inputs) -> fx.GraphModule:
+    """The network as a pure graph for any number of examples.
+
+    Writes are taken out here where that is plain, and by `run_decompositions` where it is not.
+
+    Raises:
+        Refused: If what comes out still writes, or has graphs inside.
+        Exception: Whatever torch.export raises.
+    """
+    names = names_of(example)
+    with _quiet():
+        program = _program(network, names, flat(example))
+        try:
+            return _pure(program, network, example)
+        except Refused:
+            return _pure(program.run_decompositions({}), network, example)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """An export that fails is no fault of the user's, and its reason is handed on in one line."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)
+
+
+def _program(network: nn.Module, names: tuple[str, ...], inputs: list[Tensor]) -> Any:
+    """By plain calls; where they bake in the number of examples, as `len(x)` does, by Dynamo."""
+    try:
+        return _attended(network, names, inputs, strict=False)
+    except Exception as error:
+        if "Constraints violated" not in str(error):
+            raise
+        return _attended(network, names, inputs, strict=True)
+
+
+def _attended(
+    network: nn.Module, names: tuple[str, ...], inputs: list[Tensor], strict: bool
+) -> Any:
+    """With attention as one fused operation, unless its weights are used."""
+    attention = [m for m in network.modules() if type(m) is nn.MultiheadAttention]
+    for module in attention:
+        module.__dict__["forward"] = partial(attended, module)
+    try:
+        return _export(network, names, inputs, strict)
+    except Exception:
+        if not attention:
+            raise
+    finally:
+        for module in attention:
+            del module.__dict__["forward"]
+    return _export(network, names, inputs, strict)
+
+
+def _export(network: nn.Module, names: tuple[str, ...], inputs: list[Tensor], strict: bool) -> Any:
+    wrapper = _Wrapper(network, names)
+    wrapper.training = False
+    shapes = {"values": tuple({0: torch.export.Dim.DYNAMIC} for _ in inputs)}
+    return torch.export.export(wrapper, tuple(inputs), dynamic_shapes=shapes, strict=strict)
+
+
+def _pure(program: Any, network: nn.Module, example: Inputs) -> fx.GraphModule:
+    names = names_of(example) or ("input",)
+    graph, attributes = _rebuilt(program.module(check_guards=False), network, names)
+    without_idle(graph, attributes)
+    _erase_checks(graph)
+    without_writes(graph, attributes, flat(example))
+    return finished(graph, attributes, flat(example))
+
+
+def _rebuilt(
+    source: fx.GraphModule, network: nn.Module, names: tuple[str, ...]
+) -> tuple[fx.Graph, dict[str, Any]]:
+    """The graph and what it names, by the network's own names."""
+    graph, attributes, new = fx.Graph(), {}, {}
+    own = {**dict(network.named_buffers(remove_duplicate=False)),
+           **dict(network.named_parameters(remove_duplicate=False))}  # fmt: skip
+    first = {id(tensor): name for name, tensor in reversed(own.items())}
+    placeholders = iter(names)
+    for node in source.graph.nodes:
+        if node.op == "placeholder":
+            new[node] = graph.placeholder(next(placeholders))
+        elif node.op == "output":
+            new[node] = graph.output(map_arg(_only(node.args[0]), new.__getitem__))
+        elif node.op == "get_attr":
+            name = _stripped(str(node.target))
+            value = own[name] if name in own else attrgetter(node.target)(source)
+            name = first.get(id(value), name)
+            attributes[name] = _no_graph(value)
+            new[node] = graph.get_attr(name)
+        elif node.op == "call_module":  # its guards
+            continue
+        else:
+            new[node] = graph.node_copy(node, new.__getitem__)
+        new[node].meta = {"owner": _owner(node, new[node])}
+    return graph, attributes
+
+
+def _only(output: Any) -> Any:
+    return output[0] if isinstance(output, tuple | list) else output
+
+
+def _no_graph(value: Any) -> Any:
+    if isinstance(value, nn.Module):
+        raise Refused("the exported graph has graphs inside, such as those of torch.cond")
+    return value
+
+
+def _stripped(name: str) -> str:
+    return "" if name == _PREFIX else name.removeprefix(f"{_PREFIX}.")
+
+
+def _owner(node: fx.Node, new: fx.Node) -> str:
+    if new.op == "get_attr":
+        return str(new.target).rpartition(".")[0]
+    stack = [name for name, _ in (node.meta.get("nn_module_stack") or {}).values()]
+    inside = [name for name in stack if name.partition(".")[0] == _PREFIX]
+    return _stripped(inside[-1].partition("@")[0]) if inside else ""
+
+
+def _erase_checks(graph: fx.Graph) -> None:
+    """Assertions hold for the example's number of examples, and are no part of the values."""
+    for node in reversed(list(graph.nodes)):
+        name = str(node.target)
+        if not node.users and ("_assert" in name or "sym_constrain" in name):
+            graph.erase_node(node)

@@ -1,0 +1,170 @@
+"""A graph without writes: what works in place is replaced by its twin that does not."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import operator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn import functional as F
+
+from lashley.graph.running import Refused, run, tensors
+from lashley.graph.tidy import name_of
+
+
+@dataclass(frozen=True)
+class _Twin:
+    """The same operation out of place; of a module, `target` is the module itself."""
+
+    target: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+def without_writes(graph: fx.Graph, attributes: dict[str, Any], inputs: Sequence[Tensor]) -> None:
+    """Rewrite what works in place; who reads an overwritten value later reads the result instead.
+
+    Args:
+        graph: Changed in place.
+        attributes: By the names of the graph; modules that work in place are replaced by copies
+            which share their parameters.
+        inputs: An example, on which the graph is run to see which values share their memory.
+
+    Raises:
+        Refused: If a write reaches values that cannot be replaced, such as the whole of a view.
+    """
+    writes = [node for node in graph.nodes if _twin(node, attributes) is not None]
+    if not writes:
+        return
+    for node in writes:
+        written = _written(node)
+        if written is not None and written.op == "get_attr":
+            raise Refused(f"{node.name} writes to {written.target}")
+    values = run(graph, attributes, [tensor.clone() for tensor in inputs], pure=False)
+    order = {node: place for place, node in enumerate(graph.nodes)}
+    for node in writes:
+        for old in _overwritten(node, values, order):
+            for user in [u for u in old.users if order[u] > order[node]]:
+                user.replace_input_with(old, node)
+    for node in writes:
+        _apply(node, _twin(node, attributes), attributes)
+
+
+def _written(node: fx.Node) -> fx.Node | None:
+    """None where it is a plain number."""
+    first = node.args[0] if node.args else node.kwargs.get("input")
+    return first if isinstance(first, fx.Node) else None
+
+
+def _overwritten(
+    node: fx.Node, values: dict[fx.Node, Any], order: dict[fx.Node, int]
+) -> list[fx.Node]:
+    """The earlier values that are the tensor which `node` writes to, under any name."""
+    target, found = _written(node), []
+    if target is None or not isinstance(values[target], Tensor):  # `i += 1` of a number
+        return []
+    for other in [n for n in order if order[n] < order[node]]:
+        if not _share_memory(values[other], values[target]):
+            continue
+        if other.op == "get_attr":
+            raise Refused(f"{node.name} writes to {other.target}")
+        if _same(values[other], values[target]):
+            found.append(other)
+        elif any(order[user] > order[node] for user in other.users):
+            raise Refused(f"{node.name} writes to a view, and {other.name} is read later")
+    return found
+
+
+def _share_memory(value: Any, target: Tensor) -> bool:
+    place = target.untyped_storage().data_ptr()
+    return place != 0 and any(t.untyped_storage().data_ptr() == place for t in tensors(value))
+
+
+def _same(value: Any, target: Tensor) -> bool:
+    if not isinstance(value, Tensor) or value.dtype != target.dtype:
+        return False
+    return (value.data_ptr(), value.shape, value.stride()) == (
+        target.data_ptr(), target.shape, target.stride())  # fmt: skip
+
+
+def _apply(node: fx.Node, twin: _Twin | None, attributes: dict[str, Any]) -> None:
+    if twin is None:  # a module called twice has its twin already
+        return
+    if node.op == "call_module":
+        attributes[str(node.target)] = twin.target
+    else:
+        node.target, node.args, node.kwargs = twin.target, twin.args, twin.kwargs
+
+
+def _twin(node: fx.Node, attributes: dict[str, Any]) -> _Twin | None:
+    """None where the node works out of place already."""
+    if node.op == "call_module":
+        module = attributes[str(node.target)]
+        return _Twin(_module_twin(module), (), {}) if getattr(module, "inplace", False) else None
+    if node.op not in ("call_function", "call_method"):
+        return None
+    if node.kwargs.get("out") is not None:
+        raise Refused(f"{node.name} writes to its argument out")
+    target = _target_twin(node)
+    if target is not None:
+        return _Twin(target, node.args, dict(node.kwargs))
+    return _option_twin(node)
+
+
+def _module_twin(module: nn.Module) -> nn.Module:
+    twin = copy.copy(module)
+    twin.__dict__["inplace"] = False
+    return twin
+
+
+def _target_twin(node: fx.Node) -> Any:
+    """Of relu_, add_, operator.iadd ...; None of what has no such name."""
+    name, target = name_of(node), node.target
+    if isinstance(target, torch._ops.OpOverload):
+        if not target._schema.is_mutable:
+            return None
+        space = getattr(torch.ops, target.namespace)
+        twin = getattr(getattr(space, name.removesuffix("_"), None), target._overloadname, None)
+    elif name in ("setitem", "__setitem__"):
+        twin = None
+    elif getattr(target, "__module__", "") == "_operator":
+        if name not in _IN_PLACE_OPERATORS:
+            return None
+        twin = getattr(operator, name[1:], None) or getattr(operator, name[1:] + "_", None)
+    elif not name.endswith("_") or name.endswith("__"):
+        return None
+    elif node.op == "call_method":
+        twin = name[:-1] if hasattr(Tensor, name[:-1]) else None
+    else:
+        twin = getattr(F, name[:-1], None) or getattr(torch, name[:-1], None)
+    if twin is None:
+        raise Refused(f"{node.name} writes to its input, and {name} has no twin that does not")
+    return twin
+
+
+_IN_PLACE_OPERATORS = frozenset({
+    "iadd", "iand", "iconcat", "ifloordiv", "ilshift", "imatmul", "imod", "imul", "ior", "ipow",
+    "irshift", "isub", "itruediv", "ixor",
+})  # fmt: skip
+
+
+def _option_twin(node: fx.Node) -> _Twin | None:
+    """Of F.relu(x, inplace=True) and the like."""
+    if node.kwargs.get("inplace") is True:
+        kwargs = {name: value for name, value in node.kwargs.items() if name != "inplace"}
+        return _Twin(node.target, node.args, kwargs)
+    if not any(value is True for value in node.args) or node.op != "call_function":
+        return None
+    target: Any = node.target
+    try:
+        place = list(inspect.signature(target).parameters).index("inplace")
+    except (TypeError, ValueError):  # built in, or without such an option
+        return None
+    if place >= len(node.args) or node.args[place] is not True:
+        return None
+    return _Twin(target, (*node.args[:place], False, *node.args[place + 1 :]), dict(node.kwargs))

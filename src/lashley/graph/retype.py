@@ -1,0 +1,79 @@
+"""A captured graph in another number format."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.fx.node import map_aggregate
+from torch.nn.utils.parametrize import is_parametrized
+
+from lashley.graph.running import assembled, attributes_of
+
+
+def retyped(module: fx.GraphModule, dtype: torch.dtype) -> fx.GraphModule:
+    """An independent copy that computes in another floating format.
+
+    The formats written in the graph (`.to(torch.float32)`, `.float()`, the dtype of a filled
+    tensor) follow, and so do numbers too large for the new format, such as
+    `torch.finfo(torch.float32).min` in a mask.
+
+    Args:
+        module: A captured graph.
+        dtype: Of its parameters, buffers, constants; the caller's inputs have to be in it too.
+    """
+    attributes = attributes_of(module, module.graph)
+    copies: dict[int, Any] = {}
+    twins = {name: _twin(value, dtype, copies) for name, value in attributes.items()}
+    formats = {torch.float32, *(t.dtype for t in _floating(attributes.values()))}
+    return assembled(_graph(module.graph, formats, dtype), twins)
+
+
+def _floating(values: Any) -> list[Tensor]:
+    held = [list(v.parameters()) if isinstance(v, nn.Module) else [v] for v in values]
+    return [t for group in held for t in group if isinstance(t, Tensor) and t.is_floating_point()]
+
+
+def _twin(value: Any, dtype: torch.dtype, copies: dict[int, Any]) -> Any:
+    """A copy of a tensor, or of a module and all its tensors; the same one of the same one."""
+    if value is None or id(value) in copies:
+        return value if value is None else copies[id(value)]
+    if isinstance(value, nn.Module) and is_parametrized(value):  # cannot be copied piece by piece
+        copies[id(value)] = copy.deepcopy(value).to(dtype)
+        return copies[id(value)]
+    if isinstance(value, nn.Module):
+        twin = copies[id(value)] = copy.copy(value)
+        for table in ("_parameters", "_buffers", "_modules"):
+            held = {k: _twin(v, dtype, copies) for k, v in value.__dict__[table].items()}
+            twin.__dict__[table] = held
+        return twin
+    if isinstance(value, Tensor):
+        kind = dtype if value.is_floating_point() else value.dtype
+        new = value.detach().to(kind, copy=True)
+        parameter = isinstance(value, nn.Parameter)
+        copies[id(value)] = nn.Parameter(new, requires_grad=False) if parameter else new
+        return copies[id(value)]
+    return copy.deepcopy(value)
+
+
+def _graph(source: fx.Graph, formats: set[torch.dtype], dtype: torch.dtype) -> fx.Graph:
+    largest = torch.finfo(dtype).max
+
+    def mapped(value: Any) -> Any:
+        if isinstance(value, torch.dtype):
+            return dtype if value in formats else value
+        if isinstance(value, float) and largest < abs(value) < float("inf"):
+            return largest if value > 0 else -largest
+        return value
+
+    graph, new = fx.Graph(), {}
+    for node in source.nodes:
+        copied = new[node] = graph.node_copy(node, new.__getitem__)
+        copied.meta = dict(node.meta)
+        copied.args = map_aggregate(copied.args, mapped)  # pyright: ignore
+        copied.kwargs = map_aggregate(copied.kwargs, mapped)  # pyright: ignore
+        if (copied.op, copied.target) == ("call_method", "float"):
+            copied.target, copied.args = "to", (*copied.args[:1], dtype)
+    return graph

@@ -1,0 +1,98 @@
+"""A graph node by node: what each one holds, and whether it writes to what it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
+from typing import Any
+
+from torch import Tensor, fx, nn
+from torch.fx.node import map_arg
+from torch.utils import _pytree as pytree
+
+
+class Refused(Exception):
+    """A network cannot be captured this way; the message is the reason."""
+
+
+def tensors(value: Any) -> list[Tensor]:
+    """The tensors in nested tuples, lists and dicts."""
+    if isinstance(value, Tensor):
+        return [value]
+    return [leaf for leaf in pytree.tree_leaves(value) if isinstance(leaf, Tensor)]
+
+
+def run(
+    graph: fx.Graph,
+    attributes: Mapping[str, Any],
+    inputs: Sequence[Tensor],
+    pure: bool = True,
+) -> dict[fx.Node, Any]:
+    """The value of every node; all are kept.
+
+    Raises:
+        Refused: If `pure` and a node writes to a value that it was given.
+    """
+    values: dict[fx.Node, Any] = {}
+    given = iter(inputs)
+    for node in graph.nodes:
+        args, kwargs = map_arg((node.args, node.kwargs), values.__getitem__)
+        read = tensors((args, kwargs)) if pure else []
+        versions = [tensor._version for tensor in read]
+        if node.op == "placeholder":
+            values[node] = next(given)
+        elif node.op == "output":
+            values[node] = args[0]
+        else:
+            values[node] = _value(node, attributes, args, kwargs)
+        if versions != [tensor._version for tensor in read]:
+            raise Refused(f"{node.name} writes to its input")
+    return values
+
+
+def _value(node: fx.Node, attributes: Mapping[str, Any], args: Any, kwargs: Any) -> Any:
+    if node.op == "get_attr":
+        return attributes[str(node.target)]
+    if node.op == "call_method":
+        return getattr(args[0], str(node.target))(*args[1:], **kwargs)
+    function = attributes[str(node.target)] if node.op == "call_module" else node.target
+    return function(*args, **kwargs)  # pyright: ignore[reportCallIssue]
+
+
+def attributes_of(root: nn.Module, graph: fx.Graph) -> dict[str, Any]:
+    """The tensors and modules that the graph names, by name."""
+    named = {str(n.target) for n in graph.nodes if n.op in ("get_attr", "call_module")}
+    return {name: attrgetter(name)(root) for name in sorted(named)}
+
+
+def assembled(graph: fx.Graph, attributes: Mapping[str, Any]) -> fx.GraphModule:
+    """The graph as a module over these tensors and modules themselves, not over copies."""
+    root = nn.Module()
+    for name in sorted(attributes, key=lambda name: name.count(".")):
+        *path, last = name.split(".")
+        parent = _holder(root, path)
+        if parent is not None:
+            _put(parent, last, attributes[name])
+    module = fx.GraphModule(root, graph)
+    module.training = False
+    return module
+
+
+def _holder(root: nn.Module, path: list[str]) -> nn.Module | None:
+    """The bare module at the path, made where missing; None inside one of the network's own."""
+    for item in path:
+        if item not in root._modules:
+            root.add_module(item, nn.Module())
+        root = root.get_submodule(item)
+        if type(root) is not nn.Module:
+            return None
+    return root
+
+
+def _put(parent: nn.Module, name: str, value: Any) -> None:
+    put: Callable[[str, Any], None] = (
+        parent.register_buffer
+        if isinstance(value, Tensor) and not isinstance(value, nn.Parameter)
+        else lambda name, value: setattr(parent, name, value)
+    )
+    put(name, value)

@@ -1,0 +1,57 @@
+"""How a network is called, and where its logits are in what it returns."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor, fx, nn
+
+from lashley.graph.running import Refused
+
+Inputs = Tensor | dict[str, Tensor]
+
+
+def arguments(
+    network: nn.Module, values: Sequence[Any], names: tuple[str, ...]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Of the network's call: by name where the inputs have names; no cache for a next token."""
+    options = {"use_cache": False} if _has_cache(network) else {}
+    if names:
+        return (), {**dict(zip(names, values, strict=True)), **options}
+    return tuple(values), options
+
+
+def _has_cache(network: nn.Module) -> bool:
+    """Whether it is a model of the transformers library that keeps keys and values."""
+    if not getattr(getattr(network, "config", None), "use_cache", False):
+        return False
+    taken = inspect.signature(network.forward).parameters
+    return "use_cache" in taken or any(p.kind is p.VAR_KEYWORD for p in taken.values())
+
+
+def names_of(inputs: Inputs) -> tuple[str, ...]:
+    """Of inputs given by name; () of a plain tensor."""
+    return tuple(inputs) if isinstance(inputs, dict) else ()
+
+
+def flat(inputs: Inputs) -> list[Tensor]:
+    """The inputs' tensors, in order."""
+    return list(inputs.values()) if isinstance(inputs, dict) else [inputs]
+
+
+def logits_of(output: Any) -> Any:
+    """The tensor, the `.logits` or the ["logits"] of what a network returns.
+
+    Raises:
+        Refused: If it is anything else.
+    """
+    if isinstance(output, Tensor | fx.Proxy):
+        return output
+    if isinstance(output, Mapping) and "logits" in output:
+        return output["logits"]
+    logits = getattr(output, "logits", None)
+    if logits is not None:
+        return logits
+    raise Refused(f"the network returns a {type(output).__name__}, not a tensor or .logits")

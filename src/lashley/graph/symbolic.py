@@ -1,0 +1,128 @@
+"""A network traced symbolically by `torch.fx`, modules of torch.nn kept whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from torch import Tensor, fx, nn
+
+from lashley.graph.attention import split_heads
+from lashley.graph.functional import without_writes
+from lashley.graph.running import Refused, assembled, attributes_of, run
+from lashley.graph.signature import Inputs, arguments, flat, logits_of, names_of
+from lashley.graph.tidy import without_casts, without_idle, without_unused
+
+
+class _Tracer(fx.Tracer):
+    """Placeholders by the names of the inputs; calls as many as the network has to have."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        super().__init__()
+        self.names = names
+
+    def create_args_for_root(
+        self, root_fn: Callable[..., Any], is_module: bool, concrete_args: Any = None
+    ) -> tuple[Any, list[Any]]:
+        values = [self.create_proxy("placeholder", n, (), {}) for n in self.names or ("input",)]
+        return self._logits, values
+
+    def _logits(self, *values: Any) -> Any:
+        args, kwargs = arguments(self.root, values, self.names)
+        return logits_of(_forward_of(self.root)(*args, **kwargs))
+
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return not isinstance(m, _CONTAINERS) and super().is_leaf_module(m, module_qualified_name)
+
+    def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        if type(m) in _STACKS:
+            forward = _forward_of(m)
+        return super().call_module(m, forward, args, kwargs)
+
+
+def _forward_of(module: nn.Module) -> Callable[..., Any]:
+    """Its forward; stacks of layers ask for sizes there, but for their fused paths only."""
+    stack = _STACKS.get(type(module))
+    return module.forward if stack is None else partial(stack, module)
+
+
+def _encoder(
+    stack: Any,
+    src: Any,
+    mask: Any = None,
+    src_key_padding_mask: Any = None,
+    is_causal: bool | None = None,  # a hint: the mask says it
+) -> Any:
+    for layer in stack.layers:
+        src = layer(src, src_mask=mask, src_key_padding_mask=src_key_padding_mask)
+    return src if stack.norm is None else stack.norm(src)
+
+
+def _decoder(
+    stack: Any,
+    tgt: Any,
+    memory: Any,
+    *masks: Any,
+    tgt_is_causal: bool | None = None,
+    memory_is_causal: bool = False,
+    **named_masks: Any,
+) -> Any:
+    for layer in stack.layers:
+        tgt = layer(tgt, memory, *masks, **named_masks)
+    return tgt if stack.norm is None else stack.norm(tgt)
+
+
+_STACKS = {nn.TransformerEncoder: _encoder, nn.TransformerDecoder: _decoder}
+_CONTAINERS = (*_STACKS, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
+
+
+def symbolic(network: nn.Module, example: Inputs) -> fx.GraphModule:
+    """The network as a pure graph.
+
+    Raises:
+        Refused: If it has hooks, or writes that cannot be taken out.
+        Exception: Whatever the network's forward raises on a symbolic value.
+    """
+    inputs = flat(example)
+    graph = _Tracer(names_of(example)).trace(network)
+    attributes = attributes_of(network, graph)
+    _refuse_hooks(network, attributes)
+    _name_owners(graph)
+    without_idle(graph, attributes)
+    split_heads(graph, attributes)
+    without_writes(graph, attributes, inputs)
+    return finished(graph, attributes, inputs)
+
+
+def finished(graph: fx.Graph, attributes: dict[str, Any], inputs: list[Tensor]) -> fx.GraphModule:
+    """The graph as a module, once it was seen to be pure.
+
+    Raises:
+        Refused: If a node writes to its input.
+    """
+    without_unused(graph)
+    values = run(graph, attributes, [tensor.clone() for tensor in inputs])
+    without_casts(graph, values)
+    without_unused(graph)
+    for node in graph.nodes:
+        attends = "scaled_dot_product_attention" in str(node.target)
+        if attends and isinstance(values[node], Tensor) and values[node].dim() == 4:
+            node.meta["heads"] = values[node].shape[-3]
+    used = {str(n.target) for n in graph.nodes if n.op in ("get_attr", "call_module")}
+    return assembled(graph, {name: attributes[name] for name in used})
+
+
+def _refuse_hooks(network: nn.Module, attributes: dict[str, Any]) -> None:
+    leaves = [(n, m) for n, m in attributes.items() if isinstance(m, nn.Module)]
+    for name, module in [("the network", network), *leaves]:
+        if module._forward_hooks or module._forward_pre_hooks:
+            raise Refused(f"{name} has forward hooks")
+
+
+def _name_owners(graph: fx.Graph) -> None:
+    for node in graph.nodes:
+        stack = list(node.meta.get("nn_module_stack", {}).values())
+        node.meta = {"owner": stack[-1][0] if stack else ""}
+        if node.op == "get_attr":
+            node.meta["owner"] = str(node.target).rpartition(".")[0]

@@ -1,0 +1,78 @@
+"""What does nothing in eval mode is taken out of a graph."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+
+_IDLE = (nn.Identity, nn.modules.dropout._DropoutNd)
+_ALIASES = {"detach", "detach_", "lift_fresh", "lift_fresh_copy", "alias"}
+_CASTS = {"to", "_to_copy", "float", "double", "half", "bfloat16", "type", "type_as"}
+
+
+def name_of(node: fx.Node) -> str:
+    """The operation's plain name: "relu_" of torch.relu_, of the method and of aten.relu_.default.
+
+    A called module has none.
+    """
+    if node.op == "call_method":
+        return str(node.target)
+    if isinstance(node.target, torch._ops.OpOverload):
+        return node.target._schema.name.rpartition("::")[2]
+    return getattr(node.target, "__name__", "") if node.op == "call_function" else ""
+
+
+def without_idle(graph: fx.Graph, attributes: Mapping[str, Any]) -> None:
+    """Take out dropout, stochastic depth, Identity and detach where they do nothing."""
+    for node in list(graph.nodes):
+        if does_nothing(node, attributes):
+            _pass_by(graph, node)
+
+
+def without_casts(graph: fx.Graph, values: Mapping[fx.Node, Any]) -> None:
+    """Take out conversions that gave back the very tensor that they were given."""
+    for node in list(graph.nodes):
+        first = node.args[0] if node.args else None
+        if name_of(node) not in _CASTS or not isinstance(first, fx.Node):
+            continue
+        if isinstance(values[node], Tensor) and values[node] is values[first]:
+            _pass_by(graph, node)
+
+
+def without_unused(graph: fx.Graph) -> None:
+    """Take out what nobody reads: in a pure graph, checks and leftovers."""
+    for node in reversed(list(graph.nodes)):
+        if not node.users and node.op not in ("placeholder", "output"):
+            graph.erase_node(node)
+
+
+def does_nothing(node: fx.Node, attributes: Mapping[str, Any]) -> bool:
+    """Whether the node's value is its input, whatever that is."""
+    if node.op == "call_module":
+        module = attributes[str(node.target)]
+        return isinstance(module, _IDLE) and not (module.training and hasattr(module, "p"))
+    name = name_of(node)
+    if name in _ALIASES:
+        return True
+    return ("drop" in name or name == "stochastic_depth") and _training(node) is False
+
+
+def _training(node: fx.Node) -> Any:
+    """What a dropout is told; None if it is not."""
+    target: Any = node.target
+    try:
+        names = list(inspect.signature(target).parameters)
+    except (TypeError, ValueError):  # built in
+        names = []
+    place = names.index("training") if "training" in names else 2  # else (input, p, train)
+    told = node.args[place] if len(node.args) > place else None
+    return node.kwargs.get("training", node.kwargs.get("train", told))
+
+
+def _pass_by(graph: fx.Graph, node: fx.Node) -> None:
+    node.replace_all_uses_with(node.all_input_nodes[0])
+    graph.erase_node(node)

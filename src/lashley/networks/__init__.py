@@ -1,0 +1,28 @@
+"""Networks: the built-in ones, any importable one, and their weights."""
+
+from lashley.networks.mlp import mlp
+from lashley.networks.published import authors_mlp, vgg19_bn_imagenet
+from lashley.networks.seeding import seeded
+from lashley.networks.source import load
+from lashley.networks.vgg import vgg19_bn
+from lashley.networks.weights import (
+    check_finite,
+    read_weights,
+    save_weights,
+    with_weights,
+    write_weights,
+)
+
+__all__ = [
+    "authors_mlp",
+    "check_finite",
+    "load",
+    "mlp",
+    "read_weights",
+    "save_weights",
+    "seeded",
+    "vgg19_bn",
+    "vgg19_bn_imagenet",
+    "with_weights",
+    "write_weights",
+]

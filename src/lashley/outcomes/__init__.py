@@ -1,0 +1,62 @@
+"""Outcomes: what each ablated network does to each example, as an `xarray.Dataset`.
+
+    dimension   ablation, example, class
+    NAME                (ablation, example)  what the readout measured, by its names
+    intact_NAME         (example)            the same of the intact network
+    label               (example)            the true class, where the labels are classes
+    site, units, method, design (ablation)   coordinates; units as text, "3,15"
+    n_examples          (ablation)           coordinate, of a run to a wanted precision: how many
+                                             examples the ablation needed
+    position            (example)            coordinate, of such a run: when its turn came
+    class               (class)              coordinate: the names of the classes
+
+The classification readout measures
+
+    rank                (ablation, example)  classes with a larger logit than the true one
+    prediction          (ablation, example)  the class of rank 0
+
+Ranks, predictions and labels have the smallest unsigned type that holds the number of classes; of
+other readouts real numbers are float32, whole numbers int64, truth values uint8. The type's largest
+value, or NaN, stands for an outcome that was not needed.
+"""
+
+from lashley.outcomes.layout import open_store
+from lashley.outcomes.saved import is_saved, open_saved, save
+from lashley.outcomes.schema import (
+    assemble,
+    check,
+    check_complete,
+    dtype_for,
+    in_turn,
+    is_classification,
+    is_missing,
+    kinds_of,
+    measured_names,
+    tiles,
+    units_of,
+)
+from lashley.outcomes.sink import Frame, Memory, Sink, size_of
+from lashley.outcomes.store import Store
+
+__all__ = [
+    "Frame",
+    "Memory",
+    "Sink",
+    "Store",
+    "assemble",
+    "check",
+    "check_complete",
+    "dtype_for",
+    "in_turn",
+    "is_classification",
+    "is_missing",
+    "is_saved",
+    "kinds_of",
+    "measured_names",
+    "open_saved",
+    "open_store",
+    "save",
+    "size_of",
+    "tiles",
+    "units_of",
+]
