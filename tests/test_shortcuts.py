@@ -232,9 +232,9 @@ def test_batch_norm_is_folded_away(name):
     kept = [n for n in plain.module.graph.nodes if op(n, plain.module) == "batch_norm"]
     assert kept
     assert len(norms) < len(kept)
-    outputs = exact(captured, batch, "cpu").module(inputs.double())
+    outputs = exact(captured, batch, "cpu").run((inputs.double(),))
     for one in (program, plain):
-        close(one.module(inputs.clone()), outputs.float(), rtol=1e-4, atol=1e-4)
+        close(one.run((inputs.clone(),)), outputs.float(), rtol=1e-4, atol=1e-4)
 
 
 def test_what_is_wanted_or_read_by_others_is_not_folded():
@@ -253,7 +253,7 @@ def test_what_is_wanted_or_read_by_others_is_not_folded():
     program, *_ = program_of(network, inputs)
     assert "norm" in program.nodes
     assert op(program.nodes["norm"], program.module) == "batch_norm"
-    close(program.module(inputs), network(inputs), rtol=1e-4, atol=1e-4)
+    close(program.run((inputs,)), network(inputs), rtol=1e-4, atol=1e-4)
     line = nn.Sequential(nn.Conv2d(3, 5, 3), nn.BatchNorm2d(5), nn.Flatten(), nn.Linear(80, 4))
     line[1].running_mean += 2
     program, *_ = program_of(line, inputs, kept={"_0"})
@@ -278,7 +278,7 @@ def test_a_small_map_as_a_matrix_product_equals_the_convolution(
     network(inputs)
     program, *_ = program_of(network, inputs)
     assert (map_product in targets(program)) is (size[0] * size[1] < kernel[0] * kernel[1])
-    close(program.module(inputs), network(inputs), rtol=1e-4, atol=1e-5)
+    close(program.run((inputs,)), network(inputs), rtol=1e-4, atol=1e-5)
 
 
 @given(rows=st.integers(3, 9), columns=st.integers(3, 9), channels=st.integers(1, 5),
@@ -314,7 +314,7 @@ def test_which_convolutions_may_be_winograds(layer, size, turned, monkeypatch):
         monkeypatch.setattr("lashley.engine.winograd._is_faster", lambda *_, f=faster: f)
         program, *_ = program_of(network, inputs, fewer_products=True)
         assert program.has_winograd is (turned and faster)
-        close(program.module(inputs), network(inputs), rtol=1e-4, atol=1e-4)
+        close(program.run((inputs,)), network(inputs), rtol=1e-4, atol=1e-4)
 
 
 class Both(nn.Module):

@@ -235,6 +235,8 @@ def _convolves(program: Program) -> bool:
 def _batch_size(program: Program, options: Options) -> int:
     numbers = program.numbers(program.nodes.values())
     on_gpu = torch.device(options.device).type == "cuda"
-    limit = _CONVOLVED_NUMBERS if _convolves(program) and not on_gpu else _BATCH_NUMBERS
+    limit = _BATCH_NUMBERS
+    if _convolves(program) and not on_gpu:
+        limit = _CONVOLVED_NUMBERS * (2 if options.dtype == torch.bfloat16 else 1)
     size = max(limit // numbers, min(_FEWEST, _LARGEST_NUMBERS // numbers))
     return max(1, size if options.memory is None else min(size, options.memory // (16 * numbers)))

@@ -146,7 +146,8 @@ class RowRunner:
         return _joined([self._on(sets, part) for part in which.split(limit)], 1)
 
     def _rows(self) -> int:
-        return self._sweep.budget.rows(self._plans.fast.numbers)
+        program = self._sweep.quick or self._sweep.fast
+        return self._sweep.budget.rows(self._plans.fast.numbers, program.dtype.itemsize)
 
     def _on(self, sets: Sequence[Units], which: Tensor | None) -> Found:
         n = self._fast.live.size if which is None else len(which)

@@ -14,6 +14,7 @@ from lashley.errors import EngineError
 
 _CACHED = 1 << 20  # numbers in one stack of columns: 4 MB, about what the cores' caches hold
 _ROWS_CACHED = 1 << 19  # and in one of rows, of which more live at the same time
+_HALF = 4  # times as many where numbers have two bytes: matrix units want larger stacks
 _ROWS = (128, 2048)  # examples in one stack, fewest and most
 _MOST = 1 << 26  # numbers in one stacked value: 256 MB
 _VALUES = 4  # stacked values that live at the same time, about
@@ -41,13 +42,14 @@ class Budget:
             return cls(memory)
         return cls(memory or torch.cuda.mem_get_info(device)[0] // _OF_FREE, cached=False)
 
-    def rows(self, numbers: int) -> int:
-        """Rows of a stack whose largest value has so many numbers in each row."""
+    def rows(self, numbers: int, size: int = 4) -> int:
+        """Rows of a stack whose largest value has so many numbers, of so many bytes, in each."""
         fewest, most = _ROWS
         allowed = _MOST if self.limit is None else self.limit // (4 * _VALUES)
         wanted = allowed // numbers
         if self.cached:
-            wanted = min(wanted, max(_ROWS_CACHED // numbers, fewest), most)
+            cached = _ROWS_CACHED * (_HALF if size == 2 else 1)
+            wanted = min(wanted, max(cached // numbers, fewest), most)
         return max(1, wanted // self._shrunk)
 
     def columns(self, numbers: int) -> int:
