@@ -2,11 +2,12 @@
 
     python -m benchmarks.engine [--images 500] [--share 0.1] [--rounds 1] [--device cuda] [--quick]
 
-Every convolution of VGG-19 with batch norm; around every filter the tenth of its layer nearest to
-it; method zero_weights. Of these ablations a stratified share is timed, each way in turn, in one
-process, and every way's ranks are compared. On a CPU: half width, trained, on CIFAR-10 test images
-of 32 x 32 (seeded random numbers where the files are not at hand). With --device cuda: full width,
-seeded random weights and images of 224 x 224, by CUDA events, TF32 off for all ways.
+Every convolution of VGG-19 with batch norm; around every filter the tenth of its layer most like it
+(la.similar_groups); method zero_weights. Of these ablations a stratified share is timed, each way
+in turn, in one process, and every way's ranks are compared. On a CPU: half width, trained, on
+CIFAR-10 test images of 32 x 32 (seeded random numbers where the files are not at hand). With
+--device cuda: full width, seeded random weights and images of 224 x 224, by CUDA events, TF32 off
+for all ways.
 
 The hook loop has one hook, which zeroes the group's channels of the convolution's output, and one
 full forward pass per ablation, in the batch size and memory format that are quickest for it. The
@@ -99,25 +100,13 @@ def the_work(given: argparse.Namespace) -> tuple[str, Work]:
         examples = random_images(given.images, 224, classes, given.seed)
         what = f"VGG-19, random weights; {len(examples)} random images of 224 x 224"
     sites = la.find_sites(network, examples).values()
-    groups = [groups_of(site, network) for site in sites if site.kind == "filter"]
+    filters = [site for site in sites if site.kind == "filter"]
+    groups = [la.similar_groups(site, 0.1, "zero_weights") for site in filters]
     cuts = stratified(groups, given.share, given.seed)
     total = sum(map(len, groups))
     return f"{what}; {len(cuts)} of {total:,} ablations", Work(
         network.to(given.device), examples, cuts, given.device
     )
-
-
-def groups_of(site: la.Site, network: nn.Module, proportion: float = 0.1) -> list[la.Ablation]:
-    """Around each filter the share of the layer nearest to it, itself included.
-
-    Distances are Euclidean, of the flattened weights; of equal ones the lower index counts as
-    nearer. At least one filter, else rounded half up.
-    """
-    weight = network.get_submodule(site.name).weight.detach().double().flatten(1)
-    distances = (weight[:, None] - weight).norm(dim=2).fill_diagonal_(-1)
-    size = rounded(proportion * site.n_units)
-    nearest = distances.sort(dim=1, stable=True).indices[:, :size].tolist()
-    return [la.Ablation(site, tuple(units), "zero_weights", "similar") for units in nearest]
 
 
 def stratified(layers: Sequence[list[la.Ablation]], share: float, seed: int) -> list[la.Ablation]:

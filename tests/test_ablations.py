@@ -1,7 +1,8 @@
-"""Ablations and designs: what they take, what they refuse, and when two are equal."""
+"""Ablations: what they take, what they refuse, and when two are equal."""
 
-from itertools import combinations
-from math import comb
+import copy
+import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -99,32 +100,53 @@ def test_ablations_are_frozen():
         la.Ablation(SITE, (3,)).units = (4,)
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("n", [2, 3, 20])
-def test_singles_and_pairs_in_order(n, method):
-    site = la.Site("fc1", "hidden", n, -1, ("relu1",))
-    singles, pairs = la.singles(site, method), la.pairs(site, method)
-    assert [a.units for a in singles] == [(u,) for u in range(n)]
-    assert [a.units for a in pairs] == list(combinations(range(n), 2))
-    assert len(pairs) == comb(n, 2)
-    assert {a.design for a in singles} == {"singles"}
-    assert {a.design for a in pairs} == {"pairs"}
-    assert {a.method for a in [*singles, *pairs]} == {method}
-    assert len({*singles, *pairs}) == n + comb(n, 2)
+class TestColumns:
+    def test_are_numbers_by_name_that_no_one_changes(self):
+        given = {"proportion": np.float32(0.5), "reference": np.int64(3), "draw": -1}
+        ablation = la.Ablation(SITE, (3,), columns=given)
+        given["draw"] = 7
+        assert ablation.columns == {"proportion": 0.5, "reference": 3, "draw": -1}
+        assert [type(v) for v in ablation.columns.values()] == [float, int, int]
+        with pytest.raises(TypeError):
+            ablation.columns["draw"] = 7
+
+    def test_two_ablations_are_equal_without_regard_to_them(self):
+        one, other = la.Ablation(SITE, (3,)), la.Ablation(SITE, (3,), columns={"draw": 1})
+        assert one == other
+        assert len({one, other}) == 1
+        assert not one.columns
+
+    @pytest.mark.parametrize(
+        "twin_of", [copy.copy, copy.deepcopy, replace, lambda a: pickle.loads(pickle.dumps(a))]
+    )
+    def test_survive_copies_and_pickles(self, twin_of):
+        site = replace(SITE, weights=torch.randn(20, 3))
+        ablation = la.Ablation(site, (15, 3), "mean", "mine", {"draw": 1})
+        twin = twin_of(ablation)
+        assert twin == ablation
+        assert (twin.design, twin.columns) == ("mine", {"draw": 1})
+        assert torch.equal(twin.site.weights, site.weights)
+
+    @pytest.mark.parametrize("given", [[("draw", 1)], None, 3, "draw"])
+    def test_without_names_are_refused(self, given):
+        with pytest.raises(AblationError, match=r"columns: given .*; allowed are numbers by name"):
+            la.Ablation(SITE, (3,), columns=given)
+
+    @pytest.mark.parametrize(
+        "name", ["units", "label", "loss", "n_examples", "intact_x", "overall_x", "a b", "", 3]
+    )
+    def test_of_other_names_are_refused(self, name):
+        words = r"columns: given the name .*; allowed are letters.*Choose another name"
+        with pytest.raises(AblationError, match=words):
+            la.Ablation(SITE, (3,), columns={name: 1})
+
+    @pytest.mark.parametrize("value", [True, np.True_, "1", None, 2**63, 1j, (1,)])
+    def test_that_are_no_numbers_are_refused(self, value):
+        words = r"columns: given .* as 'draw'; allowed are real numbers, and whole ones of 64 bits"
+        with pytest.raises(AblationError, match=words):
+            la.Ablation(SITE, (3,), columns={"draw": value})
 
 
-def test_silence_is_the_default_of_the_designs():
-    assert {a.method for a in [*la.singles(SITE), *la.pairs(SITE)]} == {"silence"}
-
-
-def test_a_pair_needs_two_units():
-    site = la.Site("fc1", "hidden", 1, -1, ("relu1",))
-    assert len(la.singles(site)) == 1
-    with pytest.raises(AblationError, match=r"fc1 has 1 unit; two are needed\. Use singles"):
-        la.pairs(site)
-
-
-@pytest.mark.parametrize("make", [la.singles, la.pairs, lambda site: la.Ablation(site, (0,))])
-def test_a_name_in_place_of_a_site_is_refused(make):
+def test_a_name_in_place_of_a_site_is_refused():
     with pytest.raises(SiteError, match=r"site: given 'fc1'.*la\.find_sites"):
-        make("fc1")
+        la.Ablation("fc1", (0,))

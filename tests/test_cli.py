@@ -4,17 +4,25 @@ import csv
 import io
 import json
 import math
+import os
 import re
 import shutil
 import subprocess
 import sys
+from itertools import product
 
+import numpy as np
 import pytest
+from PIL import Image
 from rich.console import Console
 from typer.testing import CliRunner
 
 from lashley import cli, studies
 from lashley.studies import RunFolder
+
+import layer_study
+
+TABLES = ("effects", "interactions", "scores", "correlations", "selectivity", "claims")
 
 
 def said(*arguments):
@@ -41,7 +49,8 @@ def failure(monkeypatch, capsys):
 
 def test_list_names_the_built_in_studies():
     lines = said("list").splitlines()
-    assert [line.split()[0] for line in lines] == ["digits-mlp", "meyes2019-mlp"]
+    names = ["digits-mlp", "meyes2019-mlp", "meyes2019-vgg19", "vgg19-cifar10"]
+    assert [line.split()[0] for line in lines] == names
     assert "The paper's MLP study on MNIST" in lines[1]
 
 
@@ -59,7 +68,7 @@ def test_sites_of_a_study():
 
 
 class TestShow:
-    @pytest.mark.parametrize("what", list(cli.What))
+    @pytest.mark.parametrize("what", TABLES)
     def test_csv_and_json_hold_every_column_and_row_and_agree(self, finished_run, what):
         table = RunFolder(finished_run).table(what)
         from_csv = list(
@@ -92,10 +101,10 @@ class TestShow:
         lines = said("show", finished_run, "effects").splitlines()
         assert len(lines) == 1 + 6 + 15
         assert all("population" not in line for line in lines)
-        by_class = said("show", finished_run, "effects", "--classes", "--units", "0,1")
+        by_class = said("show", finished_run, "effects", "--all", "--units", "0,1")
         assert len(by_class.splitlines()) == 1 + 11
 
-    @pytest.mark.parametrize("what", list(cli.What))
+    @pytest.mark.parametrize("what", TABLES)
     def test_as_a_table_every_row_is_a_line(self, finished_run, what):
         table = RunFolder(finished_run).table(what)
         lines = said("show", finished_run, what).splitlines()
@@ -124,13 +133,13 @@ class TestShow:
 
     def test_a_table_there_is_not(self, finished_run, failure):
         code, err = failure("show", finished_run, "clams")
-        assert code == 2
-        assert "'effects'" in err
+        assert code == 1
+        assert f"show: given 'clams'; this run has the tables {', '.join(TABLES)}." in err
 
     def test_a_narrow_terminal_wraps_but_loses_no_column(self, finished_run, monkeypatch, capsys):
         table = RunFolder(finished_run).table("claims")
         monkeypatch.setattr(cli, "_out", Console(force_terminal=True, width=80, no_color=True))
-        cli.show(finished_run, cli.What.claims)
+        cli.show(finished_run, "claims")
         lines = capsys.readouterr().out.splitlines()
         assert lines[0].split() == list(table.columns)
         assert len(lines) > 1 + len(table)
@@ -267,3 +276,54 @@ class TestFigures:
         code, err = failure("figures", finished_run)
         assert code == 1
         assert "is full. Free some space" in err
+
+
+class TestPlan:
+    def test_says_what_a_study_takes(self):
+        text = said("plan", "digits-mlp", "--seconds", "0.2", "--devices", "3")
+        lines = {line.split()[0]: line for line in text.splitlines() if line.split()}
+        assert "210, " in lines["ablations"]
+        assert "597" in lines["examples"]
+        assert "210 x" not in text
+        assert f"{210 * 597:,}" in lines["passes"]
+        assert {"time", "memory", "disk", "devices", "fc1"} <= set(lines)
+        assert "20 further networks: 20 ablations each" in text
+
+    def test_of_an_image_folder_counts_all_images_and_says_what_they_take(self, tmp_path):
+        path = layer_study.generated(tmp_path)
+        text = said("plan", path, "--seconds", "0.2")
+        n = len(layer_study.CLASSES) * layer_study.PER_CLASS
+        assert f"{n} images below {tmp_path / 'images'}" in text
+        assert "more of the disk of the run folder while it runs" in text
+        assert "features.49" in text
+        groups = 344 * 2 * 2 + 16 * 2 * 2 * 5
+        assert f"{groups:,}, " in text
+        assert f"{groups * n:,}" in text
+        assert not (tmp_path / "run").exists()
+
+    @pytest.mark.parametrize(
+        ("option", "words"),
+        [(["--devices", "0"], "devices: given 0"), (["--seconds", "-1"], "seconds: given -1")],
+    )
+    def test_refuses(self, failure, option, words):
+        code, err = failure("plan", "digits-mlp", *option)
+        assert code == 1
+        assert words in err
+
+    @pytest.mark.slow
+    def test_of_the_papers_whole_sweep(self, tmp_path):
+        """50,000 images in 1,000 classes, all links to one small photograph."""
+        picture = tmp_path / "one.jpg"
+        noise = np.random.default_rng(0).integers(0, 256, (300, 260, 3), np.uint8)
+        Image.fromarray(noise).save(picture)
+        for c, i in product(range(1000), range(50)):
+            folder = tmp_path / "images" / f"n{c:08d}"
+            folder.mkdir(parents=True, exist_ok=True)
+            os.link(picture, folder / f"{i}.JPEG")
+        text = said("plan", "meyes2019-vgg19", "--set", f"data.root={tmp_path / 'images'}",
+                    "--devices", "8")  # fmt: skip
+        groups = 5504 * 4 * 2 + 16 * 4 * 2 * 20
+        assert f"{groups:,}, " in text
+        assert f"{groups * 50_000:,}" in text
+        assert "50,000 images" in text
+        assert "30.1 GB more of the disk" in text

@@ -226,7 +226,7 @@ def test_the_size_of_batches_and_stacks_does_not_matter(name, engine, dtype, mon
     for constant, value in (
         ("building._BATCH_NUMBERS", 1), ("building._CONVOLVED_NUMBERS", 1),
         ("case._PLAIN_BATCH", 1), ("plain._AT_ONCE", 2), ("stacking._CACHED", 1),
-        ("stacking._ROWS", (1, 1)), ("settle._AT_ONCE", 1), ("sweep._KEPT", 0),
+        ("stacking._ROWS", (1, 1)), ("settle._AT_ONCE", 1), ("sweep.KEPT", 0),
     ):  # fmt: skip
         monkeypatch.setattr(f"lashley.engine.{constant}", value)
     one.check(one.run(cuts, engine=engine, dtype=dtype), cuts)

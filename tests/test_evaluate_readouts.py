@@ -363,3 +363,11 @@ def test_reference_examples_by_name_may_come_in_any_order():
     assert (one["rank"] == other["rank"]).all()
     with pytest.raises(EngineError, match=r"reference: its examples are of shape .* Give examples"):
         la.evaluate(network, examples, cuts, reference=({"left": parts[2]}, labels))
+
+
+def test_a_measure_named_as_a_column_of_the_design_is_refused_before_any_work():
+    network = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 3))
+    data = (torch.randn(6, 4), torch.arange(6) % 3)
+    cuts = la.random_groups(la.find_sites(network, data)["0"], 0.4, groups=2)
+    with pytest.raises(ReadoutError, match="returned 'seed', which is a column of the ablations"):
+        la.evaluate(network, data, cuts, readout=lambda outputs, _: {"seed": outputs[:, 0]})

@@ -52,9 +52,9 @@ class Stopped(Exception):
     pass
 
 
-def stop_at(n):
-    def progress(done, _):
-        if done >= n:
+def stop_at(share):
+    def progress(done, total):
+        if done >= share * total:
             raise Stopped
 
     return progress
@@ -79,7 +79,11 @@ class TestEqualsMemory:
     def test_the_examples_come_in_many_batches(self, tmp_path):
         steps = []
         measured(store=tmp_path / "store", progress=lambda *step: steps.append(step))
-        assert steps == [(done, 600) for done in range(50, 601, 50)]
+        total = 600 * (1 + len(cuts_of()))
+        assert steps == sorted(steps)
+        assert {whole for _, whole in steps} == {total}
+        assert steps[-1] == (total, total)
+        assert len({done for done, _ in steps}) > 12  # a step for each batch, at least
 
     def test_inputs_by_name_and_targets_without_classes(self, tmp_path):
         inputs, targets = examples().inputs, torch.randn(600)
@@ -94,7 +98,7 @@ class TestEqualsMemory:
 class TestGoesOn:
     def test_behind_the_batches_that_are_done(self, tmp_path):
         with pytest.raises(Stopped):
-            measured(store=tmp_path / "store", progress=stop_at(300))
+            measured(store=tmp_path / "store", progress=stop_at(0.5))
         with pytest.raises(OutcomesError, match="is not finished"):
             open_store(tmp_path / "store")
         found = measured(store=tmp_path / "store").load()
@@ -102,7 +106,7 @@ class TestGoesOn:
 
     def test_with_other_batches_than_it_began_with(self, tmp_path):
         with pytest.raises(Stopped):
-            measured(store=tmp_path / "store", progress=stop_at(300))
+            measured(store=tmp_path / "store", progress=stop_at(0.5))
         found = measured(store=tmp_path / "store", memory=None)
         xr.testing.assert_equal(found.load(), measured())
 

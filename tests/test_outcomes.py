@@ -1,5 +1,7 @@
 """The outcomes' schema, in memory and in Zarr."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,7 +10,7 @@ import xarray as xr
 import lashley as la
 from lashley import outcomes as schema
 from lashley.ablations import Ablation
-from lashley.errors import OutcomesError, ReadoutError
+from lashley.errors import AblationError, OutcomesError, ReadoutError
 from lashley.readouts import check_measured
 from lashley.sites import Site
 
@@ -50,6 +52,89 @@ def test_the_outcomes_are_those_of_the_plain_forward_pass(made):
 
 def test_units_come_back_as_numbers(made):
     assert schema.units_of(made[3]) == [a.units for a in made[2]]
+
+
+@pytest.fixture(scope="module")
+def grouped(made):
+    network, examples, cuts, _ = made
+    site = cuts[0].site
+    cuts = [
+        cuts[0], *la.similar_groups(site, 0.5), *la.random_groups(site, 0.4, groups=3, seed=9),
+        la.Ablation(site, (0,), columns={"depth": 2.5, "reference": 4}),
+    ]  # fmt: skip
+    return cuts, la.evaluate(network, examples, cuts)
+
+
+class TestColumnsOfDesigns:
+    """The designs' own numbers, on the ablation axis."""
+
+    def test_are_coordinates_with_what_is_missing(self, grouped):
+        cuts, outcomes = grouped
+        none = [-1] * 3
+        assert outcomes["reference"].values.tolist() == [-1, *range(6), *none, 4]
+        assert outcomes["seed"].values.tolist() == [-1, *[-1] * 6, 9, 9, 9, -1]
+        assert outcomes["draw"].values.tolist() == [-1, *[-1] * 6, 0, 1, 2, -1]
+        nan = np.nan
+        np.testing.assert_array_equal(outcomes["proportion"], [nan, *[0.5] * 6, *[0.4] * 3, nan])
+        np.testing.assert_array_equal(outcomes["depth"], [nan] * 10 + [2.5])
+        for name in ("reference", "seed", "draw", "proportion", "depth"):
+            assert name in outcomes.coords
+            assert outcomes[name].dims == ("ablation",)
+            kind = "float64" if name in ("proportion", "depth") else "int64"
+            assert outcomes[name].dtype == kind
+        assert outcomes["design"].values.tolist() == [c.design for c in cuts]
+
+    def test_whole_numbers_among_real_ones_are_real(self, made):
+        network, examples, cuts, _ = made
+        cuts = [la.Ablation(cuts[0].site, (0,), columns={"x": value}) for value in (1, 0.5)]
+        assert la.evaluate(network, examples, cuts)["x"].values.tolist() == [1.0, 0.5]
+
+    def test_are_absent_where_no_ablation_has_them(self, made):
+        assert set(made[3].coords) == {"site", "units", "method", "design", "class"}
+
+    def test_are_each_ablations_own_although_equal_ones_run_once(self, made, grouped):
+        network, examples, _, _ = made
+        site = grouped[0][0].site
+        cuts = [la.Ablation(site, (0, 1), columns={"draw": d}) for d in range(4)]
+        outcomes = la.evaluate(network, examples, cuts)
+        assert outcomes["draw"].values.tolist() == [0, 1, 2, 3]
+        assert (outcomes["rank"].values == outcomes["rank"].values[0]).all()
+
+    def test_stay_with_their_ablations_in_effects_and_selections(self, grouped):
+        _, outcomes = grouped
+        similar = outcomes.sel(ablation=outcomes.design == "similar_groups")
+        assert similar["reference"].values.tolist() == list(range(6))
+        table = la.effects(outcomes).isel(ablation=[8, 2])[["overall_drop_pp"]].to_dataframe()
+        assert table["draw"].tolist() == [1, -1]
+        assert table["reference"].tolist() == [-1, 1]
+
+    def test_come_back_equal(self, made, grouped, tmp_path):
+        network, examples, _, _ = made
+        cuts, outcomes = grouped
+        schema.save(outcomes, tmp_path / "o.zarr", "a")
+        xr.testing.assert_identical(schema.open_saved(tmp_path / "o.zarr", "a"), outcomes)
+        stored = la.evaluate(network, examples, cuts, store=tmp_path / "s.zarr")
+        opened = la.open_store(tmp_path / "s.zarr")
+        for found in (stored, opened):
+            xr.testing.assert_identical(found.load(), outcomes)
+            assert list(found.coords) == list(outcomes.coords)
+            assert all(found[name].dtype == outcomes[name].dtype for name in outcomes.coords)
+
+    def test_may_not_take_the_names_of_outcomes_and_effects(self, made):
+        _, _, cuts, outcomes = made
+        for dataset in (outcomes, la.effects(outcomes)):
+            for name in [*dataset.variables, *dataset.dims]:
+                with pytest.raises(AblationError, match="Choose another name"):
+                    replace(cuts[0], columns={str(name): 1})
+
+    def test_tell_one_store_from_another(self, made, tmp_path):
+        network, examples, cuts, _ = made
+        seeds = [[replace(cuts[0], columns={"seed": s})] for s in (1, 2)]
+        la.evaluate(network, examples, seeds[0], store=tmp_path / "s")
+        assert la.evaluate(network, examples, seeds[0], store=tmp_path / "s")["seed"] == 1
+        for others in (seeds[1], [cuts[0]]):
+            with pytest.raises(OutcomesError, match=r"another evaluation: ablations differ"):
+                la.evaluate(network, examples, others, store=tmp_path / "s")
 
 
 @pytest.mark.parametrize(

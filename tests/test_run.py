@@ -22,8 +22,9 @@ from safetensors import SafetensorError
 from lashley import data, networks, studies
 from lashley import outcomes as schema
 from lashley.errors import EngineError, NetworkError, OutcomesError, RunError, TrainingError
-from lashley.studies import RunFolder, mlp
+from lashley.studies import RunFolder
 from lashley.studies.folder import disk_errors
+from lashley.studies.mlp import run as mlp
 
 TABLES = ("scores", "effects", "interactions", "correlations", "selectivity", "claims")
 REWRITTEN = {"study.yaml", "report.html"}  # each time, with the same content

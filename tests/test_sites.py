@@ -1,6 +1,7 @@
 """Sites: found in forward order, behind what acts on each unit alone, and nothing disturbed."""
 
 import copy
+import pickle
 
 import pytest
 import torch
@@ -231,6 +232,102 @@ def test_inputs_are_seen_in_the_networks_number_format():
 @pytest.mark.parametrize("network", [nn.Linear(12, 5), nn.Flatten()])
 def test_networks_without_a_hidden_layer_have_no_site(network):
     assert la.find_sites(network, (torch.randn(2, 12), PAIR[1])) == {}
+
+
+def unit_by_unit(layer):
+    """(unit, weight) of a convolution: unit u of its group is read off the weights one by one."""
+    weight, groups = layer.weight, layer.groups
+    if not layer.transposed:
+        return torch.stack([weight[u].flatten() for u in range(layer.out_channels)])
+    inputs, units = layer.in_channels // groups, layer.out_channels // groups
+    rows = [weight[g * inputs : (g + 1) * inputs, u] for g in range(groups) for u in range(units)]
+    return torch.stack([row.flatten() for row in rows])
+
+
+class TestWeights:
+    @pytest.mark.parametrize("bias", [True, False])
+    def test_of_linear_layers_are_the_networks_own(self, bias):
+        network = la.networks.mlp([12, 9, 7, 5], bias=bias)
+        sites = la.find_sites(network, PAIR)
+        for name in ("fc1", "fc2"):
+            weight = network.get_submodule(name).weight
+            assert torch.equal(sites[name].weights, weight)
+            assert sites[name].weights.data_ptr() == weight.data_ptr()
+            assert not sites[name].weights.requires_grad
+
+    @pytest.mark.parametrize(
+        "layer",
+        [
+            nn.Conv2d(4, 6, 3), nn.Conv2d(4, 6, (1, 3), groups=2), nn.Conv2d(4, 8, 3, groups=4),
+            nn.Conv2d(4, 4, 3, groups=4, bias=False), nn.ConvTranspose2d(4, 6, 3),
+            nn.ConvTranspose2d(4, 6, 3, groups=2), nn.ConvTranspose2d(4, 4, 3, groups=4),
+        ],
+        ids=str,
+    )  # fmt: skip
+    @pytest.mark.parametrize("branches", [False, True])
+    def test_of_convolutions_are_those_of_each_filter(self, layer, branches):
+        network = Forward(
+            lambda n, x: n.b((-n.a(x) if branches and x.sum() > 1e9 else n.a(x)).flatten(1)),
+            a=copy.deepcopy(layer), b=nn.LazyLinear(5),
+        )  # fmt: skip
+        images = torch.randn(2, 4, 8, 8)
+        network(images)
+        (site,) = la.find_sites(network, (images, PAIR[1])).values()
+        assert site.points == ("a",)
+        assert torch.equal(site.weights, unit_by_unit(layer))
+        nn.init.zeros_(network.a.weight)
+        if not layer.transposed:  # the same numbers in memory, and no copy
+            assert (site.weights == 0).all()
+
+    def test_of_an_exported_network_are_its_own(self):
+        network = Forward(
+            lambda n, x: n.b(torch.relu(n.a(x).view(len(x), 9))),
+            a=nn.Linear(12, 9), b=nn.Linear(9, 5),
+        )  # fmt: skip
+        site = la.find_sites(network, (torch.randn(2, 12), PAIR[1]))["a"]
+        assert site.weights.data_ptr() == network.a.weight.data_ptr()
+        assert torch.equal(site.weights, network.a.weight)
+
+    def test_of_a_product_of_matrices_are_its_columns(self):
+        network = Forward(
+            lambda n, x: n.b(torch.relu(x @ n.mix)),
+            mix=nn.Parameter(torch.randn(12, 9)), b=nn.Linear(9, 5),
+        )  # fmt: skip
+        site = la.find_sites(network, (torch.randn(2, 12), PAIR[1]))["mix"]
+        assert torch.equal(site.weights, network.mix.T)
+
+    def test_of_what_hooks_see_are_there_too(self):
+        network = Branching()
+        assert torch.equal(la.find_sites(network, PAIR)["a"].weights, network.a.weight)
+
+    def test_of_a_module_called_twice_are_there_once(self):
+        network = Shared()
+        assert torch.equal(la.find_sites(network, PAIR)["b"].weights, network.b.weight)
+
+    def test_heads_have_none(self):
+        network = Forward(
+            lambda n, x: n.head(n.attend(x, x, x)[0].mean(1)),
+            attend=nn.MultiheadAttention(8, 4, batch_first=True), head=nn.Linear(8, 5),
+        )  # fmt: skip
+        sites = la.find_sites(network, (torch.randn(2, 6, 8), PAIR[1]))
+        assert sites["attend"].weights is None
+        assert torch.equal(sites["attend.out_proj"].weights, network.attend.out_proj.weight)
+
+    def test_do_not_tell_sites_apart_nor_are_printed(self):
+        (site,) = la.find_sites(la.networks.mlp([12, 9, 5]), PAIR).values()
+        (other,) = la.find_sites(la.networks.mlp([12, 9, 5]), PAIR).values()
+        assert not torch.equal(site.weights, other.weights)
+        assert site == other
+        assert hash(site) == hash(other)
+        assert "tensor" not in repr(site)
+
+    @pytest.mark.parametrize("twin_of", [copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s))])
+    def test_survive_copies_and_pickles(self, twin_of):
+        (site,) = la.find_sites(la.networks.mlp([12, 9, 5]), PAIR).values()
+        twin = twin_of(site)
+        assert twin == site
+        assert torch.equal(twin.weights, site.weights)
+        assert twin.weights.data_ptr() != site.weights.data_ptr()
 
 
 def state_of(network):

@@ -313,3 +313,25 @@ class TestChanges:
             test(rows[0], rows[0])
         with pytest.raises(DataError, match="some weights are NaN or infinite"):
             test(rows, rows * np.nan)
+
+
+class TestShareInterval:
+    def test_is_wilsons(self):
+        for part, whole in [(0, 10), (1, 10), (5, 7), (7, 7), (300, 1000)]:
+            found = stats.share_interval(part, whole)
+            ends = sps.binomtest(part, whole).proportion_ci(method="wilson")
+            assert (float(found.low), float(found.high)) == pytest.approx((ends.low, ends.high))
+            assert float(found.low) <= part / whole <= float(found.high)
+
+    def test_of_nothing_is_everything(self):
+        found = stats.share_interval(0, 0)
+        assert (float(found.low), float(found.high)) == (0, 1)
+
+    def test_none_and_all_end_at_0_and_1(self):
+        assert float(stats.share_interval(0, 16).low) == 0
+        assert float(stats.share_interval(16, 16).high) == 1
+
+    @pytest.mark.parametrize("counts", [(3, 2), (-1, 2)])
+    def test_refuses_a_part_above_its_whole(self, counts):
+        with pytest.raises(DataError, match="allowed are counts from 0 to the whole"):
+            stats.share_interval(*counts)

@@ -14,12 +14,13 @@ from importlib.metadata import version
 from lashley import data, networks
 from lashley.ablations import Ablation
 from lashley.data import Examples
-from lashley.designs import pairs, singles
-from lashley.effects import effects, interactions
+from lashley.designs import cumulative, distances, pairs, random_groups, similar_groups, singles
+from lashley.effects import effects, interactions, mean_effect
 from lashley.embedding import embed
 from lashley.engine import Savings, evaluate
 from lashley.errors import LashleyError
 from lashley.outcomes import open_store
+from lashley.planning import Plan, plan
 from lashley.readouts import Readout
 from lashley.scores import scores
 from lashley.sites import Site, find_sites
@@ -31,20 +32,27 @@ __all__ = [
     "Ablation",
     "Examples",
     "LashleyError",
+    "Plan",
     "Readout",
     "Recipe",
     "Savings",
     "Site",
+    "cumulative",
     "data",
+    "distances",
     "effects",
     "embed",
     "evaluate",
     "find_sites",
     "interactions",
+    "mean_effect",
     "networks",
     "open_store",
     "pairs",
+    "plan",
+    "random_groups",
     "scores",
+    "similar_groups",
     "singles",
     "train",
     "train_population",

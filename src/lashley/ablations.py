@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral, Real
+from types import MappingProxyType
 from typing import Any
 
 from lashley.errors import AblationError
 from lashley.sites import Site, as_site
 
 METHODS = ("silence", "zero_weights", "mean", "resample")
+_TAKEN = (  # by outcomes, stores and effects
+    "ablation", "example", "class", "rank", "prediction", "label", "loss", "site", "units",
+    "method", "design", "n_examples", "position", "number", "drop_pp", "drop_low_pp",
+    "drop_high_pp", "lost", "gained", "total",
+)  # fmt: skip
+_PREFIXES = ("intact_", "overall_")
 
 
 @dataclass(frozen=True)
@@ -28,21 +36,28 @@ class Ablation:
             feeds a skip connection, what the layer adds to it is replaced, and not the sum
             (`Site.readers`). A module that is called twice is ablated in each call.
         design: Of which design the ablation is part; two ablations are equal without regard to it.
+        columns: The design's own numbers by name, such as {"proportion": 0.1, "reference": 3}:
+            coordinates of the outcomes. Two ablations are equal without regard to them.
 
     Raises:
-        AblationError: If a unit is out of range, named twice, or none is named, or there is no
-            such method.
+        AblationError: If a unit is out of range, named twice, or none is named, there is no such
+            method, or a column is no number or takes a name of the outcomes.
     """
 
     site: Site
     units: tuple[int, ...]
     method: str = "silence"
     design: str = field(default="", compare=False)
+    columns: Mapping[str, int | float] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "units", _checked_units(as_site(self.site), self.units))
         if self.method not in METHODS:
             raise AblationError(f"method: given {self.method!r}; allowed are {', '.join(METHODS)}.")
+        object.__setattr__(self, "columns", MappingProxyType(_checked_columns(self.columns)))
+
+    def __reduce__(self) -> Any:  # a mapping proxy can be neither pickled nor copied
+        return type(self), (self.site, self.units, self.method, self.design, dict(self.columns))
 
     @property
     def label(self) -> str:
@@ -78,6 +93,37 @@ def _checked_units(site: Site, units: Sequence[int]) -> tuple[int, ...]:
         twice = next(u for u in indices if indices.count(u) > 1)
         raise AblationError(f"units: {twice} is given twice. Name each unit once.")
     return indices
+
+
+def _checked_columns(columns: Any) -> dict[str, int | float]:
+    if not isinstance(columns, Mapping):
+        raise AblationError(
+            f"columns: given {columns!r}; allowed are numbers by name. Give a dict, such as "
+            "{'proportion': 0.1}."
+        )
+    return {_checked_name(n): _plain_number(n, value) for n, value in columns.items()}
+
+
+def _checked_name(name: Any) -> str:
+    form = isinstance(name, str) and name.isidentifier()
+    if not form or name in _TAKEN or name.startswith(_PREFIXES):
+        raise AblationError(
+            f"columns: given the name {name!r}; allowed are letters, digits and underscores in a "
+            "name that outcomes and effects do not use themselves (such as units, intact_...). "
+            "Choose another name."
+        )
+    return name
+
+
+def _plain_number(name: str, value: Any) -> int | float:
+    if isinstance(value, Integral) and not _is_bool(value) and -(2**63) <= int(value) < 2**63:
+        return int(value)
+    if isinstance(value, Real) and not isinstance(value, Integral):
+        return float(value)
+    raise AblationError(
+        f"columns: given {value!r} as {name!r}; allowed are real numbers, and whole ones of "
+        "64 bits. Number what has another form."
+    )
 
 
 def _is_bool(unit: Any) -> bool:

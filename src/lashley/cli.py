@@ -1,4 +1,4 @@
-"""The command line: `lashley run`, `show`, `figures`, `list`, `sites`."""
+"""The command line: `lashley run`, `plan`, `show`, `figures`, `list`, `sites`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
-import torch
 import typer
 from rich.console import Console
 from rich.measure import Measurement
@@ -39,17 +38,6 @@ StudyName = Annotated[str, typer.Argument(help="A built-in study, or the path of
 RunPath = Annotated[Path, typer.Argument(help="The folder of a run.")]
 
 
-class What(StrEnum):
-    """The tables of a run."""
-
-    effects = "effects"
-    interactions = "interactions"
-    scores = "scores"
-    correlations = "correlations"
-    selectivity = "selectivity"
-    claims = "claims"
-
-
 class Format(StrEnum):
     """How tables are printed."""
 
@@ -73,9 +61,29 @@ def run(
     with _progress() as tell:
         folder = studies.run(checked, path, device=device, tell=tell)
     claims = folder.table("claims")
-    _out.print(f"{int(claims.clean_holds.sum())} of {len(claims)} claims hold: "
+    _out.print(f"{int(studies.kind_of(checked).holds(claims).sum())} of {len(claims)} claims hold: "
                f"lashley show {path} claims", highlight=False)  # fmt: skip
     _out.print(f"Report: {(path / 'report.html').resolve()}", highlight=False)
+
+
+@app.command()
+def plan(
+    study: StudyName,
+    settings: Settings = None,
+    device: Annotated[str, typer.Option(help="Where to evaluate networks: cpu, cuda.")] = "cpu",
+    devices: Annotated[int, typer.Option(help="Say also how long so many devices take.")] = 1,
+    seconds: Annotated[float, typer.Option(help="For the calibration, about.")] = 10,
+) -> None:
+    """Say what a study will take, before anything runs: time, memory, disk."""
+    checked = studies.load(study, settings or [])
+    with _err.status("calibrating"):
+        found = studies.plan(checked, device=device, devices=devices, seconds=seconds)
+    _print(found.plan.table, Format.table)
+    _out.print()
+    for name, words in found.plan.lines().items():
+        _out.print(f"{name:<12}{words}", highlight=False)
+    for note in found.notes:
+        _out.print(f"{'':<12}{note}", highlight=False)
 
 
 @app.command("list")
@@ -88,9 +96,8 @@ def list_studies() -> None:
 @app.command()
 def sites(study: StudyName, settings: Settings = None) -> None:
     """List the sites of a study's network: the places whose units can be ablated."""
-    part = studies.load(study, settings or []).network
-    network = studies.network_of(part)
-    example = (torch.zeros(1, part.widths[0]), torch.zeros(1, dtype=torch.int64))
+    checked = studies.load(study, settings or [])
+    network, example = studies.kind_of(checked).network(checked)
     table = pd.DataFrame(
         {
             "site": s.name,
@@ -107,20 +114,29 @@ def sites(study: StudyName, settings: Settings = None) -> None:
 @app.command()
 def show(
     run: RunPath,
-    what: Annotated[What, typer.Argument(help="Which table.")],
+    what: Annotated[str, typer.Argument(help="Which table, such as claims or effects.")],
     style: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
-    classes: Annotated[bool, typer.Option(help="Effects class by class too.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="All rows and columns, class by class.")
+    ] = False,
     units: Annotated[str | None, typer.Option(help="Only these units: 3, or 3,15.")] = None,
 ) -> None:
     """Print a table of a run. CSV and JSON hold every column and row."""
-    table: pd.DataFrame = RunFolder(run).table(what.value)
+    folder = RunFolder(run)
+    kind = studies.kind_of(folder.study())
+    if what not in kind.tables:
+        raise lashley.LashleyError(
+            f"show: given {what!r}; this run has the tables {', '.join(kind.tables)}."
+        )
+    table = folder.table(what)
     if units is not None:
         if "units" not in table:
-            raise lashley.LashleyError(f"--units: {what.value} has no units. Leave it out.")
+            raise lashley.LashleyError(f"--units: {what} has no units. Leave it out.")
         table = _of_units(table, units)
-    if style is Format.table and what is What.effects and not classes:
-        table = table.query("`class` == 'all' and network == 'main'")
-    _print(table, style)
+    shown = table if every or style is not Format.table else kind.brief(what, table)
+    _print(shown, style)
+    if len(shown) < len(table):
+        _err.print(f"{len(shown)} of {len(table):,} rows; --all shows every one.", highlight=False)
 
 
 @app.command()

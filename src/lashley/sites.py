@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 
 from lashley.data import as_examples
 from lashley.data.inputs import inputs_to, take, tensors
 from lashley.errors import SiteError
 from lashley.graph import capture
 from lashley.graph.anatomy import Call, Organ, anatomy
+from lashley.graph.incoming import of_layer, of_module
 from lashley.graph.nodes import op
 from lashley.graph.observed import Observed, call, observe
 
@@ -37,6 +38,8 @@ class Site:
             the units there, for all that reads them.
         readers: What reads them. Where an addition is among these, the tensor feeds a skip
             connection: then what the module adds to it is replaced, and not the sum.
+        weights: (unit, weight) those that lead into each unit, without the bias: the network's own,
+            so they change when it is trained; None of heads, which have none of their own.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Site:
     axis: int
     points: tuple[str, ...] = field(default=(), compare=False)
     readers: tuple[str, ...] = field(default=(), compare=False)
+    weights: Tensor | None = field(default=None, compare=False, repr=False)
 
 
 def as_site(given: Any) -> Site:
@@ -96,7 +100,8 @@ def find_sites(network: nn.Module, examples: Any) -> Sites:
         _check_runs(network, inputs)
         captured, _ = capture(network, inputs)
         if captured is None:
-            return Sites((o.name, _observed_site(o)) for o in observe(network, inputs).values())
+            seen = observe(network, inputs).values()
+            return Sites((o.name, _observed_site(o, network)) for o in seen)
     module = captured.module
     return Sites((o.name, _site(o, module)) for o in anatomy(module).values())
 
@@ -131,7 +136,9 @@ def eval_mode(network: nn.Module) -> Iterator[None]:
 def _site(organ: Organ, module: fx.GraphModule) -> Site:
     points = tuple(_describe(c.point, module) for c in organ.calls)
     readers = dict.fromkeys(_describe(r, module) for c in organ.calls for r in _readers(c))
-    return Site(organ.name, organ.kind, organ.n_units, organ.axis, points, tuple(readers))
+    layer = organ.calls[0].layer
+    weights = None if layer is None else of_layer(layer, module)
+    return Site(organ.name, organ.kind, organ.n_units, organ.axis, points, tuple(readers), weights)
 
 
 def _readers(called: Call) -> list[fx.Node]:
@@ -146,8 +153,9 @@ def _describe(node: fx.Node, module: fx.GraphModule) -> str:
     return f"{op(node, module) or node.op}" + (f" in {owner}" if owner else "")
 
 
-def _observed_site(seen: Observed) -> Site:
-    return Site(seen.name, seen.kind, seen.n_units, seen.axis, (seen.point,))
+def _observed_site(seen: Observed, network: nn.Module) -> Site:
+    weights = of_module(network.get_submodule(seen.name))
+    return Site(seen.name, seen.kind, seen.n_units, seen.axis, (seen.point,), (), weights)
 
 
 def _check_runs(network: nn.Module, inputs: Any) -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, fx, nn
 
 from lashley.data.inputs import Inputs, tensors
 from lashley.errors import SiteError
 from lashley.graph import capture
-from lashley.graph.anatomy import Call, anatomy
+from lashley.graph.anatomy import Call, Organ, anatomy
 from lashley.graph.batch import Batched, NotBatched, batch_dependence
+from lashley.graph.incoming import by_unit
 from lashley.graph.nodes import Layer, attribute
 from lashley.sites import Site, first_inputs, unknown_site
 
@@ -61,7 +65,7 @@ class Units:
                 f"site: the network has no weights {self.layer.weight!r}. Take the site from "
                 "la.find_sites(network, examples) of this very network."
             ) from error
-        found = _by_unit(weight.detach(), self.layer)
+        found = by_unit(weight, self.layer.unit_axis, self.layer.groups)
         _check_number(self.site, len(found))
         return found
 
@@ -78,30 +82,79 @@ def units_of(network: nn.Module, site: Site, examples: Any) -> Units:
         SiteError: If the network has no such site, cannot be captured, or calls the module several
             times.
     """
+    return units_of_each(network, [site], examples)[0]
+
+
+def units_of_each(network: nn.Module, sites: Sequence[Site], examples: Any) -> list[Units]:
+    """The units of several sites; the network is captured once. See `units_of`."""
     inputs = first_inputs(examples, network)
     captured, why = capture(network, inputs)
     if captured is None:
-        raise _no_single_tensor(site, f"cannot be captured ({why})")
+        raise _no_single_tensor(sites[0], f"cannot be captured ({why})")
     organs = anatomy(captured.module)
+    calls = [_only_call(site, organs) for site in sites]
+    try:
+        known = batch_dependence(captured.module, tuple(tensors(inputs)))
+    except NotBatched:
+        known = {}
+    return [
+        Units(site, call.layer, _upto(captured.module, call.point), _rows(site, call, known))
+        for site, call in zip(sites, calls, strict=True)
+    ]
+
+
+@torch.no_grad()
+def constants_behind_zeros(
+    network: nn.Module, sites: Sequence[Site], examples: Any
+) -> dict[str, Float[Tensor, " unit"]]:
+    """What units hold once their incoming weights and biases are 0, as `zero_weights` has it.
+
+    Behind batch norm that is no 0 but relu(beta - gamma mean / sqrt(var + eps)).
+
+    Args:
+        network: Any; itself left as it is.
+        sites: Of modules that are called once.
+        examples: As for `find_sites`.
+
+    Returns:
+        By site: (unit,) the constants; NaN where a unit holds no constant.
+
+    Raises:
+        SiteError: If units have no incoming weights, or no activation in one tensor.
+    """
+    copied = copy.deepcopy(network).eval()
+    inputs = first_inputs(examples, copied)
+    return {u.site.name: _zeroed(copied, u, inputs) for u in units_of_each(copied, sites, examples)}
+
+
+def _zeroed(network: nn.Module, units: Units, inputs: Inputs) -> Float[Tensor, " unit"]:
+    units.incoming(network)  # refuses heads
+    names = [n for n in (units.layer.weight, units.layer.bias) if n] if units.layer else []
+    kept = {name: attribute(network, name).clone() for name in names}
+    for name in kept:
+        attribute(network, name).zero_()
+    held = units.activation(inputs).movedim(1, 0).flatten(1)
+    for name, value in kept.items():
+        attribute(network, name).copy_(value)
+    first = held[:, 0]
+    return torch.where((held == first[:, None]).all(1), first, torch.nan)
+
+
+def _only_call(site: Site, organs: Mapping[str, Organ]) -> Call:
     if site.name not in organs:
         raise SiteError(f"site: {unknown_site(site.name, organs)}")
     organ = organs[site.name]
     _check_number(site, organ.n_units)
     if len(organ.calls) != 1:
         raise _no_single_tensor(site, f"calls it {len(organ.calls)} times")
-    (called,) = organ.calls
-    rows = _rows(captured.module, called, tensors(inputs))
-    if rows is None:
+    return organ.calls[0]
+
+
+def _rows(site: Site, call: Call, known: Mapping[fx.Node, Any]) -> Batched:
+    found = known.get(call.point)
+    if not isinstance(found, Batched):
         raise _no_single_tensor(site, "does not hold its examples one after another")
-    return Units(site, called.layer, _upto(captured.module, called.point), rows)
-
-
-def _rows(module: fx.GraphModule, called: Call, inputs: list[Tensor]) -> Batched | None:
-    try:
-        found = batch_dependence(module, tuple(inputs))[called.point]
-    except NotBatched:
-        return None
-    return found if isinstance(found, Batched) else None
+    return found
 
 
 def _upto(module: fx.GraphModule, last: fx.Node) -> fx.GraphModule:
@@ -112,13 +165,6 @@ def _upto(module: fx.GraphModule, last: fx.Node) -> fx.GraphModule:
             break
     short.output(copies[last])
     return fx.GraphModule(module, short)
-
-
-def _by_unit(weight: Tensor, layer: Layer) -> Float[Tensor, "unit weight"]:
-    if layer.op == "conv_transpose":  # (input, unit of the group, ...)
-        weight = weight.unflatten(0, (layer.groups, -1)).transpose(1, 2).flatten(0, 1)
-        return weight.flatten(1)
-    return weight.movedim(layer.unit_axis, 0).flatten(1)
 
 
 def _check_number(site: Site, n_units: int) -> None:

@@ -3,6 +3,19 @@
 from lashley.data.cifar10 import cifar10
 from lashley.data.digits import digits
 from lashley.data.examples import Examples, as_examples, fingerprint
+from lashley.data.image_folder import count_images, image_folder
 from lashley.data.mnist import binarised, mnist
+from lashley.data.subset import subset
 
-__all__ = ["Examples", "as_examples", "binarised", "cifar10", "digits", "fingerprint", "mnist"]
+__all__ = [
+    "Examples",
+    "as_examples",
+    "binarised",
+    "cifar10",
+    "count_images",
+    "digits",
+    "fingerprint",
+    "image_folder",
+    "mnist",
+    "subset",
+]

@@ -7,10 +7,11 @@ import xarray as xr
 from lashley import outcomes as schema
 from lashley.effects.changes import changes
 from lashley.effects.drops import drops
+from lashley.effects.means import mean_effect
 from lashley.effects.pairs import interactions
 from lashley.errors import OutcomesError
 
-__all__ = ["effects", "interactions"]
+__all__ = ["effects", "interactions", "mean_effect"]
 
 
 def effects(outcomes: xr.Dataset, top: int = 1) -> xr.Dataset:

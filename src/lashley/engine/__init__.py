@@ -77,7 +77,7 @@ def evaluate(
         store: A folder that outcomes are written to as they come. The same call goes on where it
             was stopped. The returned dataset is read from there.
         savings: Which exact savings are made; None for all.
-        progress: Called with the examples done and all examples.
+        progress: Called with the outcomes done and all outcomes, each ablation on each example.
 
     Returns:
         Outcomes in the schema of `lashley.outcomes`.

@@ -15,7 +15,13 @@ from lashley.ablations import Ablation
 from lashley.data import Examples
 from lashley.engine.batch import Sweep
 from lashley.engine.case import Case, Options, case_of
-from lashley.engine.checks import check_alone, check_classes, check_logits, check_sites
+from lashley.engine.checks import (
+    check_alone,
+    check_classes,
+    check_columns,
+    check_logits,
+    check_sites,
+)
 from lashley.engine.engines import Engine, Sweeping
 from lashley.engine.guards import network_fingerprint
 from lashley.engine.means import means_at_points
@@ -80,6 +86,7 @@ def build(
     """
     case = case_of(network, examples, reference, ablations, readout, options)
     measured = _measured(case, examples)
+    check_columns(ablations, measured)
     engine, batch, name, tally = _engine(case)
     hashes = "".join(network_fingerprint(network).values())
 

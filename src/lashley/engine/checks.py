@@ -155,6 +155,20 @@ def check_logits(outputs: Any) -> Tensor:
     return outputs
 
 
+def check_columns(ablations: Sequence[Ablation], measured: Mapping[str, Tensor]) -> None:
+    """Refuse a readout that measures what a column of the ablations is called.
+
+    Raises:
+        ReadoutError: If one does.
+    """
+    taken = sorted({name for a in ablations for name in a.columns} & set(measured))
+    if taken:
+        raise ReadoutError(
+            f"readout: returned {taken[0]!r}, which is a column of the ablations' design; allowed "
+            "are other names. Choose another name for what is measured."
+        )
+
+
 def check_alone(measured: Mapping[str, Tensor], few: Mapping[str, Tensor]) -> None:
     """Refuse a readout that measures an example by the others of its batch.
 

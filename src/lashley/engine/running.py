@@ -22,7 +22,14 @@ from lashley.engine.precision import Counts
 from lashley.stats import stratified_order
 
 _OUTCOMES = 1 << 24  # bytes of outcomes of a batch, at most
-_CHECKED = 100  # examples between two looks at the precision, at least
+_LOOK = 100  # examples between two looks at the precision, at least
+
+
+def batch_size(built: Built, n_ablations: int, n_examples: int, precision: float | None) -> int:
+    """Examples that an evaluation takes at once: outcomes of a batch, too, must fit in memory."""
+    row = sum(kind.itemsize for kind in built.kinds.values())
+    size = min(built.batch, max(1, _OUTCOMES // (row * (1 + n_ablations))))
+    return size if precision is None else min(size, max(_LOOK, n_examples // 50))
 
 
 @dataclass(eq=False)
@@ -44,26 +51,31 @@ class Run:
 
         Args:
             store: A folder for the outcomes, or None.
-            report: Called with the examples done and all examples.
+            report: Called with the outcomes done and all outcomes.
         """
         sink, counts = self._sink(store), Counts(1 + len(self.ablations), self.precision)
         if isinstance(sink, schema.Store) and sink.is_finished:
             return schema.open_store(sink.folder)
         reference = None if self._donors is None else self.reference
         loader = Loader(self.examples, reference, self._donors, torch.device(self.device))
-        done = 0
+        n_rows, done = 1 + len(self.ablations), 0
+        total = n_rows * len(self.examples)
         for which, following in self._batches(sink.batch if store else self._batch_size):
             places = which if isinstance(which, slice) else which.numpy()
-            known = sink.known(places) if store else np.zeros(1 + len(self.ablations), bool)
+            known = sink.known(places) if store else np.zeros(n_rows, bool)
             rows = set(np.flatnonzero(counts.active & ~known).tolist())
+            size = len(self.examples.labels[which])
+            done += (n_rows - len(rows)) * size
             for found_rows, found in self._found(loader, which, following, rows):
-                sink.write(found_rows, places, {n: v.numpy() for n, v in found.items()})
+                values = {name: value.numpy() for name, value in found.items()}
+                sink.write(found_rows, places, values)
+                done += len(next(iter(values.values()))) * size
+                report(min(done, total), total)
             if self.precision is not None:
                 counts.add(sink.read(places)["rank"], counts.active.copy())
-            done += len(self.examples.labels[which])
-            report(done, len(self.examples))
             if not counts.active[1:].any():
                 break
+        report(total, total)
         return sink.finish(self._attrs(), self._columns(counts))
 
     def _found(
@@ -83,11 +95,7 @@ class Run:
 
     @property
     def _batch_size(self) -> int:
-        size = sum(kind.itemsize for kind in self.built.kinds.values())
-        most = max(1, _OUTCOMES // (size * (1 + len(self.ablations))))
-        if self.precision is not None:
-            most = min(most, max(_CHECKED, len(self.examples) // 50))
-        return min(self.built.batch, most)
+        return batch_size(self.built, len(self.ablations), len(self.examples), self.precision)
 
     @cached_property
     def _order(self) -> np.ndarray | None:

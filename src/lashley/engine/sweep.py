@@ -18,7 +18,7 @@ from lashley.engine.verdict import Found, check_empty
 from lashley.graph.batch import Batched
 
 _OnSome = tuple[Group, Tensor | None]  # ablations, and the examples they run on; None: all
-_KEPT = 1 << 26  # numbers: all values of a batch are kept if they take no more
+KEPT = 1 << 26  # numbers: all values of a batch are kept if they take no more
 
 
 def run_batch(
@@ -57,7 +57,7 @@ def run_batch(
 def _is_small(live: Live) -> bool:
     """Whether all values of a batch may be kept at once."""
     known = (live.program.batch.get(name) for name in live.program.nodes)
-    return live.size * sum(b.numbers for b in known if isinstance(b, Batched)) <= _KEPT
+    return live.size * sum(b.numbers for b in known if isinstance(b, Batched)) <= KEPT
 
 
 def _run_setting(

@@ -1,7 +1,7 @@
 """Networks: the built-in ones, any importable one, and their weights."""
 
 from lashley.networks.mlp import mlp
-from lashley.networks.published import authors_mlp, vgg19_bn_imagenet
+from lashley.networks.published import authors_mlp, imagenet_is_here, vgg19_bn_imagenet
 from lashley.networks.seeding import seeded
 from lashley.networks.source import load
 from lashley.networks.vgg import vgg19_bn
@@ -16,6 +16,7 @@ from lashley.networks.weights import (
 __all__ = [
     "authors_mlp",
     "check_finite",
+    "imagenet_is_here",
     "load",
     "mlp",
     "read_weights",

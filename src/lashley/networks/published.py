@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from lashley.files import Remote, locate
+from lashley.files import Remote, find, locate
 from lashley.networks.mlp import mlp
 from lashley.networks.vgg import vgg19_bn
 from lashley.networks.weights import read_weights, with_weights
@@ -44,6 +44,11 @@ def authors_mlp() -> tuple[nn.Module, nn.Module]:
         for s in ("trained", "untrained")
     )
     return trained, untrained
+
+
+def imagenet_is_here() -> bool:
+    """Whether `vgg19_bn_imagenet` needs no download."""
+    return find("networks", _IMAGENET.name) is not None
 
 
 def vgg19_bn_imagenet() -> nn.Module:

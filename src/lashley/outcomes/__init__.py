@@ -5,6 +5,9 @@
     intact_NAME         (example)            the same of the intact network
     label               (example)            the true class, where the labels are classes
     site, units, method, design (ablation)   coordinates; units as text, "3,15"
+    NAME                (ablation)           coordinates: the designs' own numbers, such as
+                                             proportion, reference, seed, draw; -1 or, among real
+                                             numbers, NaN where an ablation has none
     n_examples          (ablation)           coordinate, of a run to a wanted precision: how many
                                              examples the ablation needed
     position            (example)            coordinate, of such a run: when its turn came

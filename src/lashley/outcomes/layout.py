@@ -119,7 +119,10 @@ def about_store(folder: Path) -> dict[str, Any]:
 
 def identity_of(frame: Frame) -> dict[str, str]:
     """The frame's part of what an evaluation is told by."""
-    listed = "\n".join(f"{a.site.name} {a.label} {a.method} {a.design}" for a in frame.ablations)
+    listed = "\n".join(
+        " ".join([a.site.name, a.label, a.method, a.design, *map(str, sorted(a.columns.items()))])
+        for a in frame.ablations
+    )
     return {
         "number of examples": str(frame.n_examples),
         "ablations": xxhash.xxh3_128_hexdigest(listed.encode()),

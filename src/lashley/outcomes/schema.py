@@ -69,9 +69,22 @@ def coordinates(ablations: Sequence[Ablation], class_names: Sequence[str]) -> di
         "method": ("ablation", np.array([a.method for a in ablations], dtype=np.str_)),
         "design": ("ablation", np.array([a.design for a in ablations], dtype=np.str_)),
     }
+    coords |= {name: _own_column(ablations, name) for name in _own_names(ablations)}
     if class_names:
         coords["class"] = ("class", np.array(class_names, dtype=np.str_))
     return coords
+
+
+def _own_names(ablations: Sequence[Ablation]) -> list[str]:
+    return sorted({name for a in ablations for name in a.columns})
+
+
+def _own_column(ablations: Sequence[Ablation], name: str) -> xr.Variable:
+    given = [a.columns.get(name) for a in ablations]
+    whole = all(isinstance(value, int) for value in given if value is not None)
+    absent = -1 if whole else np.nan
+    values = np.array([absent if v is None else v for v in given], np.int64 if whole else float)
+    return xr.Variable("ablation", values, encoding={"_FillValue": None})  # NaN is a value here
 
 
 def assemble(

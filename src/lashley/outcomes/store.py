@@ -1,7 +1,8 @@
 """A store: a Zarr folder that outcomes are written to as they come, and that outlives a kill.
 
 Outcomes lie in chunks of some ablations by one batch of examples, in the order in which the engine
-takes the examples. A chunk is gathered in memory and written when it is full or its batch is over.
+takes the examples. A chunk is gathered in memory and written when it is full, its batch is over, or
+some seconds have passed.
 A file takes its place whole (zarr 3.1.3 or later), and what is not there yet reads as missing: so
 the outcomes themselves say what is done, and an evaluation that was killed goes on behind them.
 """
@@ -9,6 +10,7 @@ the outcomes themselves say what is done, and an evaluation that was killed goes
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -29,6 +31,7 @@ from lashley.outcomes.schema import is_missing
 from lashley.outcomes.sink import Frame, Index, Values
 
 _GATHERED = 1 << 26  # bytes of chunks that are gathered at a time
+_SECONDS = 10.0  # after which what is gathered is written, complete or not
 
 Key = tuple[int, int]  # of a chunk: which ablations (-1: the intact network), which batch
 
@@ -73,6 +76,7 @@ class Store:
         self._height, self.batch = next(iter(self._arrays.values())).chunks
         self._frame, self._places = frame, frame.places
         self._gathered: dict[Key, dict[str, np.ndarray]] = {}
+        self._written = time.monotonic()
         for left in self.folder.rglob("*.partial"):  # by a kill
             left.unlink()
 
@@ -97,8 +101,10 @@ class Store:
                 kept[at] = values[name][np.ix_(mine, its)]
             if _is_full(chunk):
                 self._flush(lambda other, full=key: other == full)
-        if sum(a.nbytes for chunk in self._gathered.values() for a in chunk.values()) > _GATHERED:
+        gathered = sum(a.nbytes for c in self._gathered.values() for a in c.values())
+        if gathered > _GATHERED or time.monotonic() - self._written > _SECONDS:
             self._flush()
+            self._written = time.monotonic()
 
     def known(self, examples: Index) -> np.ndarray:
         """(row,) whether the row's outcomes of all these examples are kept already."""

@@ -8,6 +8,7 @@ from lashley.stats.paired import (
     mean_interval,
     mean_zero_p,
     paired_interval,
+    share_interval,
     sign_p,
 )
 from lashley.stats.sequence import (
@@ -29,6 +30,7 @@ __all__ = [
     "mean_zero_p",
     "paired_interval",
     "precise_enough",
+    "share_interval",
     "sign_p",
     "stratified_order",
 ]

@@ -94,6 +94,38 @@ def mean_interval(
     return Interval(np.where(known, mean - half, -np.inf), np.where(known, mean + half, np.inf))
 
 
+def share_interval(part: ArrayLike, whole: ArrayLike, confidence: float = 0.95) -> Interval:
+    """Wilson's interval for a share.
+
+    Args:
+        part: (...) counts.
+        whole: (...) what they are counted of; where it is 0 the interval is 0 to 1.
+        confidence: Between 0 and 1.
+
+    Returns:
+        (...) intervals within 0 to 1.
+
+    Raises:
+        DataError: If a part exceeds its whole, or `confidence` is no share.
+
+    Source: Wilson 1927, J. Am. Stat. Assoc. 22:209.
+    """
+    part, whole = np.broadcast_arrays(np.asarray(part, np.float64), np.asarray(whole, np.float64))
+    check_confidence(confidence)
+    if not np.all((part >= 0) & (part <= whole)):
+        raise DataError(
+            f"part, whole: given {part.ravel()[:3]} of {whole.ravel()[:3]}; allowed are counts "
+            "from 0 to the whole. Check the counts."
+        )
+    z = sps.norm.ppf((1 + confidence) / 2)
+    n = np.maximum(whole, 1)
+    middle = (part + z**2 / 2) / (n + z**2)
+    half = z / (n + z**2) * np.sqrt(part * (n - part) / n + z**2 / 4)
+    low = np.where(part > 0, np.maximum(middle - half, 0), 0.0)  # not a rounding error above it
+    high = np.where(part < whole, np.minimum(middle + half, 1), 1.0)
+    return Interval(low, high)
+
+
 def sign_p(lost: ArrayLike, gained: ArrayLike) -> Array:
     """McNemar's exact two-sided p-value: are losses and gains equally likely?
 

@@ -1,17 +1,85 @@
 """Studies: what to do as one YAML file, and what was found as one folder."""
 
-from lashley.studies.draw import draw_figures, write_report
-from lashley.studies.folder import RunFolder
-from lashley.studies.mlp import network_of, run
-from lashley.studies.study import Study, builtin, load
+from __future__ import annotations
+
+from pathlib import Path
+
+from lashley.engine import check_device
+from lashley.studies.folder import RunFolder, Tell, disk_errors, open_folder
+from lashley.studies.kind import Forecast, Kind
+from lashley.studies.layers import kind as layers
+from lashley.studies.loading import builtin, load
+from lashley.studies.mlp import kind as mlp
+from lashley.studies.study import Study
 
 __all__ = [
     "RunFolder",
     "Study",
     "builtin",
     "draw_figures",
+    "kind_of",
     "load",
-    "network_of",
+    "plan",
     "run",
     "write_report",
 ]
+
+_KINDS: dict[str, Kind] = {"mlp": mlp.KIND, "layers": layers.KIND}
+
+
+def kind_of(study: Study) -> Kind:
+    """How studies of this kind are carried out and shown."""
+    return _KINDS[study.kind]
+
+
+def run(study: Study, path: Path, *, device: str = "cpu", tell: Tell) -> RunFolder:
+    """Carry out a study, or go on with one that was stopped; what is finished is not run again.
+
+    Args:
+        study: What to do.
+        path: The run folder: new, empty, or of the same study.
+        device: Where to evaluate the networks.
+        tell: Told of each stage and its progress.
+
+    Raises:
+        RunError: If the folder cannot be used, or the disk is full.
+        DataError: If the data cannot be had.
+    """
+    check_device(device)
+    folder = open_folder(path, study)
+    with disk_errors(path):
+        kind_of(study).run(study, folder, device, tell)
+    return folder
+
+
+def plan(study: Study, *, device: str = "cpu", devices: int = 1, seconds: float = 10) -> Forecast:
+    """What a study will take, before anything runs, from a few seconds of calibration.
+
+    Args:
+        study: Which.
+        device: Where networks will be evaluated.
+        devices: How many of these.
+        seconds: For the calibration, about; building the engine comes on top.
+
+    Raises:
+        EngineError: If devices or seconds are none.
+        DataError: If the data cannot be had.
+    """
+    check_device(device)
+    return kind_of(study).plan(study, device, devices, seconds)
+
+
+def draw_figures(folder: RunFolder, tell: Tell, *, again: bool = False) -> None:
+    """Draw a run's figures into `figures/`, from its folder alone.
+
+    Args:
+        folder: A run that has its tables.
+        tell: Told of the progress.
+        again: Draw those as well that are there.
+    """
+    kind_of(folder.study()).draw_figures(folder, tell, again)
+
+
+def write_report(folder: RunFolder) -> Path:
+    """Write `report.html` from what lies in the folder, and return its path."""
+    return kind_of(folder.study()).write_report(folder)

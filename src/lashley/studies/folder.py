@@ -21,8 +21,9 @@ import torch
 import yaml
 from safetensors import SafetensorError
 
-from lashley.errors import RunError, TrainingError
+from lashley.errors import OutcomesError, RunError, TrainingError
 from lashley.files import is_draft, written_whole
+from lashley.studies.loading import reload
 from lashley.studies.study import Study
 
 _PACKAGES = ("lashley", "torch", "numpy", "scipy", "openTSNE", "xarray", "zarr")
@@ -45,14 +46,14 @@ class RunFolder:
         """The Zarr folder of all outcomes."""
         return self.path / "outcomes.zarr"
 
-    def study(self) -> Study:
-        """The study that the folder belongs to.
+    def study(self) -> Any:
+        """The study that the folder belongs to, of its own kind.
 
         Raises:
             RunError: If it is no run folder.
         """
         try:
-            return Study.model_validate(yaml.safe_load((self.path / "study.yaml").read_text()))
+            return reload(yaml.safe_load((self.path / "study.yaml").read_text()))
         except (OSError, ValueError, yaml.YAMLError) as error:
             raise RunError(
                 f"run: {self.path} is no run folder ({error}). Give the folder that `lashley run` "
@@ -86,6 +87,16 @@ class RunFolder:
     def array(self, name: str) -> np.ndarray:
         """An array of the run."""
         return np.load(self.path / f"{name}.npy", allow_pickle=False)
+
+    def write_arrays(self, name: str, arrays: Mapping[str, np.ndarray]) -> None:
+        """Write arrays by name as .npz."""
+        with written_whole(self.path / f"{name}.npz") as draft:
+            np.savez_compressed(draft, **arrays)  # pyright: ignore[reportArgumentType]
+
+    def arrays(self, name: str) -> dict[str, np.ndarray]:
+        """Arrays of the run by name."""
+        with np.load(self.path / f"{name}.npz", allow_pickle=False) as found:
+            return dict(found)
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write a mapping as JSON."""
@@ -139,7 +150,7 @@ def disk_errors(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, SafetensorError, TrainingError) as error:
+    except (OSError, SafetensorError, TrainingError, OutcomesError) as error:
         if _is_full(error):
             raise RunError(
                 f"run: the disk of {path} is full. Free some space and give the same command "
@@ -158,8 +169,35 @@ def _is_full(error: Exception) -> bool:
     return getattr(error, "errno", None) in _FULL or any(word in str(error) for word in words)
 
 
-def provenance(study: Study, device: str, fingerprints: Mapping[str, Any]) -> dict[str, Any]:
-    """With what the run's numbers were made."""
+def keep_provenance(
+    folder: RunFolder, device: str, seeds: Mapping[str, Any], fingerprints: Mapping[str, Any]
+) -> None:
+    """Write down with what the run's numbers are made, or see that it still is the same.
+
+    Args:
+        folder: Of the run.
+        device: Where networks are evaluated.
+        seeds: By what they are for.
+        fingerprints: Of data and networks, by their names.
+
+    Raises:
+        RunError: If data or networks changed since the run began.
+    """
+    if not folder.has("provenance.json"):
+        content = _provenance(folder.study(), device, seeds, fingerprints)
+        folder.write_json("provenance", content)
+    before = folder.json("provenance")["fingerprints"]
+    changed = [name for name in fingerprints if before.get(name) != fingerprints[name]]
+    if changed:
+        raise RunError(
+            f"run: {', '.join(changed)} changed since this run began, so its parts would not fit "
+            "together. Start again in a new folder."
+        )
+
+
+def _provenance(
+    study: Study, device: str, seeds: Mapping[str, Any], fingerprints: Mapping[str, Any]
+) -> dict[str, Any]:
     return {
         "study": study.name,
         "versions": {p: version(p) for p in _PACKAGES} | {"python": platform.python_version()},
@@ -167,13 +205,7 @@ def provenance(study: Study, device: str, fingerprints: Mapping[str, Any]) -> di
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "threads": torch.get_num_threads(),
         "git_commit": _git_commit(),
-        "seeds": {
-            "network": study.network.seed,
-            "population": [study.network.seed + i for i in range(1, study.population.networks + 1)],
-            "batches": study.training.seed,
-            "bootstrap": study.scores.seed,
-            "embedding": study.embedding.seed,
-        },
+        "seeds": dict(seeds),
         "fingerprints": dict(fingerprints),
     }
 

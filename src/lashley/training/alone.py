@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lashley.data import as_examples
-from lashley.networks import seeded
-from lashley.training.checks import check_converging, check_outputs, copies, on_device
-from lashley.training.recipe import PAPER, Recipe, batches, epoch_seed
+from lashley.training.augmentation import check_images
+from lashley.training.checkpoint import Checkpoint, identity_of
+from lashley.training.checks import check_outputs, copies, on_device
+from lashley.training.forward import outputs_of
+from lashley.training.loop import CHECKPOINT_SECONDS, Training, run
+from lashley.training.recipe import PAPER, Recipe
 
 
 def train(
@@ -20,6 +25,7 @@ def train(
     examples: Any,
     recipe: Recipe = PAPER,
     *,
+    checkpoint: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> nn.Module:
     """A trained copy of one network: the plain loop that `train_population` has to agree with.
@@ -29,34 +35,75 @@ def train(
             is. Parameters that do not require a gradient stay frozen.
         examples: `Examples` or a pair (inputs, labels).
         recipe: How to train.
-        progress: Called with (epochs done, epochs in all) after each epoch.
+        checkpoint: A file to write to every few seconds, at the end of a batch, and to go on
+            from: the result is bit for bit that of an undisturbed training, on the same machine
+            with as many threads. A file of another training (other recipe, weights or examples),
+            or a damaged one, is ignored and overwritten. The file stays when the training is
+            done; delete it when the result is safe.
+        progress: Called with (epochs done, epochs in all) after each epoch, and once before the
+            first one when a training goes on from behind an epoch.
 
     Returns:
         The trained network, in eval mode.
 
     Raises:
         DataError: If the inputs are several tensors, or the labels are no classes.
-        TrainingError: If the examples do not fit the network, or the training diverges.
+        TrainingError: If the examples do not fit the network or the recipe, the training
+            diverges, or the checkpoint cannot be written.
         NetworkError: If a weight is not finite.
     """
     examples = as_examples(examples)
     (member,) = copies([network])
-    trained = [p for p in member.parameters() if p.requires_grad]
     inputs, labels = on_device(examples, member)
+    check_images(inputs, recipe)
     check_outputs(lambda x: member.eval()(x)[None], inputs, labels)
-    member.train()
-    optimiser = torch.optim.SGD(trained, lr=recipe.lr, momentum=recipe.momentum)
-    for epoch in range(recipe.epochs):
-        total = torch.zeros(1, device=inputs.device)
-        with seeded(epoch_seed(recipe, epoch)):
-            for batch in batches(len(labels), recipe, epoch):
-                loss = F.cross_entropy(member(inputs[batch]), labels[batch])
-                optimiser.zero_grad()
-                loss.backward()
-                optimiser.step()
-                total += loss.detach()
-        check_converging(total, [p[None] for p in trained], recipe, epoch)
-        if progress:
-            progress(epoch + 1, recipe.epochs)
-    optimiser.zero_grad()
+    learner = learner_of(member.train(), recipe)
+    kept = checkpoint and Checkpoint(
+        checkpoint,
+        identity_of(Alone, member, learner.tensors(), examples, recipe),
+        CHECKPOINT_SECONDS,
+    )
+    run(Training(learner, inputs, labels, recipe), kept, progress)
+    learner.optimiser.zero_grad()
     return member.eval()
+
+
+@dataclass(frozen=True, eq=False)
+class Alone:
+    """One network and its optimiser; training changes both in place."""
+
+    network: nn.Module
+    optimiser: torch.optim.SGD
+    recipe: Recipe
+
+    def step(self, inputs: Tensor, labels: Tensor, lr: float) -> Tensor:
+        """Learn from one batch; the (1,) loss on it before that."""
+        (group,) = self.optimiser.param_groups
+        group["lr"] = lr
+        loss = F.cross_entropy(outputs_of(self.network, inputs, self.recipe), labels)
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        return loss.detach()[None]
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that training changes, by unique names, each (1, ...)."""
+        held = [*self.network.named_parameters(), *self.network.named_buffers()]
+        momenta = {
+            f"momentum.{n}": self.optimiser.state[p]["momentum_buffer"]
+            for n, p in self.network.named_parameters() if p.requires_grad
+        }  # fmt: skip
+        state = {f"state.{n}": v.detach() for n, v in held}
+        return {name: tensor[None] for name, tensor in (state | momenta).items()}
+
+
+def learner_of(network: nn.Module, recipe: Recipe) -> Alone:
+    """The network with an optimiser of the parameters that require a gradient."""
+    trained = [p for p in network.parameters() if p.requires_grad]
+    optimiser = torch.optim.SGD(
+        trained, recipe.lr, recipe.momentum,
+        weight_decay=recipe.weight_decay, nesterov=recipe.nesterov,
+    )  # fmt: skip
+    for p in trained:  # zeros, as PyTorch's first step behaves, so that they can be kept
+        optimiser.state[p]["momentum_buffer"] = torch.zeros_like(p)
+    return Alone(network, optimiser, recipe)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,13 @@ from torch.func import functional_call, vmap
 from torch.nn import functional as F
 
 from lashley.data import as_examples
-from lashley.networks import seeded
-from lashley.training.checkpoint import identity_of, restore, save
-from lashley.training.checks import check_converging, check_outputs, copies, on_device
-from lashley.training.recipe import PAPER, Recipe, batches, epoch_seed
+from lashley.training.augmentation import check_images
+from lashley.training.checkpoint import Checkpoint, identity_of
+from lashley.training.checks import check_outputs, copies, on_device
+from lashley.training.forward import outputs_of
+from lashley.training.loop import CHECKPOINT_SECONDS, Training, run
+from lashley.training.recipe import PAPER, Recipe
 from lashley.training.stack import Stack, stacked, unstacked
-
-CHECKPOINT_SECONDS = 5.0
 
 
 def train_population(
@@ -41,14 +42,10 @@ def train_population(
         networks: Trained from the weights they hold, all modules in train mode; themselves left
             as they are. Parameters that do not require a gradient stay frozen.
         examples: `Examples` or a pair (inputs, labels).
-        recipe: How to train; the order of the batches is shared by all members.
-        checkpoint: A file to write to every few seconds, at the end of an epoch, and to go on
-            from: the result is bit for bit that of an undisturbed training. A file of another
-            training (other recipe, weights or examples), or a damaged one, is ignored and
-            overwritten. The file stays when the training is done; delete it when the result is
-            safe.
+        recipe: How to train; the batches, their order and their augmentation, are shared by all.
+        checkpoint: A file to write to every few seconds and to go on from, as in `train`.
         progress: Called with (epochs done, epochs in all) after each epoch, and once before the
-            first one when a training goes on from a checkpoint.
+            first one when a training goes on from behind an epoch.
 
     Returns:
         The trained networks, in eval mode, in the order given.
@@ -56,52 +53,64 @@ def train_population(
     Raises:
         DataError: If the inputs are several tensors, or the labels are no classes.
         TrainingError: If the networks differ in architecture or cannot be vectorised, the examples
-            do not fit them, a member diverges, or the checkpoint cannot be written.
+            do not fit them or the recipe, a member diverges, or the checkpoint cannot be written.
         NetworkError: If a weight is not finite.
     """
     examples = as_examples(examples)
     members = copies(networks)
     stack = stacked(members)
     inputs, labels = on_device(examples, members[0])
+    check_images(inputs, recipe)
     inputs = _foldable(inputs)
-    check_outputs(lambda x: _outputs(stack, x), inputs, labels)
+    learner = Together(stack, recipe)
+    check_outputs(learner.outputs, inputs, labels)
     stack.skeleton.train()
-    identity = identity_of(stack, examples, recipe) if checkpoint else ""
-    done = restore(checkpoint, identity, stack) if checkpoint else 0
-    if done and progress:
-        progress(done, recipe.epochs)
-    written = time.monotonic()
-    for epoch in range(done, recipe.epochs):
-        losses = _epoch(stack, inputs, labels, recipe, epoch)
-        check_converging(losses, stack.state.values(), recipe, epoch)
-        if checkpoint and time.monotonic() - written >= CHECKPOINT_SECONDS:
-            save(checkpoint, identity, stack, epoch + 1)
-            written = time.monotonic()
-        if progress:
-            progress(epoch + 1, recipe.epochs)
+    kept = checkpoint and Checkpoint(
+        checkpoint,
+        identity_of(Together, stack.skeleton, learner.tensors(), examples, recipe),
+        CHECKPOINT_SECONDS,
+    )
+    run(Training(learner, inputs, labels, recipe), kept, progress)
     return [unstacked(member, stack, i) for i, member in enumerate(members)]
 
 
-def _epoch(stack: Stack, inputs: Tensor, labels: Tensor, recipe: Recipe, epoch: int) -> Tensor:
-    """Train the stack for one epoch; (member,) sum of the batches' mean losses."""
-    seen = []
-    with seeded(epoch_seed(recipe, epoch)):
-        for batch in batches(len(labels), recipe, epoch):
-            losses = _losses(_outputs(stack, inputs[batch]), labels[batch])
-            _descend(stack, losses, recipe)
-            seen.append(losses.detach())
-    return torch.stack(seen).sum(0)
+@dataclass(frozen=True, eq=False)
+class Together:
+    """A stack of networks; training changes it in place."""
+
+    stack: Stack
+    recipe: Recipe
+
+    def step(self, inputs: Tensor, labels: Tensor, lr: float) -> Tensor:
+        """Every member learns from one batch; the (member,) losses on it before that."""
+        losses = _losses(self.outputs(inputs), labels)
+        _descend(self.stack, losses, self.recipe, lr)
+        return losses.detach()
+
+    def outputs(self, batch: Tensor) -> Tensor:
+        """(member, example, class) outputs of all members on the same batch."""
+        forward = _one_by_one if self.recipe.autocast else _vectorised
+        return outputs_of(partial(forward, self.stack), batch, self.recipe)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that training changes, by unique names."""
+        return self.stack.tensors()
 
 
-def _descend(stack: Stack, losses: Tensor, recipe: Recipe) -> None:
-    """One step of SGD with momentum for every member, from the (member,) losses."""
+def _descend(stack: Stack, losses: Tensor, recipe: Recipe, lr: float) -> None:
+    """One step of SGD for every member, as `torch.optim.SGD` does it, from the (member,) losses."""
     trained = [stack.state[name] for name in stack.momenta]
     # A member's loss depends on its own weights only, so the sum's gradient holds each one's.
-    gradients = torch.autograd.grad(losses.sum(), trained, materialize_grads=True)
+    gradients = torch.autograd.grad(losses.sum(), trained, allow_unused=True)
     with torch.no_grad():
         for p, momentum, gradient in zip(trained, stack.momenta.values(), gradients, strict=True):
+            if gradient is None:  # not used by the network: PyTorch does not decay it either
+                continue
+            if recipe.weight_decay:
+                gradient = gradient.add(p, alpha=recipe.weight_decay)
             momentum.mul_(recipe.momentum).add_(gradient)
-            p.sub_(momentum, alpha=recipe.lr)
+            ahead = gradient.add(momentum, alpha=recipe.momentum) if recipe.nesterov else momentum
+            p.sub_(ahead, alpha=lr)
 
 
 def _foldable(inputs: Tensor) -> Tensor:
@@ -114,12 +123,19 @@ def _foldable(inputs: Tensor) -> Tensor:
     return inputs.detach().requires_grad_() if inputs.is_floating_point() else inputs
 
 
-def _outputs(stack: Stack, batch: Tensor) -> Tensor:
+def _vectorised(stack: Stack, batch: Tensor) -> Tensor:
     """(member, example, class) outputs of all members on the same batch."""
     of_member = vmap(
         lambda state: functional_call(stack.skeleton, state, (batch,)), randomness="different"
     )
     return of_member(dict(stack.state))
+
+
+def _one_by_one(stack: Stack, batch: Tensor) -> Tensor:
+    """The same without vmap, which does not heed autocast."""
+    values = zip(*(v.unbind() for v in stack.state.values()), strict=True)
+    states = [dict(zip(stack.state, member, strict=True)) for member in values]
+    return torch.stack([functional_call(stack.skeleton, s, (batch.clone(),)) for s in states])
 
 
 def _losses(outputs: Tensor, labels: Tensor) -> Tensor:

@@ -80,7 +80,7 @@ def population_effects(folder: RunFolder) -> list[xr.Dataset]:
 def results(folder: RunFolder, found: Evaluation) -> Results:
     """All numbers behind the figures, from the run folder alone."""
     study, scores = folder.study(), folder.table("scores")
-    images = np.load(folder.path / "images.npz")["images"] / 255
+    images = folder.arrays("images")["images"] / 255
     state, initial = (
         networks.read_weights(folder.path / f"networks/{name}.safetensors")
         for name in ("trained", "initial")

@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from lashley import report
-from lashley.figures import mlp_figures, save
-from lashley.files import written_whole
+from lashley.figures import mlp_figures
+from lashley.studies.drawing import drawn, picture, save_all, write_page
 from lashley.studies.folder import RunFolder, Tell
-from lashley.studies.results import CLEAN, PUBLISHED, evaluations, results
+from lashley.studies.mlp.results import CLEAN, PUBLISHED, evaluations, results
 
 _CAPTIONS = {
     "figure-01": "All test digits on their t-SNE map.",
@@ -58,7 +58,7 @@ _PAGE_TABLES = {
 }
 
 
-def draw_figures(folder: RunFolder, tell: Tell, *, again: bool = False) -> None:
+def draw_figures(folder: RunFolder, tell: Tell, again: bool = False) -> None:
     """Draw all figures into `figures/`, and those of the published evaluation below it.
 
     Args:
@@ -72,24 +72,14 @@ def draw_figures(folder: RunFolder, tell: Tell, *, again: bool = False) -> None:
     for part, (name, evaluation) in enumerate(found.items()):
         home = homes[name]
         done = part * len(_CAPTIONS)
-        if not again and all(_drawn(home, figure) for figure in _CAPTIONS):
-            continue
-        for i, (figure_name, figure) in enumerate(mlp_figures(results(folder, evaluation))):
-            tell("figures", done + i, total)
-            save(figure, home, figure_name)
+        if again or not drawn(home, _CAPTIONS):
+            save_all(mlp_figures(results(folder, evaluation)), home, total, tell, done)
     tell("figures", total, total)
-
-
-def _drawn(home: Path, name: str) -> bool:
-    return (home / f"{name}.png").is_file() and (home / f"{name}.svg").is_file()
 
 
 def write_report(folder: RunFolder) -> Path:
     """Write `report.html` from what lies in the folder, and return its path."""
-    path = folder.path / "report.html"
-    with written_whole(path) as draft:
-        draft.write_text(report.render(_page(folder)), encoding="utf-8")
-    return path
+    return write_page(folder, _page(folder))
 
 
 def _page(folder: RunFolder) -> report.Page:
@@ -142,11 +132,10 @@ def _claims_view(claims: pd.DataFrame) -> pd.DataFrame:
 def _figure(folder: RunFolder, name: str) -> report.Figure:
     number = name.removeprefix("figure-").lstrip("0")
     title = "Pair excess" if number == "excess" else f"Figure {number.upper().replace('A', 'A.')}"
-    png = (folder.path / "figures" / f"{name}.png").read_bytes()
     captions = _CAPTIONS
     if folder.study().network.weights == "authors":
         captions = _CAPTIONS | _PAPERS_EXAMPLES
-    return report.Figure(name, title, captions[name], png)
+    return report.Figure(name, title, captions[name], picture(folder, name))
 
 
 def _table(folder: RunFolder, name: str, note: str) -> report.Table:

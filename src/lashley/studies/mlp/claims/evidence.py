@@ -1,16 +1,16 @@
-"""A claim, and the evidence it is held against."""
+"""The evidence that the claims are held against."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import nan
 
 import pandas as pd
 import xarray as xr
 
 from lashley.figures import Results
-from lashley.studies.results import Evaluation
+from lashley.studies.claim import Measured
+from lashley.studies.mlp.results import Evaluation
 
 
 @dataclass(frozen=True)
@@ -36,46 +36,6 @@ class Evidence:
     correlations: pd.DataFrame
     selectivity: pd.DataFrame
     paper_data: bool
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A number, its 95 % interval where it has one, and what else is worth saying.
-
-    `of` is the whole that a count is part of.
-    """
-
-    value: float
-    low: float = nan
-    high: float = nan
-    note: str = ""
-    of: int = 0
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One statement of the paper.
-
-    Attributes:
-        where: In the paper.
-        text: The statement, with units numbered as the paper does, from 1.
-        printed: What the paper prints, "" where it prints no number.
-        unit: Of the number.
-        measure: What the run says.
-        holds: Whether that bears the statement out.
-        of_recipe: Whether it speaks of networks trained as the paper's, on the paper's data.
-        of_ablations: Whether it speaks of the ablations of the network under study, so that it can
-            be measured as published too.
-    """
-
-    where: str
-    text: str
-    printed: str
-    unit: str
-    measure: Callable[[Evidence], Measured]
-    holds: Callable[[Measured], bool]
-    of_recipe: bool = False
-    of_ablations: bool = True
 
 
 def read(found: xr.Dataset, name: str, note: str = "", *, sign: int = 1) -> Measured:

@@ -16,9 +16,9 @@ from lashley.data import Examples
 from lashley.embedding import Embedding
 from lashley.scores import scores, selectivity
 from lashley.sites import find_sites
-from lashley.studies import claims
 from lashley.studies.folder import RunFolder, Tell
-from lashley.studies.results import (
+from lashley.studies.mlp import claims
+from lashley.studies.mlp.results import (
     CLEAN,
     Evaluation,
     evaluations,
@@ -28,7 +28,7 @@ from lashley.studies.results import (
     population_effects,
     results,
 )
-from lashley.studies.study import Study
+from lashley.studies.mlp.study import MlpStudy
 
 SCORES = (
     "mann_whitney_p", "ks_distance", "l2_change", "weight_l1", "weight_l2",
@@ -40,7 +40,7 @@ Pair = tuple[nn.Module, nn.Module]
 
 
 def write(
-    study: Study, folder: RunFolder, test: Examples, main: Pair, population: Sequence[Pair],
+    study: MlpStudy, folder: RunFolder, test: Examples, main: Pair, population: Sequence[Pair],
     tell: Tell,
 ) -> None:  # fmt: skip
     """Write the tables that the run folder does not have yet."""
@@ -96,7 +96,7 @@ def _named(population: Sequence[Pair]) -> Mapping[str, Pair]:
 
 
 def _scores(
-    study: Study, test: Examples, networks: Mapping[str, Pair], drops: Sequence[xr.Dataset]
+    study: MlpStudy, test: Examples, networks: Mapping[str, Pair], drops: Sequence[xr.Dataset]
 ) -> pd.DataFrame:
     parts = []
     for (name, (trained, initial)), effects in zip(networks.items(), drops, strict=True):
@@ -135,7 +135,9 @@ def _interactions(found: Mapping[str, Evaluation]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _correlations(study: Study, folder: RunFolder, found: Mapping[str, Evaluation]) -> pd.DataFrame:
+def _correlations(
+    study: MlpStudy, folder: RunFolder, found: Mapping[str, Evaluation]
+) -> pd.DataFrame:
     """Of every score with the drop: in the network under study, and over the population's units."""
     table, rows = folder.table("scores"), []
     main, further = table.query("network == 'main'"), table.query("network != 'main'")
@@ -150,7 +152,9 @@ def _correlations(study: Study, folder: RunFolder, found: Mapping[str, Evaluatio
     return pd.DataFrame(rows)
 
 
-def _rows(study: Study, over: str, units: pd.DataFrame, groups: Any = None) -> list[dict[str, Any]]:
+def _rows(
+    study: MlpStudy, over: str, units: pd.DataFrame, groups: Any = None
+) -> list[dict[str, Any]]:
     part, rows = study.scores, []
     for name in SCORES:
         found = stats.correlation(
@@ -178,7 +182,7 @@ def _selectivity(further: Sequence[xr.Dataset]) -> pd.DataFrame:
 
 
 def _claims(
-    study: Study,
+    study: MlpStudy,
     folder: RunFolder,
     found: Mapping[str, Evaluation],
     further: Sequence[xr.Dataset],
@@ -188,7 +192,7 @@ def _claims(
 
 
 def _evidence(
-    study: Study, folder: RunFolder, found: Evaluation, further: Sequence[xr.Dataset]
+    study: MlpStudy, folder: RunFolder, found: Evaluation, further: Sequence[xr.Dataset]
 ) -> claims.Evidence:
     """What the claims are held against, for one evaluation."""
     first, second = halves(found)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import xarray as xr
-from scipy.stats import binomtest
 
 from lashley.figures.results import at
-from lashley.studies.claims.claim import Claim, Evidence, Measured, read
-from lashley.studies.claims.sentences import correlation
+from lashley.studies.claim import Claim, Measured, share
+from lashley.studies.mlp.claims.evidence import Evidence, read
+from lashley.studies.mlp.claims.sentences import correlation
 
 Measure = Callable[[Evidence], Measured]
 
@@ -28,14 +28,9 @@ def _accuracy(of: int | None = None) -> Measure:
         effects = evidence.results.effects
         total = effects["overall_total"] if of is None else effects["total"][of]
         right = effects["overall_intact_correct"] if of is None else effects["intact_correct"][of]
-        return _share(int(right), int(total))
+        return share(int(right), int(total))
 
     return measure
-
-
-def _share(part: int, whole: int, note: str = "") -> Measured:
-    ends = binomtest(part, whole).proportion_ci(method="wilson")
-    return Measured(100 * part / whole, 100 * ends.low, 100 * ends.high, note)
 
 
 def _drop(*units: int, of: int | None = None, sign: int = 1) -> Measure:
@@ -79,7 +74,7 @@ def _only_pair(a: int, b: int, of: int) -> Measure:
         whole = int(found["intact_correct"][of])
         both = 100 * int(found["only_pair_lost"][of]) / whole
         note = f"{both:.2f} % if the intact network is asked to be right too"
-        return _share(int(found["only_pair"][of]), whole, note)
+        return share(int(found["only_pair"][of]), whole, note)
 
     return measure
 

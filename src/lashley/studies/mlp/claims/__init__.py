@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from lashley.studies.claims.claim import Claim, Evidence, Measured
-from lashley.studies.claims.printed import PRINTED
-from lashley.studies.claims.sentences import SENTENCES
-from lashley.studies.results import CLEAN
+from lashley.studies.claim import Claim
+from lashley.studies.mlp.claims.evidence import Evidence
+from lashley.studies.mlp.claims.printed import PRINTED
+from lashley.studies.mlp.claims.sentences import SENTENCES
+from lashley.studies.mlp.results import CLEAN
 
-__all__ = ["PRINTED", "SENTENCES", "Claim", "Evidence", "Measured", "table"]
+__all__ = ["PRINTED", "SENTENCES", "Evidence", "table"]
 
 
 def table(evidence: Mapping[str, Evidence], *, authors: bool) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""The MLP study, stage by stage; each stage leaves whole files and is not run again."""
+"""The stages of an MLP study; each leaves whole files and is not run again."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from lashley.data import Examples
 from lashley.data.examples import require_tensor
 from lashley.designs import pairs, singles
 from lashley.embedding import embed
-from lashley.engine import check_device, evaluate, network_fingerprint
-from lashley.errors import RunError
-from lashley.files import written_whole
+from lashley.engine import evaluate, network_fingerprint
+from lashley.planning import plan
 from lashley.sites import find_sites
-from lashley.studies import tables
-from lashley.studies.draw import draw_figures, write_report
-from lashley.studies.folder import RunFolder, Tell, disk_errors, open_folder, provenance
-from lashley.studies.results import CLEAN, PUBLISHED
-from lashley.studies.results import member as member_name
-from lashley.studies.study import NetworkPart, Study
+from lashley.studies.folder import RunFolder, Tell, keep_provenance
+from lashley.studies.kind import Forecast
+from lashley.studies.mlp import tables
+from lashley.studies.mlp.draw import draw_figures, write_report
+from lashley.studies.mlp.results import CLEAN, PUBLISHED
+from lashley.studies.mlp.results import member as member_name
+from lashley.studies.mlp.study import MlpStudy, NetworkPart
 from lashley.training import Recipe, train_population
 
 _LOADERS = {"mnist": data.mnist, "digits": data.digits}
@@ -46,31 +46,47 @@ class Members:
     population: tuple[tuple[nn.Module, nn.Module], ...]
 
 
-def run(study: Study, path: Path, *, device: str = "cpu", tell: Tell) -> RunFolder:
-    """Carry out a study, or go on with one that was stopped.
+def run(study: MlpStudy, folder: RunFolder, device: str, tell: Tell) -> None:
+    """Carry out what of the study the folder does not have yet.
 
     Args:
         study: What to do.
-        path: The run folder: new, empty, or of the same study.
+        folder: Where to.
         device: Where to evaluate the networks.
         tell: Told of each stage and its progress.
 
     Raises:
-        RunError: If the folder cannot be used, or the disk is full.
+        RunError: If data or networks changed since the run began.
         DataError: If the data cannot be had.
     """
-    check_device(device)
-    folder = open_folder(path, study)
-    with disk_errors(path):
-        test = _LOADERS[study.data.name]("test")
-        members = _networks(study, folder, tell)
-        _provenance(study, folder, device, test, members)
-        _outcomes(study, folder, test, members, device, tell)
-        _embedding(study, folder, test, tell)
-        tables.write(study, folder, test, members.main, members.population, tell)
-        draw_figures(folder, tell)
-        write_report(folder)
-    return folder
+    test = _LOADERS[study.data.name]("test")
+    members = _networks(study, folder, tell)
+    _keep_provenance(study, folder, device, test, members)
+    _outcomes(study, folder, test, members, device, tell)
+    _embedding(study, folder, test, tell)
+    tables.write(study, folder, test, members.main, members.population, tell)
+    draw_figures(folder, tell)
+    write_report(folder)
+
+
+def forecast(study: MlpStudy, device: str, devices: int, seconds: float) -> Forecast:
+    """What the ablations of the network under study will take; with its initial weights.
+
+    Args:
+        study: Which.
+        device: Where to evaluate the network.
+        devices: How many of these.
+        seconds: For the calibration, about.
+    """
+    test, network = _LOADERS[study.data.name]("test"), network_of(study.network)
+    site, method = find_sites(network, test)[study.ablation.site], study.ablation.method
+    found = plan(network, test, [*singles(site, method), *pairs(site, method)],
+                 device=device, devices=devices, seconds=seconds)  # fmt: skip
+    count = study.population.networks
+    return Forecast(found, (
+        "the network under study alone, with its initial weights",
+        f"{count} further networks: {site.n_units} ablations each, and their training",
+    ))  # fmt: skip
 
 
 def network_of(part: NetworkPart, seed: int | None = None) -> nn.Module:
@@ -78,7 +94,7 @@ def network_of(part: NetworkPart, seed: int | None = None) -> nn.Module:
     return networks.mlp(part.widths, bias=part.bias, seed=part.seed if seed is None else seed)
 
 
-def _networks(study: Study, folder: RunFolder, tell: Tell) -> Members:
+def _networks(study: MlpStudy, folder: RunFolder, tell: Tell) -> Members:
     """Train, or load, all networks; they lie in the run folder from then on."""
     home, part = folder.path / "networks", study.network
     fresh = partial(network_of, part)
@@ -130,27 +146,27 @@ def _save_stacked(members: Sequence[nn.Module], path: Path) -> None:
     networks.write_weights(stacked, path)
 
 
-def _provenance(
-    study: Study, folder: RunFolder, device: str, test: Examples, members: Members
+def _keep_provenance(
+    study: MlpStudy, folder: RunFolder, device: str, test: Examples, members: Members
 ) -> None:
-    found = {
+    first = study.network.seed
+    seeds = {
+        "network": first,
+        "population": [first + i for i in range(1, study.population.networks + 1)],
+        "batches": study.training.seed,
+        "bootstrap": study.scores.seed,
+        "embedding": study.embedding.seed,
+    }
+    fingerprints = {
         "test examples": test.fingerprint,
         "network": network_fingerprint(members.main[0]),
         "initial network": network_fingerprint(members.main[1]),
     }
-    if not folder.has("provenance.json"):
-        folder.write_json("provenance", provenance(study, device, found))
-    before = folder.json("provenance")["fingerprints"]
-    changed = [name for name in found if before.get(name) != found[name]]
-    if changed:
-        raise RunError(
-            f"run: {', '.join(changed)} changed since this run began, so its parts would not fit "
-            "together. Start again in a new folder."
-        )
+    keep_provenance(folder, device, seeds, fingerprints)
 
 
 def _outcomes(
-    study: Study, folder: RunFolder, test: Examples, members: Members, device: str, tell: Tell
+    study: MlpStudy, folder: RunFolder, test: Examples, members: Members, device: str, tell: Tell
 ) -> None:
     trained, method = members.main[0], study.ablation.method
     site = find_sites(trained, test)[study.ablation.site]
@@ -180,12 +196,11 @@ def _as_published(
     return damaged.assign(intact).assign_attrs(note)
 
 
-def _embedding(study: Study, folder: RunFolder, test: Examples, tell: Tell) -> None:
+def _embedding(study: MlpStudy, folder: RunFolder, test: Examples, tell: Tell) -> None:
     pixels = require_tensor(test)
     if not folder.has("images.npz"):
         ink = (pixels[:, 0].numpy() * 0.5 + 0.5) * 255
-        with written_whole(folder.path / "images.npz") as draft:
-            np.savez_compressed(draft, images=np.rint(ink).astype(np.uint8))
+        folder.write_arrays("images", {"images": np.rint(ink).astype(np.uint8)})
     if folder.has("embedding.npy", "embedding.json"):
         return
     part = study.embedding

@@ -10,8 +10,9 @@ import xarray as xr
 from scipy import stats as sps
 
 from lashley.figures import choose
-from lashley.studies.claims.claim import Claim, Evidence, Measured, read
-from lashley.studies.results import of_design
+from lashley.studies.claim import Claim, Measured
+from lashley.studies.mlp.claims.evidence import Evidence, read
+from lashley.studies.mlp.results import of_design
 
 _DEAD = 0.005  # a unit that fires on a smaller share of the examples is called dead
 _NEGLIGIBLE = 2.0  # %p; the paper calls 1.4 %p negligible

@@ -1,0 +1,10 @@
+"""Figures of the layer study: what each layer costs, class by class, method by method."""
+
+from lashley.figures.layers.choice import choose_examples, choose_shown, top_of_classes
+from lashley.figures.layers.plan import CAPTIONS, figure_names, layer_figures
+from lashley.figures.layers.results import LayerResults
+
+__all__ = [
+    "CAPTIONS", "LayerResults", "choose_examples", "choose_shown", "figure_names", "layer_figures",
+    "top_of_classes",
+]  # fmt: skip

@@ -1,0 +1,36 @@
+"""The weights that lead into each unit of a layer."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor, fx, nn
+
+from lashley.graph.nodes import Layer, weights
+
+
+def by_unit(weight: Tensor, unit_axis: int, groups: int = 1) -> Float[Tensor, "unit weight"]:
+    """A layer's weights unit by unit; a view where the order in memory allows it.
+
+    Args:
+        weight: As the layer holds it; gradients do not flow back.
+        unit_axis: Of the units in it: 0, or 1 in transposed convolutions and matrix products.
+        groups: Of a transposed convolution, whose axis 0 then holds the inputs of all groups.
+    """
+    weight = weight.detach()
+    if unit_axis == 1:  # (input, unit of the group, ...)
+        weight = weight.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)
+    return weight.flatten(1)
+
+
+def of_layer(known: Layer, module: fx.GraphModule) -> Float[Tensor, "unit weight"]:
+    """The incoming weights of a layer of the module's graph."""
+    return by_unit(weights(known, module), known.unit_axis, known.groups)
+
+
+def of_module(held: nn.Module) -> Float[Tensor, "unit weight"] | None:
+    """The incoming weights of a Linear or a convolution; None where it holds them otherwise."""
+    weight = getattr(held, "weight", None)
+    if not isinstance(weight, Tensor):
+        return None
+    transposed = getattr(held, "transposed", False)
+    return by_unit(weight, 1 if transposed else 0, getattr(held, "groups", 1))

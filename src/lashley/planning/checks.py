@@ -1,0 +1,52 @@
+"""Checks at the door of a plan, besides those of an evaluation."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from lashley.data import Examples
+from lashley.engine.checks import check_classes
+from lashley.errors import DataError, EngineError
+
+
+def check_plan(devices: Any, seconds: Any, n_examples: Any) -> None:
+    """Refuse what only a plan is given.
+
+    Raises:
+        EngineError: Naming the argument.
+    """
+    for name, given in (("devices", devices), ("n_examples", n_examples)):
+        if not (name == "n_examples" and given is None) and not _is_count(given):
+            raise EngineError(
+                f"{name}: given {given!r}; allowed is a whole number from 1 on. "
+                f"Leave {name} out for {'one' if name == 'devices' else 'the examples given'}."
+            )
+    real = isinstance(seconds, Real) and not isinstance(seconds, bool)
+    if not (real and 0 < float(seconds) < float("inf")):
+        raise EngineError(
+            f"seconds: given {seconds!r}; allowed is a time above 0, such as 10. More of it makes "
+            "the plan more precise."
+        )
+
+
+def check_outputs(examples: Examples, n_outputs: int, is_sample: bool) -> None:
+    """Refuse labels that exceed the outputs; and classes without examples, if these are all.
+
+    Raises:
+        DataError: Saying which.
+    """
+    if not is_sample:
+        check_classes(examples, n_outputs)
+    elif len(examples.class_names) > n_outputs:
+        raise DataError(
+            f"labels: there are {len(examples.class_names)} classes, but the network has "
+            f"{n_outputs} outputs. Give the examples that the network was trained for."
+        )
+
+
+def _is_count(given: Any) -> bool:
+    whole = isinstance(given, int | np.integer) and not isinstance(given, bool)
+    return whole and int(given) >= 1

@@ -1,0 +1,66 @@
+"""Laps: an engine's runs on a sample, with a stopwatch at each site."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+import torch
+
+from lashley.engine.batch import Batch
+from lashley.engine.engines import Engine
+
+INTACT = ""  # in place of a site: the network without ablation
+
+
+@dataclass(frozen=True, eq=False)
+class Lap:
+    """One run of some ablations on one batch.
+
+    Attributes:
+        n_examples: In the batch.
+        seconds: Spent for each site, from the end of the one before; `INTACT` is the first.
+        counts: Ablations by site.
+        ranks: (example) By row of the outcomes; row 0 is the intact network.
+    """
+
+    n_examples: int
+    seconds: Mapping[str, float]
+    counts: Mapping[str, int]
+    ranks: Mapping[int, np.ndarray]
+
+    @property
+    def total(self) -> float:
+        """Seconds of the whole lap."""
+        return sum(self.seconds.values())
+
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """What laps are run on.
+
+    Attributes:
+        engine: As it was built for all ablations.
+        sites: The site of each row of the outcomes, by row.
+    """
+
+    engine: Engine
+    sites: Mapping[int, str]
+
+    def lap(self, batch: Batch, rows: Iterable[int]) -> Lap:
+        """Run some ablations; an engine's outcomes are in main memory when it hands them over."""
+        wanted = set(rows)
+        spent: dict[str, float] = {}
+        ranks: dict[int, np.ndarray] = {}
+        start = perf_counter()
+        with torch.no_grad():
+            for found, values in self.engine.run(batch, {0, *wanted}):
+                ranks |= zip(found, values["rank"].numpy(), strict=True)
+                now = perf_counter()
+                site = self.sites.get(found[0], INTACT)
+                spent[site] = spent.get(site, 0.0) + now - start
+                start = now
+        return Lap(len(batch.labels), spent, Counter(self.sites[r] for r in wanted), ranks)

@@ -1,0 +1,58 @@
+"""A claim of the paper, and what a run measured of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import nan
+from typing import Generic, TypeVar
+
+from lashley import stats
+
+Evidence = TypeVar("Evidence")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A number, its 95 % interval where it has one, and what else is worth saying.
+
+    `of` is the whole that a count is part of.
+    """
+
+    value: float
+    low: float = nan
+    high: float = nan
+    note: str = ""
+    of: int = 0
+
+
+@dataclass(frozen=True)
+class Claim(Generic[Evidence]):
+    """One statement of the paper.
+
+    Attributes:
+        where: In the paper.
+        text: The statement, with units numbered as the paper does, from 1.
+        printed: What the paper prints, "" where it prints no number.
+        unit: Of the number.
+        measure: What the run says.
+        holds: Whether that bears the statement out.
+        of_recipe: Whether it speaks of networks trained as the paper's, on the paper's data.
+        of_ablations: Whether it speaks of the ablations of the network under study, so that it can
+            be measured as published too.
+    """
+
+    where: str
+    text: str
+    printed: str
+    unit: str
+    measure: Callable[[Evidence], Measured]
+    holds: Callable[[Measured], bool]
+    of_recipe: bool = False
+    of_ablations: bool = True
+
+
+def share(part: int, whole: int, note: str = "") -> Measured:
+    """A share in percent with Wilson's interval."""
+    ends = stats.share_interval(part, whole)
+    return Measured(100 * part / whole, 100 * float(ends.low), 100 * float(ends.high), note)

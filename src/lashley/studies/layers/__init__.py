@@ -1,0 +1,1 @@
+"""Studies of a deep network: groups of filters in every layer."""

@@ -1,0 +1,99 @@
+"""Figures and report of a layer study, drawn from its folder alone: no network is run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from lashley import report
+from lashley.figures.layers import CAPTIONS, LayerResults, figure_names, layer_figures
+from lashley.studies.drawing import drawn, picture, save_all, write_page
+from lashley.studies.folder import RunFolder, Tell
+from lashley.studies.layers.results import results
+
+_PAGE_TABLES = {
+    "layers": "Means over the groups of each layer, with their 95 % intervals over the images "
+    "(Student's t), standard deviations over the groups, and the same of random groups.",
+    "classes": "The same class by class; top-1, and the largest share of the filters only.",
+    "constants": "What each filter holds behind batch norm and ReLU when its weights and bias are "
+    "zeroed; beside it what the intact filter holds. The 100 largest.",
+}
+_LARGEST = 100
+
+
+def draw_figures(folder: RunFolder, tell: Tell, again: bool = False) -> None:
+    """Draw all figures into `figures/`.
+
+    Args:
+        folder: A run that has its tables.
+        tell: Told of the progress.
+        again: Draw those as well that are there.
+    """
+    home, found = folder.path / "figures", results(folder)
+    names = figure_names(found)
+    if again or not drawn(home, names):
+        save_all(layer_figures(found), home, len(names), tell)
+    tell("figures", len(names), len(names))
+
+
+def write_report(folder: RunFolder) -> Path:
+    """Write `report.html` from what lies in the folder, and return its path."""
+    return write_page(folder, _page(folder, results(folder)))
+
+
+def _page(folder: RunFolder, found: LayerResults) -> report.Page:
+    study, claims = folder.study(), folder.table("claims")
+    similar = found.effects.query("design == 'similar_groups'")
+    first = similar.query("top == 1")
+    worst = first.loc[first.drop_pp.idxmax()]
+    kept = found.constants.constant
+    numbers = {f"accuracy, intact, top-{top}": f"{value:.2f} % [{low:.2f}, {high:.2f}]"
+               for top, (value, low, high) in found.intact.items()}  # fmt: skip
+    return report.Page(
+        title=study.title,
+        lead=f"Run {folder.path.resolve().name} of the study {study.name}. Drops are in percentage "
+        "points, with 95 % intervals; layers are named by their index in features, as in the "
+        "paper; filters count from 0.",
+        numbers=numbers | {
+            "test images": f"{found.n_images:,}",
+            "ablations": f"{len(found.effects.query('top == 1')):,}",
+            f"largest drop (layer {worst.label}, {worst['size']} filters)":
+                f"{worst.drop_pp:.1f} %p",
+            "filters that zeroing leaves active": f"{100 * (kept > 0).mean():.0f} %",
+            "claims that hold": f"{claims.holds.sum()} of {len(claims)}",
+        },
+        claims=report.Table("claims", "Claims of the paper", _note(claims), _view(claims), True),
+        figures=[_figure(folder, name) for name in figure_names(found)],
+        tables=[_table(folder, name, note) for name, note in _PAGE_TABLES.items()],
+        provenance=folder.json("provenance"),
+    )  # fmt: skip
+
+
+def _note(claims: pd.DataFrame) -> str:
+    method = claims.method.iloc[0]
+    return f"What the paper says, and what this run measured with the method {method}."
+
+
+def _view(claims: pd.DataFrame) -> pd.DataFrame:
+    """The claims with each interval in one cell."""
+    ends = zip(claims.low, claims.high, strict=True)
+    text = ["" if pd.isna(low) else f"{low:.2f} to {high:.2f}" for low, high in ends]
+    view = claims.drop(columns=["low", "high", "method"])
+    view.insert(list(view.columns).index("measured") + 1, "95 % interval", text)
+    return view
+
+
+def _figure(folder: RunFolder, name: str) -> report.Figure:
+    number = name.removeprefix("figure-")
+    title = f"Figure {number}" if number.isdigit() else number.capitalize()
+    return report.Figure(name, title, CAPTIONS[name], picture(folder, name))
+
+
+def _table(folder: RunFolder, name: str, note: str) -> report.Table:
+    rows = folder.table(name)
+    if name == "classes":
+        rows = rows.query("top == 1 and proportion == proportion.max()")
+    if name == "constants":
+        rows = rows.sort_values("constant", ascending=False).head(_LARGEST)
+    return report.Table(f"table-{name}", name.capitalize(), note, rows)

@@ -1,0 +1,68 @@
+"""What a layer study will take, before anything runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from lashley import data, networks
+from lashley.data import Examples
+from lashley.planning import plan
+from lashley.studies.kind import Forecast
+from lashley.studies.layers.run import (
+    ablations_of,
+    examples_of,
+    filters_of,
+    given_network,
+    network_of,
+)
+from lashley.studies.layers.study import LayerStudy
+
+_SAMPLE = 64  # images that are decoded for the calibration
+
+
+def forecast(study: LayerStudy, device: str, devices: int, seconds: float) -> Forecast:
+    """What the ablations of a study will take.
+
+    Args:
+        study: Which.
+        device: Where to evaluate the network.
+        devices: How many of these.
+        seconds: For the calibration, about.
+    """
+    network, notes = _network(study)
+    examples, n, further = _examples(study)
+    sweep = study.sweep
+    found = plan(
+        network, examples, ablations_of(filters_of(study, network), sweep),
+        precision=sweep.precision, dtype=getattr(torch, sweep.dtype), seed=sweep.seed,
+        device=device, devices=devices, seconds=seconds, n_examples=n,
+    )  # fmt: skip
+    return Forecast(found, (*notes, *further))
+
+
+def _network(study: LayerStudy) -> tuple[nn.Module, list[str]]:
+    """The network as far as it is at hand, and what to say of it."""
+    part = study.network
+    if part.weights == "train":
+        return network_of(part), ["with initial weights; the training comes on top"]
+    if part.weights == "imagenet" and not networks.imagenet_is_here():
+        return network_of(part), ["with initial weights; the official ones are 548 MB to download"]
+    return given_network(part), []
+
+
+def _examples(study: LayerStudy) -> tuple[Examples, int, list[str]]:
+    """Some examples, how many there will be, and what to say of them."""
+    part = study.data
+    if part.name == "cifar10":
+        examples = examples_of(study, None, lambda *_: None)
+        return examples, len(examples), []
+    there = data.count_images(str(part.root), class_names=part.class_names)
+    n = min(part.images or there, there)
+    few = part.model_copy(update={"images": min(n, _SAMPLE)})
+    examples = examples_of(study.model_copy(update={"data": few}), None, lambda *_: None)
+    size = n * 3 * 4 * study.network.image_size**2 / 1e9
+    note = f"decoded images take {size:,.1f} GB more of the disk of the run folder while it runs"
+    return examples, n, [f"{n:,} images below {Path(str(part.root))}", note]

@@ -1,0 +1,193 @@
+"""The stages of a layer study; each leaves whole files and is not run again."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from lashley import data, networks
+from lashley import outcomes as schema
+from lashley.ablations import Ablation
+from lashley.data import Examples
+from lashley.designs import random_groups, similar_groups
+from lashley.engine import evaluate, network_fingerprint
+from lashley.errors import RunError, StudyError
+from lashley.sites import Site, find_sites
+from lashley.studies.folder import RunFolder, Tell, keep_provenance
+from lashley.studies.layers import tables
+from lashley.studies.layers.draw import draw_figures, write_report
+from lashley.studies.layers.study import LayerStudy, NetworkPart, SweepPart
+from lashley.training import Recipe, train
+
+_IMAGES = "images"  # decoded images, where they are many; removed when all is measured
+
+
+def run(study: LayerStudy, folder: RunFolder, device: str, tell: Tell) -> None:
+    """Carry out what of the study the folder does not have yet.
+
+    Args:
+        study: What to do.
+        folder: Where to.
+        device: Where to evaluate the network.
+        tell: Told of each stage and its progress.
+
+    Raises:
+        RunError: If data or network changed since the run began, or the disk has no room.
+        DataError: If the data cannot be had.
+        NetworkError: If the weights cannot be had.
+        StudyError: If data and network do not go together.
+    """
+    if not folder.has(*(f"{name}.parquet" for name in tables.NAMES)):
+        _measure(study, folder, device, tell)
+    shutil.rmtree(folder.path / _IMAGES, ignore_errors=True)
+    draw_figures(folder, tell)
+    write_report(folder)
+
+
+def network_of(part: NetworkPart) -> nn.Module:
+    """The study's architecture with its initial weights."""
+    return networks.vgg19_bn(part.classes, part.width, part.image_size, seed=part.seed).eval()
+
+
+def example_of(part: NetworkPart) -> tuple[torch.Tensor, torch.Tensor]:
+    """An input of the network's shape, with a label."""
+    side = part.image_size
+    return torch.zeros(1, 3, side, side), torch.zeros(1, dtype=torch.int64)
+
+
+def given_network(part: NetworkPart) -> nn.Module:
+    """The network under study, where it is not to be trained."""
+    if part.weights == "imagenet":
+        return networks.vgg19_bn_imagenet().eval()
+    network = networks.with_weights(network_of(part), networks.read_weights(part.weights))
+    networks.check_finite(network)
+    return network
+
+
+def examples_of(study: LayerStudy, store: Path | None, tell: Tell) -> Examples:
+    """The examples that ablated networks are measured on.
+
+    Args:
+        study: Which ones.
+        store: A folder for decoded images, which many of them need; None keeps them in memory.
+        tell: Told of the decoding.
+
+    Raises:
+        DataError: If they cannot be had.
+        StudyError: If their classes are not the network's outputs.
+    """
+    part = study.data
+    if part.name == "cifar10":
+        test = data.cifar10("test")
+        return test if part.images is None else data.subset(test, part.images, part.seed)
+    found = data.image_folder(
+        str(part.root), class_names=part.class_names, images=part.images, seed=part.seed,
+        resize=part.resize, crop=study.network.image_size, skip_broken=part.skip_broken,
+        store=store, progress=partial(tell, "images"),
+    )  # fmt: skip
+    if len(found.class_names) != study.network.classes:
+        raise StudyError(
+            f"data.root: {part.root} has {len(found.class_names)} classes; the network has "
+            f"{study.network.classes} outputs. Name all of them in a file, in the order of the "
+            "outputs: --set data.class_names=FILE, or change network.classes."
+        )
+    return found
+
+
+def ablations_of(sites: Sequence[Site], sweep: SweepPart) -> list[Ablation]:
+    """All ablations of a sweep: layer by layer, method by method, smaller groups first."""
+    return [cut for site in sites for method in sweep.methods for share in sweep.proportions
+            for cut in _groups(site, method, share, sweep)]  # fmt: skip
+
+
+def _groups(site: Site, method: str, proportion: float, sweep: SweepPart) -> Iterator[Ablation]:
+    yield from similar_groups(site, proportion, method)
+    yield from random_groups(site, proportion, sweep.random_groups, sweep.seed, method)
+
+
+def filters_of(study: LayerStudy, network: nn.Module) -> list[Site]:
+    """The convolutions, in forward order.
+
+    Raises:
+        StudyError: If the figures name a layer that is none of them.
+    """
+    sites = find_sites(network, example_of(study.network))
+    filters = [site for site in sites.values() if site.kind == "filter"]
+    unknown = set(study.figures.sites or ()) - {site.name for site in filters}
+    if unknown:
+        raise StudyError(
+            f"figures.sites: given {', '.join(sorted(unknown))}; allowed are "
+            f"{', '.join(site.name for site in filters)}."
+        )
+    return filters
+
+
+def _measure(study: LayerStudy, folder: RunFolder, device: str, tell: Tell) -> None:
+    test = examples_of(study, folder.path / _IMAGES, tell)
+    unknown = set(study.figures.classes or ()) - set(test.class_names)
+    if unknown:
+        raise StudyError(
+            f"figures.classes: given {', '.join(sorted(unknown))}; allowed are names of classes, "
+            f"such as {', '.join(test.class_names[:3])}."
+        )
+    network = _network(study, folder, tell)
+    seeds = {
+        "network": study.network.seed, "images": study.data.seed, "groups": study.sweep.seed,
+        "order": study.sweep.seed, "batches": study.training.seed if study.training else None,
+    }  # fmt: skip
+    found = {"test examples": test.fingerprint, "network": network_fingerprint(network)}
+    keep_provenance(folder, device, seeds, found)
+    sites = filters_of(study, network)
+    _sweep(study, folder, network, test, sites, device, tell)
+    tables.write(folder, network, test, sites, tell)
+
+
+def _network(study: LayerStudy, folder: RunFolder, tell: Tell) -> nn.Module:
+    """Train, or load, the network; it lies in the run folder from then on."""
+    home = folder.path / "networks"
+    kept, checkpoint = home / "trained.safetensors", home / "checkpoint.safetensors"
+    if not kept.is_file():
+        networks.save_weights(_trained(study, checkpoint, tell), kept)
+    checkpoint.unlink(missing_ok=True)
+    return networks.with_weights(network_of(study.network), networks.read_weights(kept)).eval()
+
+
+def _trained(study: LayerStudy, checkpoint: Path, tell: Tell) -> nn.Module:
+    if study.network.weights != "train" or study.training is None:
+        return given_network(study.network)
+    return train(
+        network_of(study.network), data.cifar10("train"), Recipe(**study.training.model_dump()),
+        checkpoint=checkpoint, progress=partial(tell, "training"),
+    )  # fmt: skip
+
+
+def _sweep(
+    study: LayerStudy, folder: RunFolder, network: nn.Module, test: Examples,
+    sites: Sequence[Site], device: str, tell: Tell,
+) -> None:  # fmt: skip
+    sweep = study.sweep
+    cuts = ablations_of(sites, sweep)
+    kind = schema.dtype_for(study.network.classes)
+    size = schema.size_of(len(cuts), len(test), {"rank": kind, "prediction": kind})
+    if not folder.outcomes.exists():
+        _check_room(folder, size)
+    evaluate(
+        network, test, cuts, precision=sweep.precision, seed=sweep.seed, device=device,
+        dtype=getattr(torch, sweep.dtype), store=folder.outcomes,
+        progress=partial(tell, f"ablations, {size / 1e6:,.0f} MB"),
+    )  # fmt: skip
+
+
+def _check_room(folder: RunFolder, size: int) -> None:
+    free = shutil.disk_usage(folder.path).free
+    if free < size:
+        raise RunError(
+            f"run: the outcomes need up to {size / 1e9:.1f} GB, and the disk of {folder.path} has "
+            f"{free / 1e9:.1f} GB left. Free some space, or take fewer images: --set "
+            "data.images=NUMBER."
+        )

@@ -1,0 +1,198 @@
+"""The tidy tables of a layer study: what was measured, one row a number and its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import xarray as xr
+from torch import nn
+
+from lashley import outcomes as schema
+from lashley import stats
+from lashley.data import Examples
+from lashley.data.examples import require_tensor
+from lashley.designs import distances
+from lashley.effects import effects, mean_effect
+from lashley.sites import Site
+from lashley.studies.folder import RunFolder, Tell
+from lashley.studies.layers.claims import ALL, claims_table
+from lashley.units import Units, constants_behind_zeros, units_of_each
+
+NAMES = ("layers", "classes", "halves", "effects", "constants", "claims")
+SIMILAR, RANDOM = "similar_groups", "random_groups"
+_TOPS = (1, 5)
+_MEAN = ("drop_pp", "drop_low_pp", "drop_high_pp", "sd_pp")
+_QUANTILES = {
+    "min_pp": 0, "q05_pp": 5, "q25_pp": 25, "median_pp": 50, "q75_pp": 75, "q95_pp": 95,
+    "max_pp": 100,
+}  # fmt: skip
+_GROUPED = ("site", "method", "proportion")
+_SAME = 1e-9  # %p; drops of other rounding are as large
+_SAMPLE = 500  # images on which the filters' activations are looked at
+_BATCH = 50
+
+
+@dataclass(frozen=True)
+class Block:
+    """The groups of a layer of one size, ablated by one method, and what they cost.
+
+    Attributes:
+        keys: What all of them have in common, as columns.
+        similar: Effects of the groups of similar filters.
+        random: Of the random groups.
+        mean: Of the groups of similar filters.
+        random_mean: Of the random groups.
+        halves: As `mean`, on every other example, and on the rest.
+    """
+
+    keys: Mapping[str, Any]
+    similar: xr.Dataset
+    random: xr.Dataset
+    mean: xr.Dataset
+    random_mean: xr.Dataset
+    halves: tuple[xr.Dataset, ...]
+
+
+def write(
+    folder: RunFolder, network: nn.Module, test: Examples, sites: Sequence[Site], tell: Tell
+) -> None:
+    """Write the tables of a run whose outcomes are complete."""
+    found = _measured(schema.open_store(folder.outcomes), sites, tell)
+    found["constants"] = _constants(network, sites, test)
+    apart = {site.name: distances(site).float().numpy() for site in sites}
+    folder.write_arrays("distances", apart)
+    for name, table in found.items():
+        folder.write_table(name, table)
+    folder.write_table("claims", claims_table(found))
+
+
+def _measured(outcomes: xr.Dataset, sites: Sequence[Site], tell: Tell) -> dict[str, pd.DataFrame]:
+    made = {"layers": _layer, "classes": _classes, "halves": _halves, "effects": _effects}
+    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in made}
+    layers = {site.name: (i, site.n_units) for i, site in enumerate(sites)}
+    index = pd.DataFrame({name: outcomes[name].values for name in _GROUPED})
+    together = list(index.groupby(list(_GROUPED), sort=False).indices.values())
+    for done, rows in enumerate(together):
+        tell("tables", done, len(together))
+        part = outcomes.isel(ablation=slice(rows[0], rows[-1] + 1)).load().drop_encoding()
+        for top in _TOPS:
+            if top < part.sizes["class"]:
+                block = _block(part, top, layers)
+                for name, make in made.items():
+                    parts[name].append(make(block))
+    tell("tables", len(together), len(together))
+    return {name: pd.concat(rows, ignore_index=True) for name, rows in parts.items()}
+
+
+def label_of(site: str) -> str:
+    """How a layer is called on axes: "33" for "features.33", as in the paper."""
+    return site.removeprefix("features.")
+
+
+def _block(part: xr.Dataset, top: int, layers: Mapping[str, tuple[int, int]]) -> Block:
+    """What the outcomes of groups of one site, method and proportion add up to."""
+    site, method = str(part["site"].values[0]), str(part["method"].values[0])
+    layer, n_units = layers[site]
+    keys = {
+        "site": site, "layer": layer, "label": label_of(site), "n_units": n_units,
+        "proportion": float(part["proportion"][0]),
+        "size": str(part["units"].values[0]).count(",") + 1, "method": method, "top": top,
+    }  # fmt: skip
+    design = part["design"].values
+    similar, random = (part.isel(ablation=design == name) for name in (SIMILAR, RANDOM))
+    halves = (similar.isel(example=slice(start, None, 2)) for start in (0, 1))
+    return Block(
+        keys, effects(similar, top), effects(random, top), mean_effect(similar, top),
+        mean_effect(random, top), tuple(mean_effect(half, top) for half in halves),
+    )  # fmt: skip
+
+
+def _layer(block: Block) -> pd.DataFrame:
+    """One row: the mean over the groups, how they vary, and the same of the random groups."""
+    each = block.similar["overall_drop_pp"].values
+    row = {**block.keys, "groups": len(each), **_overall(block.mean)}
+    row |= dict(zip(_QUANTILES, np.percentile(each, list(_QUANTILES.values())), strict=True))
+    row |= {"helped": (each < 0).mean(), "random_groups": block.random.sizes["ablation"]}
+    return pd.DataFrame([row | _overall(block.random_mean, "random_")])
+
+
+def _overall(found: xr.Dataset, prefix: str = "") -> dict[str, float]:
+    return {prefix + name: float(found[f"overall_{name}"]) for name in _MEAN}
+
+
+def _classes(block: Block) -> pd.DataFrame:
+    """A row per class: the mean over the groups of similar filters."""
+    return _by_class(block, block.mean)
+
+
+def _by_class(block: Block, found: xr.Dataset) -> pd.DataFrame:
+    names = found["class"].values.astype(str)
+    columns = {"class": names, "class_index": range(len(names))}
+    columns |= {name: found[name].values for name in (*_MEAN, "total", "intact_correct")}
+    return pd.DataFrame({**block.keys, **columns})
+
+
+def _halves(block: Block) -> pd.DataFrame:
+    """Means on both halves of the examples: to choose on one, and confirm on the other."""
+    parts = []
+    for half, found in enumerate(block.halves):
+        totals = {name: int(found[f"overall_{name}"]) for name in ("total", "intact_correct")}
+        row = {**block.keys, "class": ALL, "class_index": -1, **_overall(found), **totals}
+        parts += [pd.DataFrame([row | {"half": half}]), _by_class(block, found).assign(half=half)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _effects(block: Block) -> pd.DataFrame:
+    """A row per group, similar ones first, each with the share of random groups as costly."""
+    costs = [found["overall_drop_pp"].values for found in (block.similar, block.random)]
+    part, whole = (costs[1] >= costs[0][:, None] - _SAME).sum(1), len(costs[1])
+    ends = stats.share_interval(part, whole)
+    shares = {
+        "random_share": part / whole, "random_share_low": ends.low, "random_share_high": ends.high
+    }  # fmt: skip
+    parts = [_each(block, block.similar, shares), _each(block, block.random, {})]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _each(block: Block, found: xr.Dataset, further: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    n, seen = found.sizes["ablation"], found.get("overall_seen", found["overall_total"])
+    columns = {name: found[name].values for name in ("reference", "seed", "draw")}
+    columns |= {name: found[name].values.astype(str) for name in ("design", "units")}
+    columns |= {
+        name: found[f"overall_{name}"].values
+        for name in ("drop_pp", "drop_low_pp", "drop_high_pp", "lost", "gained")
+    }
+    total = np.broadcast_to(seen.values, n)
+    return pd.DataFrame({**block.keys, **columns, "total": total, **further})
+
+
+def _constants(network: nn.Module, sites: Sequence[Site], test: Examples) -> pd.DataFrame:
+    """What zeroed filters leave behind, against what the intact ones hold."""
+    constants, parts = constants_behind_zeros(network, sites, test), []
+    for layer, units in enumerate(units_of_each(network, sites, test)):
+        mean, largest = _activations(units, test)
+        parts.append(pd.DataFrame({
+            "site": units.site.name, "layer": layer, "label": label_of(units.site.name),
+            "unit": range(units.site.n_units),
+            "constant": constants[units.site.name].numpy(),
+            "mean_activation": mean, "at_most": largest,
+        }))  # fmt: skip
+    return pd.concat(parts, ignore_index=True)
+
+
+@torch.no_grad()
+def _activations(units: Units, test: Examples) -> tuple[np.ndarray, np.ndarray]:
+    """(unit,) mean and largest activation over a sample of the examples."""
+    inputs = require_tensor(test)
+    which = torch.linspace(0, len(inputs) - 1, min(_SAMPLE, len(inputs))).long()
+    total, largest = [], []
+    for part in which.split(_BATCH):
+        held = units.activation(inputs[part])
+        total.append(held.double().mean(2).sum(0))
+        largest.append(held.amax((0, 2)))
+    return (torch.stack(total).sum(0) / len(which)).numpy(), torch.stack(largest).amax(0).numpy()
