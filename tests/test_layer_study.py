@@ -21,6 +21,7 @@ import lashley as la
 from lashley import networks, studies
 from lashley.errors import AblationError, DataError, NetworkError, RunError, StudyError
 from lashley.figures.layers import CAPTIONS
+from lashley.studies.layers import measures
 from lashley.studies.layers import run as stages
 from lashley.studies.layers.tables import NAMES
 
@@ -77,7 +78,7 @@ class TestACompleteRun:
     def test_has_all_products_and_no_image_is_left(self, finished):
         found = files_of(finished.path)
         expected = {
-            "study.yaml", "provenance.json", "report.html", "distances.npz",
+            "study.yaml", "provenance.json", "report.html", "distances.npz", "changes.npz",
             *(f"{name}.parquet" for name in NAMES), "networks/trained.safetensors",
             *(f"figures/{name}.{kind}" for name in CAPTIONS for kind in ("png", "svg")),
         }  # fmt: skip
@@ -203,19 +204,29 @@ class TestNumbers:
     def test_of_classes_add_up_to_those_of_layers(self, finished):
         keys = ["site", "proportion", "method", "top"]
         layers = finished.table("layers").set_index(keys).drop_pp
-        for name, parts in (("classes", [None]), ("halves", [0, 1])):
-            for half in parts:
-                table = finished.table(name).query("`class` != 'all'")
-                table = table if half is None else table.query("half == @half")
-                assert (table.groupby(keys).total.sum() == len(CLASSES) * PER_CLASS // len(
-                    parts)).all()  # fmt: skip
-                whole = table.assign(weighted=table.drop_pp * table.total).groupby(keys)
-                mean = whole.weighted.sum() / whole.total.sum()
-                if half is None:
-                    assert np.allclose(mean, layers[mean.index], atol=1e-9)
-                else:
-                    said = finished.table(name).query("`class` == 'all' and half == @half")
-                    assert np.allclose(mean, said.set_index(keys).drop_pp[mean.index], atol=1e-9)
+        table = finished.table("classes")
+        assert (table.groupby(keys).total.sum() == len(CLASSES) * PER_CLASS).all()
+        whole = table.assign(weighted=table.drop_pp * table.total).groupby(keys)
+        mean = whole.weighted.sum() / whole.total.sum()
+        assert np.allclose(mean, layers[mean.index], atol=1e-9)
+
+    def test_the_changes_of_the_images_average_to_the_drops(self, finished):
+        changes = finished.arrays("changes")
+        label = changes["label"]
+        assert np.bincount(label).tolist() == [PER_CLASS] * len(CLASSES)
+        classes = finished.table("classes")
+        for row in finished.table("layers").sample(30, random_state=0).itertuples():
+            key = f"{row.label}|{row.method}|{row.proportion}|{row.top}"
+            found = changes[f"all|{key}"]
+            assert 100 * found.mean() == pytest.approx(row.drop_pp, abs=1e-4)
+            rows = classes[
+                (classes.site == row.site)
+                & (classes.method == row.method)
+                & (classes.proportion == row.proportion)
+                & (classes.top == row.top)
+            ]
+            means = [100 * found[label == c].mean() for c in range(len(CLASSES))]
+            assert np.allclose(means, rows.sort_values("class_index").drop_pp, atol=1e-4)
 
     def test_the_share_of_random_groups_that_cost_as_much(self, finished):
         keys = ["site", "proportion", "method", "top"]
@@ -259,7 +270,7 @@ class TestNumbers:
         zeroed = claims.loc["zeroing a filter's weights and bias eliminates its activation"]
         constants = finished.table("constants").constant
         assert zeroed.measured == pytest.approx(100 * (constants == 0).mean())
-        assert not zeroed.holds
+        assert zeroed.holds == "no"
         band = claims.loc["the band of one standard deviation crosses zero in some layers"]
         rows = finished.table("layers").query(
             "method == 'zero_weights' and top == 1 and proportion == 0.1"
@@ -268,14 +279,14 @@ class TestNumbers:
 
 
 class TestGoesOn:
-    def test_after_kills_at_any_moment(self, study_file, finished, tmp_path):
+    def test_after_kills_at_any_moment(self, study_file, tmp_path):
         """Forked children of one process that has imported everything are killed by SIGKILL."""
         command = [sys.executable, __file__, str(study_file), str(tmp_path)]
         told = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
         assert told["kills"] == KILLS
-        assert told["in the sweep"] > KILLS // 4
+        assert told["in the sweep"] >= 3  # not only before or behind it
         for folder in tmp_path.iterdir():
-            assert_same_tables(folder, finished.path)
+            assert_same_tables(folder, tmp_path / "undisturbed")
 
     def test_after_ctrl_c_in_the_sweep(self, study_file, finished, tmp_path, no_figures):
         def stop(stage, done, total):
@@ -322,7 +333,7 @@ class TestGoesOn:
         assert 3 < stops < 12
         assert_same_tables(folder, finished.path)
 
-    @pytest.mark.parametrize("name", ["halves", "claims"])
+    @pytest.mark.parametrize("name", ["classes", "claims"])
     def test_a_table_that_is_lost_is_made_again(
         self, study_file, finished, tmp_path, no_figures, name
     ):
@@ -344,6 +355,30 @@ class TestGoesOn:
         image.save(tmp_path / "images" / "ant" / "0.png")
         with pytest.raises(RunError, match="test examples changed since this run began"):
             studies.run(studies.load(str(path)), folder, tell=silent)
+
+
+class TestADiskWithLittleRoom:
+    def test_is_told_of_and_used(self, study_file, finished, tmp_path, no_figures, monkeypatch):
+        usage = shutil.disk_usage("/")._replace(free=10)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+        with pytest.warns(UserWarning, match=r"may take up to .* GB .* If it fills up nothing is"):
+            studies.run(studies.load(str(study_file)), tmp_path / "run", tell=silent)
+        assert_same_tables(tmp_path / "run", finished.path)
+
+
+class TestBrokenImages:
+    def test_left_out_are_written_down(self, tmp_path, no_figures):
+        path = generated(tmp_path)
+        (tmp_path / "images" / "ant" / "1.png").write_bytes(b"no image")
+        few = ["sweep.methods=[silence]", "sweep.proportions=[0.25]"]
+        with pytest.raises(DataError, match=r"ant/1\.png"):
+            studies.run(studies.load(str(path), few), tmp_path / "run", tell=silent)
+        study = studies.load(str(path), [*few, "data.skip_broken=true"])
+        with pytest.warns(UserWarning, match=r"ant/1\.png"):
+            folder = studies.run(study, tmp_path / "other", tell=silent)
+        (said,) = folder.json("provenance")["images left out"]
+        assert "ant/1.png" in said
+        assert folder.table("effects").total.max() == len(CLASSES) * PER_CLASS - 1
 
 
 class TestToAPrecision:
@@ -395,10 +430,14 @@ class TestRefuses:
         refused(StudyError, r"figures\.classes: given cow; allowed are names of classes, such as "
                 "ant", "figures.classes=[cow]")  # fmt: skip
 
-    def test_a_disk_without_room(self, refused, monkeypatch):
-        usage = shutil.disk_usage("/")._replace(free=10)
-        monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-        refused(RunError, r"the outcomes need up to .* GB, and the disk of .* --set data\.images")
+    def test_before_any_image_is_decoded(self, refused, tmp_path, monkeypatch):
+        monkeypatch.setattr(stages, "examples_of", lambda *_: pytest.fail("decoded"))
+        refused(AblationError, r"0\.9", "sweep.proportions=[0.9]")
+        refused(NetworkError, "they do not fit", "network.width=0.125")
+        refused(StudyError, r"figures\.classes", "figures.classes=[cow]")
+        path = tmp_path / "w.safetensors"
+        networks.save_weights(networks.vgg19_bn(9, 1 / 16, SIDE), path)
+        refused(StudyError, "has 7 classes", "network.classes=9", f"network.weights={path}")
 
     @pytest.mark.parametrize(
         ("setting", "words"),
@@ -417,7 +456,12 @@ class TestRefuses:
             ("data.class_names=none.txt", r"data\.class_names: there is no file none\.txt"),
             ("network.weights=none.pt", r"there is no file none\.pt; allowed are a file, 'train'"),
             ("network.weights=train", "'train' needs cifar10 and the part training"),
-            ("network.weights=imagenet", "given width 0.0625 and 7 classes; the imagenet weights"),
+            (
+                "network.weights=imagenet",
+                "given width 0.0625, 7 classes and image_size 32; the im",
+            ),
+            ("kind=[layers]", r"kind: given \['layers'\]; allowed are mlp, layers"),
+            ("training.epoch=3", r"training\.epoch: there is no such key; did you mean epochs"),
             ("kind=layer", "kind: given 'layer'; allowed are mlp, layers; did you mean layers"),
         ],
     )
@@ -441,7 +485,8 @@ def killed_again_and_again(study_file: str, home: Path) -> dict[str, int]:
     """
     torch.set_num_threads(1)
     stages.draw_figures = stages.write_report = lambda *_: None
-    study = studies.load(study_file)
+    measures._DRAWS = 20
+    study = studies.load(study_file, ["sweep.methods=[silence]"])
     rng, number = np.random.default_rng(0), 0
     start = time.monotonic()
     os.waitpid(forked(study, home / "undisturbed"), 0)

@@ -54,17 +54,36 @@ def test_is_the_mean_of_the_effects_and_its_deviation(seed, top):
 
 @given(st.integers(0, 10_000))
 def test_the_interval_is_that_of_the_average_example(seed):
-    """For each example the mean over the ablations of lost - gained; Student's t over examples."""
+    """For each example the mean over the ablations of lost - gained; the mean of these means."""
     data = random(seed)
     change = (data["intact_rank"].values < 1).astype(int) - (data["rank"].values < 1)
     label = data["label"].values
     found = mean_effect(data)
+    np.testing.assert_allclose(found["change"], change.mean(0), atol=1e-12)
     for which, prefix, at in [(label >= 0, "overall_", ()), (label == 1, "", 1)]:
         average = change[:, which].mean(0)
-        ends = stats.mean_interval(average.sum(), (average**2).sum(), len(average))
+        ends = stats.paired_interval(average.sum(), (average**2).sum(), len(average))
         low, high = (found[f"{prefix}drop_{end}_pp"].values[at] for end in ("low", "high"))
-        assert low == pytest.approx(max(100 * float(ends.low), -100), abs=1e-7)
-        assert high == pytest.approx(min(100 * float(ends.high), 100), abs=1e-7)
+        assert (low, high) == pytest.approx((100 * float(ends.low), 100 * float(ends.high)))
+
+
+@pytest.mark.parametrize(("n", "share"), [(50, 0.02), (50, 0.1), (200, 0.01)])
+def test_the_interval_covers_the_truth_where_few_examples_can_change(n, share):
+    rng, times, covered = np.random.default_rng(0), 300, 0
+    for _ in range(times):
+        ranks = np.repeat((rng.random(n) < share)[None], 5, 0).astype(np.uint8)
+        found = mean_effect(outcomes(ranks, np.zeros(n), np.arange(n) % 3))
+        low, high = (float(found[f"overall_drop_{end}_pp"]) for end in ("low", "high"))
+        covered += low <= 100 * share <= high
+    assert covered / times > 0.93
+
+
+def test_the_changes_are_in_the_order_of_the_examples():
+    """Outcomes of a store lie in another order."""
+    data = random(5)
+    places = np.random.default_rng(0).permutation(data.sizes["example"])
+    shuffled = data.assign_coords(position=("example", places))
+    xr.testing.assert_identical(mean_effect(shuffled)["change"], mean_effect(data)["change"])
 
 
 def test_the_interval_covers_the_truth_as_often_as_it_says():
@@ -95,6 +114,14 @@ def test_of_a_run_to_a_precision_counts_what_each_ablation_has_seen():
     whole = mean_effect(random(3))
     width = float(whole["overall_drop_high_pp"] - whole["overall_drop_low_pp"])
     assert high - low == pytest.approx(width, rel=0.25)
+
+
+def test_to_a_precision_a_class_that_one_ablation_has_not_seen_is_that_of_the_others():
+    missing = np.iinfo(np.uint8).max
+    data = outcomes([[1, 0, 0, 1], [0, 1, missing, missing]], [0] * 4, [0, 1, 2, 2])
+    found = mean_effect(data.assign_attrs(precision=5.0))
+    assert found["drop_pp"].values.tolist() == [50, 50, 50]
+    assert not np.isnan(found["drop_high_pp"]).any()
 
 
 def test_of_a_class_without_examples_there_is_none():

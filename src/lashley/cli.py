@@ -133,7 +133,8 @@ def show(
         if "units" not in table:
             raise lashley.LashleyError(f"--units: {what} has no units. Leave it out.")
         table = _of_units(table, units)
-    shown = table if every or style is not Format.table else kind.brief(what, table)
+    brief = table if every or style is not Format.table else kind.brief(what, table)
+    shown = table if brief.empty else brief  # what was asked for by its units
     _print(shown, style)
     if len(shown) < len(table):
         _err.print(f"{len(shown)} of {len(table):,} rows; --all shows every one.", highlight=False)

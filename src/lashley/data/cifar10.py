@@ -53,7 +53,7 @@ def cifar10(split: str) -> Examples:
     """
     if split not in _FILES:
         raise DataError(f"split: given {split!r}; allowed are 'train' and 'test'.")
-    class_names = _class_names()
+    class_names = cifar10_classes()
     files = _FILES[split]
     inputs = torch.empty(len(files) * _IMAGES, *_SHAPE)
     labels = torch.empty(len(inputs), dtype=torch.int64)
@@ -66,7 +66,12 @@ def cifar10(split: str) -> Examples:
     return Examples(inputs.div_(255).sub_(mean).div_(std), labels, class_names)
 
 
-def _class_names() -> tuple[str, ...]:
+def cifar10_classes() -> tuple[str, ...]:
+    """The names of the ten classes, in the order of the labels.
+
+    Raises:
+        DataError: If the file cannot be had, or is damaged.
+    """
     path, content = _content(_NAMES)
     try:
         names = tuple(content.decode("ascii").split())

@@ -164,8 +164,10 @@ def _refuse_broken(listing: Listing, broken: Mapping[str, str], skip: bool) -> N
     warnings.warn(f"lashley: {told}\nThey are left out.", stacklevel=3)
 
 
-def count_images(root: str | os.PathLike[str], *, class_names: ClassNames = None) -> int:
-    """How many images `image_folder` finds, broken ones included; none of them is read.
+def look_into(
+    root: str | os.PathLike[str], *, class_names: ClassNames = None
+) -> tuple[int, tuple[str, ...]]:
+    """How many images `image_folder` finds, broken ones included, and its classes; none is read.
 
     Args:
         root: As of `image_folder`.
@@ -174,4 +176,5 @@ def count_images(root: str | os.PathLike[str], *, class_names: ClassNames = None
     Raises:
         DataError: If the folders are not as `image_folder` needs them.
     """
-    return len(listed(Path(root).expanduser(), class_names).files)
+    found = listed(Path(root).expanduser(), class_names)
+    return len(found.files), found.class_names

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import xarray as xr
 from jaxtyping import Bool, Float
 
 from lashley import outcomes as schema
 from lashley import stats
-from lashley.effects.drops import check_top, class_sizes, members
+from lashley.effects.drops import check_top, class_sizes, count, members
 from lashley.errors import OutcomesError
 
 
@@ -16,7 +18,7 @@ def mean_effect(outcomes: xr.Dataset, top: int = 1) -> xr.Dataset:
     """The drop averaged over all ablations of the dataset, and how much it varies among them.
 
     The ablations share their examples, so the mean is as uncertain as the average example is: the
-    interval is that of the mean over the examples (Student's t), the ablations being given.
+    interval is that of the mean over the examples, the ablations being given.
 
     Args:
         outcomes: Of a classification, as `evaluate` returns them; of a store they are read part by
@@ -26,89 +28,123 @@ def mean_effect(outcomes: xr.Dataset, top: int = 1) -> xr.Dataset:
     Returns:
         (class): drop_pp with its 95 % interval drop_low_pp, drop_high_pp; sd_pp, the standard
         deviation over the ablations; total, intact_correct. The same over all examples with
-        `overall_` in front. After a run to a wanted precision, where ablations have seen different
-        examples, the interval is descriptive.
+        `overall_` in front. (example): change, each one's lost - gained averaged over the
+        ablations; its mean is the overall drop, as a share. After a run to a wanted precision,
+        where ablations have seen different examples, `change` and the intervals are descriptive.
 
     Raises:
         OutcomesError: If there are no ranks, or no `top` classes.
+
+    Source: intervals: Bonett and Price 2012, for differences between -1 and 1.
     """
-    outcomes = schema.in_turn(schema.check(outcomes)).drop_vars("position", errors="ignore")
+    outcomes = schema.check(outcomes)
     if not schema.is_classification(outcomes):
         raise OutcomesError(
             f"outcomes: given {outcomes.attrs['readout']!r}, which measures no ranks. Evaluate "
             "with readout='classification'."
         )
     check_top(outcomes, top)
+    places = outcomes["position"].values if "position" in outcomes.coords else slice(None)
+    outcomes = schema.in_turn(outcomes)
     label, intact = outcomes["label"].values, outcomes["intact_rank"].values
-    known, right = ~schema.is_missing(intact), intact < top
     n_classes = outcomes.sizes["class"]
-    parts = np.c_[members(label, n_classes), np.ones(len(label), bool)]  # the last part is all
+    known, right = ~schema.is_missing(intact), intact < top
+    total, correct = (class_sizes(label[part], n_classes) for part in (known, right))
+    lost, seen = _lost(outcomes, top)
+    own, overall = _changes_of(outcomes, top, lost, seen)
+    columns = {"drop_pp": _drop(lost, seen), "sd_pp": _deviation(lost, seen)}
+    low, high = _ends(own, label, columns["drop_pp"], total)
+    columns |= {"drop_low_pp": low, "drop_high_pp": high}
     variables = {
-        "total": ("class", class_sizes(label[known], n_classes)),
-        "intact_correct": ("class", class_sizes(label[right], n_classes)),
-        "overall_total": ((), int(known.sum())),
-        "overall_intact_correct": ((), int(right.sum())),
-    }
-    for name, values in _means(outcomes, top, parts).items():
+        "total": ("class", total), "intact_correct": ("class", correct),
+        "overall_total": ((), int(known.sum())), "overall_intact_correct": ((), int(right.sum())),
+        "change": ("example", overall[places]),
+    }  # fmt: skip
+    for name, values in columns.items():
         variables[name] = ("class", 100 * values[:-1], {"units": "%p"})
         variables[f"overall_{name}"] = ((), 100 * values[-1], {"units": "%p"})
     return xr.Dataset(variables, coords={"class": outcomes["class"]}, attrs={"top": top})
 
 
-def _means(
-    outcomes: xr.Dataset, top: int, parts: Bool[np.ndarray, "example part"]
-) -> dict[str, Float[np.ndarray, " part"]]:
-    """Mean, interval and deviation of the drop, as shares, on each part of the examples."""
-    lost, seen = _lost(outcomes, top, parts)
-    with np.errstate(invalid="ignore"):  # of no example there is no drop: NaN
-        drop = lost / seen
-        same = len(seen) > 0 and bool((seen == seen[0]).all())
-        mean = lost.sum(0) / seen.sum(0) if same else _mean_of(drop)  # sums of whole numbers
-    n = parts.sum(0)
-    share = _influence(outcomes, top, parts, drop, seen) * n  # by example; 0 on average
-    ends = stats.mean_interval(np.zeros(len(n)), (share**2).sum(0), n)
-    return {
-        "drop_pp": mean,
-        "drop_low_pp": np.maximum(mean + ends.low, -1),
-        "drop_high_pp": np.minimum(mean + ends.high, 1),
-        "sd_pp": np.sqrt(_mean_of((drop - mean) ** 2)),
-    }
+def _drop(lost: np.ndarray, seen: np.ndarray) -> Float[np.ndarray, " part"]:
+    """The mean of the ablations' drops; of a part without examples NaN."""
+    if len(seen) and bool((seen == seen[0]).all()):
+        with np.errstate(invalid="ignore"):
+            return lost.sum(0) / seen.sum(0)  # sums of whole numbers
+    return _mean(_share(lost, seen))
 
 
-def _mean_of(drop: np.ndarray) -> np.ndarray:
-    """(part,) over the ablations; NaN where a part has no example."""
-    return drop.mean(0) if len(drop) else np.full(drop.shape[1], np.nan)
+def _deviation(lost: np.ndarray, seen: np.ndarray) -> Float[np.ndarray, " part"]:
+    each = _share(lost, seen)
+    return np.sqrt(_mean((each - _mean(each)) ** 2))
+
+
+def _share(lost: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Each ablation's drop; NaN where it has seen no example."""
+    return np.divide(lost, seen, out=np.full(lost.shape, np.nan), where=seen > 0)
+
+
+def _mean(each: np.ndarray) -> np.ndarray:
+    """Over the ablations that have seen examples."""
+    n = (~np.isnan(each)).sum(0)
+    return np.divide(np.nansum(each, 0), n, out=np.full(each.shape[1], np.nan), where=n > 0)
+
+
+def _ends(
+    own: tuple[np.ndarray, np.ndarray], label: np.ndarray, drop: np.ndarray, total: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both ends of the intervals of the classes and, at last, of all examples."""
+    inside, outside = own  # each example's change, around the mean of its class and of all
+    squares = np.bincount(label, inside**2, minlength=len(total))[: len(total)]
+    n = np.append(total, total.sum())
+    spread = np.append(squares, (outside**2).sum())
+    mean = np.nan_to_num(drop)
+    ends = stats.paired_interval(mean * n, np.minimum(spread + n * mean**2, n), n)
+    return np.where(n > 0, ends.low, np.nan), np.where(n > 0, ends.high, np.nan)
 
 
 def _lost(
-    outcomes: xr.Dataset, top: int, parts: np.ndarray
+    outcomes: xr.Dataset, top: int
 ) -> tuple[Float[np.ndarray, "ablation part"], Float[np.ndarray, "ablation part"]]:
-    """Each ablation's lost - gained, and how many examples it has seen."""
-    total = np.zeros((outcomes.sizes["ablation"], parts.shape[1]))
+    """Each ablation's lost - gained, and what it has seen: of each class, and at last of all."""
+    label, n_classes = outcomes["label"].values, outcomes.sizes["class"]
+    total = np.zeros((outcomes.sizes["ablation"], n_classes + 1))
     seen = np.zeros_like(total)
-    for rows, columns, change, known in _changes(outcomes, top):
-        total[rows] += change @ parts[columns].astype(np.float32)
-        seen[rows] += known.astype(np.float32) @ parts[columns].astype(np.float32)
+    for rows, columns, change, known in _parts(outcomes, top):
+        member = members(label[columns], n_classes)
+        for into, what in ((total, change), (seen, known)):
+            into[rows, :-1] += count(what, member)
+            into[rows, -1] += what.sum(1)
     return total, seen
 
 
-def _influence(
-    outcomes: xr.Dataset, top: int, parts: np.ndarray, drop: np.ndarray, seen: np.ndarray
-) -> Float[np.ndarray, "example part"]:
-    """By how much each example pulls the mean drop away from where it is."""
-    pull = np.zeros(parts.shape)
-    weight = 1 / np.maximum(seen, 1) / max(1, len(drop))
-    offset = weight * np.nan_to_num(drop)
-    for rows, columns, change, known in _changes(outcomes, top):
-        pull[columns] += change.T @ weight[rows] - known.T.astype(np.float64) @ offset[rows]
-    return pull * parts
+def _changes_of(
+    outcomes: xr.Dataset, top: int, lost: np.ndarray, seen: np.ndarray
+) -> tuple[tuple[np.ndarray, np.ndarray], Float[np.ndarray, " example"]]:
+    """By example: the change around the mean of its class, and of all; and the change itself.
+
+    An ablation counts on an example by as much as the example counts in its drop.
+    """
+    label = outcomes["label"].values
+    n = np.append(class_sizes(label, outcomes.sizes["class"]), len(label))
+    given = np.maximum((seen > 0).sum(0), 1)
+    weight = n / np.maximum(seen, 1) / given
+    offset = weight * np.nan_to_num(_share(lost, seen))
+    inside, outside = np.zeros(len(label)), np.zeros(len(label))
+    for rows, columns, change, known in _parts(outcomes, top):
+        of_class = label[columns].astype(np.intp)
+        inside[columns] += (change * weight[rows][:, of_class]).sum(0)
+        inside[columns] -= (known * offset[rows][:, of_class]).sum(0)
+        outside[columns] += change.T @ weight[rows, -1] - known.T @ offset[rows, -1]
+    return (inside, outside), outside + np.nan_to_num(_drop(lost, seen)[-1])
 
 
-def _changes(outcomes: xr.Dataset, top: int):
+def _parts(
+    outcomes: xr.Dataset, top: int
+) -> Iterator[tuple[slice, slice, np.ndarray, Bool[np.ndarray, "ablation example"]]]:
     """By parts: which ablations and examples; 1 where lost, -1 where gained; what is known."""
     right = outcomes["intact_rank"].values < top
     for rows, columns in schema.tiles(outcomes):
         rank = outcomes["rank"].isel(ablation=rows, example=columns).values
         known = ~schema.is_missing(rank)
-        change = np.where(known, right[columns].astype(np.int8) - (rank < top), 0)
-        yield rows, columns, change.astype(np.float32), known
+        yield rows, columns, np.where(known, right[columns].astype(int) - (rank < top), 0), known

@@ -66,11 +66,15 @@ class Run:
             rows = set(np.flatnonzero(counts.active & ~known).tolist())
             size = len(self.examples.labels[which])
             done += (n_rows - len(rows)) * size
-            for found_rows, found in self._found(loader, which, following, rows):
-                values = {name: value.numpy() for name, value in found.items()}
-                sink.write(found_rows, places, values)
-                done += len(next(iter(values.values()))) * size
-                report(min(done, total), total)
+            try:
+                for found_rows, found in self._found(loader, which, following, rows):
+                    values = {name: value.numpy() for name, value in found.items()}
+                    sink.write(found_rows, places, values)
+                    done += len(next(iter(values.values()))) * size
+                    report(min(done, total), total)
+            except KeyboardInterrupt:
+                sink.flush()  # what is finished is kept
+                raise
             if self.precision is not None:
                 counts.add(sink.read(places)["rank"], counts.active.copy())
             if not counts.active[1:].any():

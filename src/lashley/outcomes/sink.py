@@ -74,6 +74,10 @@ class Sink(Protocol):
         """(row, example) what is kept of these examples, by name; the rest is missing."""
         ...
 
+    def flush(self) -> None:
+        """Make sure that what was written outlives the process, as far as that is possible."""
+        ...
+
     def finish(
         self, attrs: Mapping[str, Any], columns: Mapping[str, np.ndarray] | None = None
     ) -> xr.Dataset:
@@ -102,6 +106,9 @@ class Memory:
     def read(self, examples: Index) -> dict[str, np.ndarray]:
         """(row, example) what is kept of these examples, by name; the rest is missing."""
         return {name: array[:, examples] for name, array in self._arrays.items()}
+
+    def flush(self) -> None:
+        """Nothing outlives the process."""
 
     def finish(
         self, attrs: Mapping[str, Any], columns: Mapping[str, np.ndarray] | None = None

@@ -129,6 +129,10 @@ class Store:
             for name, array in self._arrays.items()
         }  # fmt: skip
 
+    def flush(self) -> None:
+        """Write what is gathered, where a run is stopped."""
+        self._flush()
+
     def finish(
         self, attrs: Mapping[str, Any], columns: Mapping[str, np.ndarray] | None = None
     ) -> xr.Dataset:

@@ -36,7 +36,8 @@ class Claim(Generic[Evidence]):
         printed: What the paper prints, "" where it prints no number.
         unit: Of the number.
         measure: What the run says.
-        holds: Whether that bears the statement out.
+        holds: Whether that bears the statement out; "yes", "no" or "undecided" where an interval
+            may not tell.
         of_recipe: Whether it speaks of networks trained as the paper's, on the paper's data.
         of_ablations: Whether it speaks of the ablations of the network under study, so that it can
             be measured as published too.
@@ -47,7 +48,7 @@ class Claim(Generic[Evidence]):
     printed: str
     unit: str
     measure: Callable[[Evidence], Measured]
-    holds: Callable[[Measured], bool]
+    holds: Callable[[Measured], bool | str]
     of_recipe: bool = False
     of_ablations: bool = True
 

@@ -170,7 +170,11 @@ def _is_full(error: Exception) -> bool:
 
 
 def keep_provenance(
-    folder: RunFolder, device: str, seeds: Mapping[str, Any], fingerprints: Mapping[str, Any]
+    folder: RunFolder,
+    device: str,
+    seeds: Mapping[str, Any],
+    fingerprints: Mapping[str, Any],
+    further: Mapping[str, Any] | None = None,
 ) -> None:
     """Write down with what the run's numbers are made, or see that it still is the same.
 
@@ -179,13 +183,14 @@ def keep_provenance(
         device: Where networks are evaluated.
         seeds: By what they are for.
         fingerprints: Of data and networks, by their names.
+        further: What else is to be written down.
 
     Raises:
         RunError: If data or networks changed since the run began.
     """
     if not folder.has("provenance.json"):
         content = _provenance(folder.study(), device, seeds, fingerprints)
-        folder.write_json("provenance", content)
+        folder.write_json("provenance", content | dict(further or {}))
     before = folder.json("provenance")["fingerprints"]
     changed = [name for name in fingerprints if before.get(name) != fingerprints[name]]
     if changed:
@@ -227,12 +232,12 @@ def _git_commit() -> str | None:
 
 def _check_same(folder: RunFolder, study: Study) -> None:
     old, new = _flat(folder.study().model_dump()), _flat(study.model_dump())
-    differ = [key for key in new if old.get(key) != new[key]]
+    differ = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     if differ:
         key = differ[0]
         raise RunError(
             f"--out: {folder.path} holds a run of another study: {', '.join(differ[:5])} differ "
-            f"({key} is {old.get(key)!r} there, {new[key]!r} here). Give another folder."
+            f"({key} is {old.get(key)!r} there, {new.get(key)!r} here). Give another folder."
         )
 
 

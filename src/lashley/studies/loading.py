@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import ValidationError
@@ -64,7 +64,7 @@ def reload(content: Any) -> Study:
 
 def _model(content: Mapping[str, Any]) -> type[Study]:
     kind = content.get("kind", "mlp")
-    if kind not in _MODELS:
+    if not isinstance(kind, str) or kind not in _MODELS:
         raise StudyError(
             f"kind: given {kind!r}; allowed are {', '.join(_MODELS)}{_nearest(str(kind), _MODELS)}"
         )
@@ -138,7 +138,9 @@ def _explain(source: str, model: type[Study], error: ValidationError) -> str:
 
 def _keys(model: Any, parents: Sequence[Any]) -> Mapping[str, Any]:
     for parent in parents:
-        model = model.model_fields[str(parent)].annotation
+        annotation = model.model_fields[str(parent)].annotation
+        parts = [a for a in get_args(annotation) if hasattr(a, "model_fields")]  # of `Part | None`
+        model = parts[0] if parts else annotation
     return model.model_fields
 
 

@@ -47,7 +47,7 @@ def _page(folder: RunFolder, found: LayerResults) -> report.Page:
     similar = found.effects.query("design == 'similar_groups'")
     first = similar.query("top == 1")
     worst = first.loc[first.drop_pp.idxmax()]
-    kept = found.constants.constant
+    kept, hold = found.constants.constant, int((claims.holds == "yes").sum())
     numbers = {f"accuracy, intact, top-{top}": f"{value:.2f} % [{low:.2f}, {high:.2f}]"
                for top, (value, low, high) in found.intact.items()}  # fmt: skip
     return report.Page(
@@ -58,10 +58,10 @@ def _page(folder: RunFolder, found: LayerResults) -> report.Page:
         numbers=numbers | {
             "test images": f"{found.n_images:,}",
             "ablations": f"{len(found.effects.query('top == 1')):,}",
-            f"largest drop (layer {worst.label}, {worst['size']} filters)":
-                f"{worst.drop_pp:.1f} %p",
+            f"largest drop of {len(first):,} (layer {worst.label}, {worst['size']} filters)":
+                f"{worst.drop_pp:.1f} %p [{worst.drop_low_pp:.1f}, {worst.drop_high_pp:.1f}]",
             "filters that zeroing leaves active": f"{100 * (kept > 0).mean():.0f} %",
-            "claims that hold": f"{claims.holds.sum()} of {len(claims)}",
+            "claims that hold": f"{hold} of {len(claims)}",
         },
         claims=report.Table("claims", "Claims of the paper", _note(claims), _view(claims), True),
         figures=[_figure(folder, name) for name in figure_names(found)],

@@ -9,10 +9,12 @@ from torch import nn
 
 from lashley import data, networks
 from lashley.data import Examples
+from lashley.errors import StudyError
 from lashley.planning import plan
 from lashley.studies.kind import Forecast
 from lashley.studies.layers.run import (
     ablations_of,
+    class_names_of,
     examples_of,
     filters_of,
     given_network,
@@ -32,6 +34,7 @@ def forecast(study: LayerStudy, device: str, devices: int, seconds: float) -> Fo
         devices: How many of these.
         seconds: For the calibration, about.
     """
+    class_names_of(study)  # refuses what does not go together
     network, notes = _network(study)
     examples, n, further = _examples(study)
     sweep = study.sweep
@@ -59,10 +62,16 @@ def _examples(study: LayerStudy) -> tuple[Examples, int, list[str]]:
     if part.name == "cifar10":
         examples = examples_of(study, None, lambda *_: None)
         return examples, len(examples), []
-    there = data.count_images(str(part.root), class_names=part.class_names)
-    n = min(part.images or there, there)
-    few = part.model_copy(update={"images": min(n, _SAMPLE)})
+    there, _ = data.look_into(str(part.root), class_names=part.class_names)
+    n = part.images or there
+    if n > there:
+        raise StudyError(
+            f"data.images: given {n}; allowed are 1 to {there:,}, as many as there are in "
+            f"{part.root}. Leave it out for all."
+        )
+    few = part.model_copy(update={"images": min(n, _SAMPLE), "skip_broken": False})
     examples = examples_of(study.model_copy(update={"data": few}), None, lambda *_: None)
     size = n * 3 * 4 * study.network.image_size**2 / 1e9
     note = f"decoded images take {size:,.1f} GB more of the disk of the run folder while it runs"
-    return examples, n, [f"{n:,} images below {Path(str(part.root))}", note]
+    where = f"{n:,} images below {Path(str(part.root))}; decoding them is not in the time"
+    return examples, n, [where, note]

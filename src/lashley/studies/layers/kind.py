@@ -26,15 +26,13 @@ def _network(study: LayerStudy) -> tuple[nn.Module, Any]:
 
 
 def _brief(name: str, table: pd.DataFrame) -> pd.DataFrame:
-    """Of the layers a few columns; of the groups those that cost most; of halves the layers."""
+    """Of the layers a few columns; of the groups those that cost most."""
     if name == "layers":
         return table.filter(_MEANS)
     if name == "effects":
         similar = table.query("design == 'similar_groups' and top == 1")
         most = similar.sort_values("drop_pp", ascending=False, kind="stable").head(_MOST)
         return most.drop(columns=["design", "seed", "draw", "n_units"])
-    if name == "halves":
-        return table.query("`class` == 'all'")
     return table
 
 
@@ -46,5 +44,5 @@ KIND = Kind(
     write_report=write_report,
     tables=NAMES,
     brief=_brief,
-    holds=lambda claims: claims.holds,
+    holds=lambda claims: claims.holds == "yes",
 )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import torch
@@ -16,7 +18,7 @@ from lashley.ablations import Ablation
 from lashley.data import Examples
 from lashley.designs import random_groups, similar_groups
 from lashley.engine import evaluate, network_fingerprint
-from lashley.errors import RunError, StudyError
+from lashley.errors import StudyError
 from lashley.sites import Site, find_sites
 from lashley.studies.folder import RunFolder, Tell, keep_provenance
 from lashley.studies.layers import tables
@@ -79,24 +81,36 @@ def examples_of(study: LayerStudy, store: Path | None, tell: Tell) -> Examples:
 
     Raises:
         DataError: If they cannot be had.
-        StudyError: If their classes are not the network's outputs.
     """
     part = study.data
     if part.name == "cifar10":
         test = data.cifar10("test")
         return test if part.images is None else data.subset(test, part.images, part.seed)
-    found = data.image_folder(
+    return data.image_folder(
         str(part.root), class_names=part.class_names, images=part.images, seed=part.seed,
         resize=part.resize, crop=study.network.image_size, skip_broken=part.skip_broken,
         store=store, progress=partial(tell, "images"),
     )  # fmt: skip
-    if len(found.class_names) != study.network.classes:
+
+
+def class_names_of(study: LayerStudy) -> tuple[str, ...]:
+    """The names of the classes, without reading an image.
+
+    Raises:
+        DataError: If they cannot be had.
+        StudyError: If they are not as many as the network's outputs.
+    """
+    part = study.data
+    if part.name == "cifar10":
+        return data.cifar10_classes()
+    _, names = data.look_into(str(part.root), class_names=part.class_names)
+    if len(names) != study.network.classes:
         raise StudyError(
-            f"data.root: {part.root} has {len(found.class_names)} classes; the network has "
+            f"data.root: {part.root} has {len(names)} classes; the network has "
             f"{study.network.classes} outputs. Name all of them in a file, in the order of the "
             "outputs: --set data.class_names=FILE, or change network.classes."
         )
-    return found
+    return names
 
 
 def ablations_of(sites: Sequence[Site], sweep: SweepPart) -> list[Ablation]:
@@ -128,23 +142,51 @@ def filters_of(study: LayerStudy, network: nn.Module) -> list[Site]:
 
 
 def _measure(study: LayerStudy, folder: RunFolder, device: str, tell: Tell) -> None:
-    test = examples_of(study, folder.path / _IMAGES, tell)
-    unknown = set(study.figures.classes or ()) - set(test.class_names)
-    if unknown:
-        raise StudyError(
-            f"figures.classes: given {', '.join(sorted(unknown))}; allowed are names of classes, "
-            f"such as {', '.join(test.class_names[:3])}."
-        )
+    sites = _checked(study)
+    test, left_out = _examples(study, folder, tell)
     network = _network(study, folder, tell)
     seeds = {
         "network": study.network.seed, "images": study.data.seed, "groups": study.sweep.seed,
         "order": study.sweep.seed, "batches": study.training.seed if study.training else None,
     }  # fmt: skip
     found = {"test examples": test.fingerprint, "network": network_fingerprint(network)}
-    keep_provenance(folder, device, seeds, found)
-    sites = filters_of(study, network)
+    keep_provenance(folder, device, seeds, found, {"images left out": left_out})
+    sites = filters_of(study, network)  # with the trained weights, which the groups depend on
     _sweep(study, folder, network, test, sites, device, tell)
     tables.write(folder, network, test, sites, tell)
+
+
+def _checked(study: LayerStudy) -> list[Site]:
+    """The sites, once all is looked at that can be wrong, before any long work.
+
+    Raises:
+        StudyError: If data, network and figures do not go together.
+        AblationError: If a proportion leaves no filter.
+    """
+    network = network_of(study.network)
+    sites = filters_of(study, network)
+    for site, proportion in product(sites, study.sweep.proportions):
+        random_groups(site, proportion, 1)
+    if study.network.weights not in ("train", "imagenet"):
+        given_network(study.network)
+    names = class_names_of(study)
+    unknown = set(study.figures.classes or ()) - set(names)
+    if unknown:
+        raise StudyError(
+            f"figures.classes: given {', '.join(sorted(unknown))}; allowed are names of classes, "
+            f"such as {', '.join(names[:3])}."
+        )
+    return sites
+
+
+def _examples(study: LayerStudy, folder: RunFolder, tell: Tell) -> tuple[Examples, list[str]]:
+    """The examples, and what was said of images that were left out."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        found = examples_of(study, folder.path / _IMAGES, tell)
+    for warning in said:
+        warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+    return found, [str(w.message) for w in said if issubclass(w.category, UserWarning)]
 
 
 def _network(study: LayerStudy, folder: RunFolder, tell: Tell) -> nn.Module:
@@ -175,7 +217,7 @@ def _sweep(
     kind = schema.dtype_for(study.network.classes)
     size = schema.size_of(len(cuts), len(test), {"rank": kind, "prediction": kind})
     if not folder.outcomes.exists():
-        _check_room(folder, size)
+        _warn_of_room(folder, size)
     evaluate(
         network, test, cuts, precision=sweep.precision, seed=sweep.seed, device=device,
         dtype=getattr(torch, sweep.dtype), store=folder.outcomes,
@@ -183,11 +225,12 @@ def _sweep(
     )  # fmt: skip
 
 
-def _check_room(folder: RunFolder, size: int) -> None:
+def _warn_of_room(folder: RunFolder, size: int) -> None:
     free = shutil.disk_usage(folder.path).free
     if free < size:
-        raise RunError(
-            f"run: the outcomes need up to {size / 1e9:.1f} GB, and the disk of {folder.path} has "
-            f"{free / 1e9:.1f} GB left. Free some space, or take fewer images: --set "
-            "data.images=NUMBER."
+        warnings.warn(
+            f"the outcomes may take up to {size / 1e9:.1f} GB (they are compressed), and the disk "
+            f"of {folder.path} has {free / 1e9:.1f} GB left. If it fills up nothing is lost: free "
+            "some space and give the same command again.",
+            stacklevel=2,
         )

@@ -110,6 +110,8 @@ class LayerStudy(Study):
         """Refuse data, networks and sweeps that do not go together."""
         _check_data(self)
         _check_network(self)
+        if self.training is not None and self.training.nesterov and not self.training.momentum:
+            raise StudyError("training.nesterov: needs a momentum above 0. Set training.momentum.")
         for name in ("proportions", "methods"):
             given = getattr(self.sweep, name)
             if len(set(given)) < len(given):
@@ -152,10 +154,11 @@ def _check_network(study: LayerStudy) -> None:
                 "'imagenet' and a file: --set network.weights=FILE."
             )
     elif network.weights == "imagenet":
-        if (network.width, network.classes) != (1.0, 1000):
+        if (network.width, network.classes) != (1.0, 1000) or network.image_size < 64:
             raise StudyError(
-                f"network: given width {network.width:g} and {network.classes} classes; the "
-                "imagenet weights are of width 1 and 1,000 classes. Give other weights."
+                f"network: given width {network.width:g}, {network.classes} classes and image_size "
+                f"{network.image_size}; the imagenet weights are of width 1, of 1,000 classes, and "
+                "need images of 64 pixels or more. Give other weights."
             )
     elif not Path(network.weights).is_file():
         raise StudyError(

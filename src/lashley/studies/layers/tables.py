@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import torch
 import xarray as xr
+from scipy import stats as sps
 from torch import nn
 
 from lashley import outcomes as schema
@@ -20,10 +21,11 @@ from lashley.designs import distances
 from lashley.effects import effects, mean_effect
 from lashley.sites import Site
 from lashley.studies.folder import RunFolder, Tell
-from lashley.studies.layers.claims import ALL, claims_table
+from lashley.studies.layers.changes import Changes, Key, halves
+from lashley.studies.layers.claims import claims_table
 from lashley.units import Units, constants_behind_zeros, units_of_each
 
-NAMES = ("layers", "classes", "halves", "effects", "constants", "claims")
+NAMES = ("layers", "classes", "effects", "constants", "claims")
 SIMILAR, RANDOM = "similar_groups", "random_groups"
 _TOPS = (1, 5)
 _MEAN = ("drop_pp", "drop_low_pp", "drop_high_pp", "sd_pp")
@@ -34,7 +36,7 @@ _QUANTILES = {
 _GROUPED = ("site", "method", "proportion")
 _SAME = 1e-9  # %p; drops of other rounding are as large
 _SAMPLE = 500  # images on which the filters' activations are looked at
-_BATCH = 50
+_NUMBERS = 1 << 18  # pixels of images that are looked at together
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Block:
         random: Of the random groups.
         mean: Of the groups of similar filters.
         random_mean: Of the random groups.
-        halves: As `mean`, on every other example, and on the rest.
+        gaining: (group,) which gain on the first half of the examples.
     """
 
     keys: Mapping[str, Any]
@@ -55,25 +57,31 @@ class Block:
     random: xr.Dataset
     mean: xr.Dataset
     random_mean: xr.Dataset
-    halves: tuple[xr.Dataset, ...]
+    gaining: np.ndarray
 
 
 def write(
     folder: RunFolder, network: nn.Module, test: Examples, sites: Sequence[Site], tell: Tell
 ) -> None:
     """Write the tables of a run whose outcomes are complete."""
-    found = _measured(schema.open_store(folder.outcomes), sites, tell)
+    outcomes = schema.open_store(folder.outcomes)
+    found, changes = _measured(outcomes, sites, tell)
     found["constants"] = _constants(network, sites, test)
+    by_image = Changes(outcomes["label"].values.astype(np.int64), changes)
     apart = {site.name: distances(site).float().numpy() for site in sites}
     folder.write_arrays("distances", apart)
+    folder.write_arrays("changes", by_image.arrays())
     for name, table in found.items():
         folder.write_table(name, table)
-    folder.write_table("claims", claims_table(found))
+    folder.write_table("claims", claims_table(found, by_image))
 
 
-def _measured(outcomes: xr.Dataset, sites: Sequence[Site], tell: Tell) -> dict[str, pd.DataFrame]:
-    made = {"layers": _layer, "classes": _classes, "halves": _halves, "effects": _effects}
+def _measured(
+    outcomes: xr.Dataset, sites: Sequence[Site], tell: Tell
+) -> tuple[dict[str, pd.DataFrame], dict[Key, np.ndarray]]:
+    made = {"layers": _layer, "classes": _classes, "effects": _effects}
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in made}
+    changes: dict[Key, np.ndarray] = {}
     layers = {site.name: (i, site.n_units) for i, site in enumerate(sites)}
     index = pd.DataFrame({name: outcomes[name].values for name in _GROUPED})
     together = list(index.groupby(list(_GROUPED), sort=False).indices.values())
@@ -85,8 +93,9 @@ def _measured(outcomes: xr.Dataset, sites: Sequence[Site], tell: Tell) -> dict[s
                 block = _block(part, top, layers)
                 for name, make in made.items():
                     parts[name].append(make(block))
+                changes |= _changes(block, part)
     tell("tables", len(together), len(together))
-    return {name: pd.concat(rows, ignore_index=True) for name, rows in parts.items()}
+    return {name: pd.concat(rows, ignore_index=True) for name, rows in parts.items()}, changes
 
 
 def label_of(site: str) -> str:
@@ -105,10 +114,10 @@ def _block(part: xr.Dataset, top: int, layers: Mapping[str, tuple[int, int]]) ->
     }  # fmt: skip
     design = part["design"].values
     similar, random = (part.isel(ablation=design == name) for name in (SIMILAR, RANDOM))
-    halves = (similar.isel(example=slice(start, None, 2)) for start in (0, 1))
+    first = effects(similar.isel(example=halves(similar.sizes["example"])[0]), top)
     return Block(
         keys, effects(similar, top), effects(random, top), mean_effect(similar, top),
-        mean_effect(random, top), tuple(mean_effect(half, top) for half in halves),
+        mean_effect(random, top), first["overall_drop_pp"].values < 0,
     )  # fmt: skip
 
 
@@ -117,8 +126,21 @@ def _layer(block: Block) -> pd.DataFrame:
     each = block.similar["overall_drop_pp"].values
     row = {**block.keys, "groups": len(each), **_overall(block.mean)}
     row |= dict(zip(_QUANTILES, np.percentile(each, list(_QUANTILES.values())), strict=True))
-    row |= {"helped": (each < 0).mean(), "random_groups": block.random.sizes["ablation"]}
-    return pd.DataFrame([row | _overall(block.random_mean, "random_")])
+    row |= {"helped": (each < 0).mean(), "helped_first": int(block.gaining.sum())}
+    row["random_groups"] = block.random.sizes["ablation"]
+    return pd.DataFrame([row | _random(block)])
+
+
+def _random(block: Block) -> dict[str, float]:
+    """The mean of the random groups; its interval is over the images and over the groups drawn."""
+    found, n = _overall(block.random_mean, "random_"), block.random.sizes["ablation"]
+    if n > 1:
+        drawn = sps.t.ppf(0.975, n - 1) * found["random_sd_pp"] / np.sqrt(n - 1)
+        middle = found["random_drop_pp"]
+        low, high = (middle - found[f"random_drop_{end}_pp"] for end in ("low", "high"))
+        found["random_drop_low_pp"] = float(middle - np.hypot(low, drawn))
+        found["random_drop_high_pp"] = float(middle + np.hypot(high, drawn))
+    return found
 
 
 def _overall(found: xr.Dataset, prefix: str = "") -> dict[str, float]:
@@ -127,24 +149,27 @@ def _overall(found: xr.Dataset, prefix: str = "") -> dict[str, float]:
 
 def _classes(block: Block) -> pd.DataFrame:
     """A row per class: the mean over the groups of similar filters."""
-    return _by_class(block, block.mean)
-
-
-def _by_class(block: Block, found: xr.Dataset) -> pd.DataFrame:
-    names = found["class"].values.astype(str)
+    names = block.mean["class"].values.astype(str)
     columns = {"class": names, "class_index": range(len(names))}
-    columns |= {name: found[name].values for name in (*_MEAN, "total", "intact_correct")}
+    columns |= {name: block.mean[name].values for name in (*_MEAN, "total", "intact_correct")}
     return pd.DataFrame({**block.keys, **columns})
 
 
-def _halves(block: Block) -> pd.DataFrame:
-    """Means on both halves of the examples: to choose on one, and confirm on the other."""
-    parts = []
-    for half, found in enumerate(block.halves):
-        totals = {name: int(found[f"overall_{name}"]) for name in ("total", "intact_correct")}
-        row = {**block.keys, "class": ALL, "class_index": -1, **_overall(found), **totals}
-        parts += [pd.DataFrame([row | {"half": half}]), _by_class(block, found).assign(half=half)]
-    return pd.concat(parts, ignore_index=True)
+def _changes(block: Block, part: xr.Dataset) -> dict[Key, np.ndarray]:
+    """(example,) mean change over the groups of similar filters; and over those that gain.
+
+    The groups that gain are chosen on the first half of the examples, to be confirmed on the other.
+    """
+    label, method = block.keys["label"], block.keys["method"]
+    proportion, top = block.keys["proportion"], block.keys["top"]
+    found = {("all", label, method, proportion, top): block.mean["change"].values}
+    if top == 1:
+        similar = part.isel(ablation=part["design"].values == SIMILAR)
+        gaining = similar.isel(ablation=block.gaining)
+        n = gaining.sizes["ablation"]
+        total = mean_effect(gaining)["change"].values * n if n else np.zeros(part.sizes["example"])
+        found["gaining", label, method, proportion, top] = total
+    return {key: values.astype(np.float32) for key, values in found.items()}
 
 
 def _effects(block: Block) -> pd.DataFrame:
@@ -191,8 +216,8 @@ def _activations(units: Units, test: Examples) -> tuple[np.ndarray, np.ndarray]:
     inputs = require_tensor(test)
     which = torch.linspace(0, len(inputs) - 1, min(_SAMPLE, len(inputs))).long()
     total, largest = [], []
-    for part in which.split(_BATCH):
+    for part in which.split(max(1, _NUMBERS // inputs[:1].numel())):
         held = units.activation(inputs[part])
-        total.append(held.double().mean(2).sum(0))
+        total.append(held.mean(2, dtype=torch.float64).sum(0))
         largest.append(held.amax((0, 2)))
     return (torch.stack(total).sum(0) / len(which)).numpy(), torch.stack(largest).amax(0).numpy()
