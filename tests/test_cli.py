@@ -327,3 +327,7 @@ class TestPlan:
         assert f"{groups * 50_000:,}" in text
         assert "50,000 images" in text
         assert "30.1 GB more of the disk" in text
+        (counted,) = (line for line in text.splitlines() if line.startswith("ablations"))
+        assert (
+            int(counted.split(", ")[1].split()[0].replace(",", "")) > 0.9 * groups
+        )  # different ones

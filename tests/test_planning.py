@@ -559,3 +559,11 @@ def test_a_class_without_examples():
     network, some = network_of(), examples_of(2)
     with pytest.raises(DataError, match="no example of class z"):
         plan(network, some, all_cuts(network, some))
+
+
+def test_a_part_of_the_examples_may_lack_a_class():
+    network = network_of()
+    given = examples_of()
+    some = la.Examples(given.inputs[:4], torch.tensor([0, 2, 2, 0]), given.class_names)
+    cuts = all_cuts(network, given)
+    assert plan(network, some, cuts, seconds=0.1, n_examples=100).n_examples == 100

@@ -121,19 +121,20 @@ def check_sites(ablations: Sequence[Ablation], known: Mapping[str, Any]) -> None
 
 
 def check_classes(examples: Examples, n_outputs: int) -> None:
-    """Refuse labels that exceed the network's outputs, and classes without examples.
+    """Refuse labels that exceed the network's outputs, and named classes without examples.
 
     Raises:
         DataError: Saying which.
     """
     names = examples.class_names
-    if len(names) > n_outputs:
+    n_classes = len(names) or int(examples.labels.max()) + 1
+    if n_classes > n_outputs:
         raise DataError(
-            f"labels: there are {len(names)} classes, but the network has {n_outputs} outputs. "
+            f"labels: there are {n_classes} classes, but the network has {n_outputs} outputs. "
             "Give the examples that the network was trained for."
         )
-    counts = np.bincount(examples.labels.cpu().numpy(), minlength=len(names))
-    if empty := [names[i] for i in np.flatnonzero(counts == 0)]:
+    there = set(examples.labels.tolist())
+    if empty := [name for i, name in enumerate(names) if i not in there]:
         raise DataError(
             f"examples: no example of class {', '.join(empty[:5])}, so its effect is undefined. "
             "Add examples of it, or leave the class out and renumber the labels."

@@ -20,7 +20,7 @@ from lashley.studies.layers.run import (
     given_network,
     network_of,
 )
-from lashley.studies.layers.study import LayerStudy
+from lashley.studies.layers.study import LayerStudy, NetworkPart
 
 _SAMPLE = 64  # images that are decoded for the calibration
 
@@ -50,10 +50,23 @@ def _network(study: LayerStudy) -> tuple[nn.Module, list[str]]:
     """The network as far as it is at hand, and what to say of it."""
     part = study.network
     if part.weights == "train":
-        return network_of(part), ["with initial weights; the training comes on top"]
+        return _untrained(part), ["with random weights; the training comes on top"]
     if part.weights == "imagenet" and not networks.imagenet_is_here():
-        return network_of(part), ["with initial weights; the official ones are 548 MB to download"]
+        return _untrained(part), ["with random weights; the official ones are 548 MB to download"]
     return given_network(part), []
+
+
+def _untrained(part: NetworkPart) -> nn.Module:
+    """Random weights, and batch norms that leave something behind zeroed filters, as trained ones.
+
+    With the initial ones zeroing would be silencing, and half of the ablations equal to others.
+    """
+    network = network_of(part)
+    with networks.seeded(part.seed):
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                nn.init.normal_(module.bias, std=0.3)
+    return network
 
 
 def _examples(study: LayerStudy) -> tuple[Examples, int, list[str]]:
