@@ -381,6 +381,46 @@ class TestBrokenImages:
         assert folder.table("effects").total.max() == len(CLASSES) * PER_CLASS - 1
 
 
+class TestTraining:
+    @pytest.fixture
+    def small_cifar10(self, monkeypatch):
+        """Noise in ten classes, in place of the photographs."""
+        draw = torch.Generator().manual_seed(0)
+        names = tuple("abcdefghij")
+        made = {}
+        for split, n in (("train", 60), ("test", 40)):
+            inputs = torch.randn(n, 3, 32, 32, generator=draw)
+            made[split] = la.Examples(inputs, torch.arange(n) % 10, names)
+        monkeypatch.setattr(stages.data, "cifar10", made.__getitem__)
+        monkeypatch.setattr(stages.data, "cifar10_classes", lambda: names)
+
+    def test_a_stopped_one_goes_on_to_the_same_network(
+        self, tmp_path, no_figures, small_cifar10, monkeypatch
+    ):
+        study = studies.load("vgg19-cifar10", [
+            "network.width=0.0625", "training.epochs=3", "training.batch_size=20",
+            "training.lr=0.01", "training.autocast=false", "data.images=20",
+            "sweep.proportions=[0.25]", "sweep.methods=[silence]", "sweep.random_groups=1",
+        ])  # fmt: skip
+        monkeypatch.setattr("lashley.training.alone.CHECKPOINT_SECONDS", 0.0)
+
+        def stop(stage, done, _):
+            if stage == "training" and done == 2:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            studies.run(study, tmp_path / "stopped", tell=stop)
+        assert not (tmp_path / "stopped" / "networks" / "trained.safetensors").exists()
+        for name in ("stopped", "undisturbed"):
+            studies.run(study, tmp_path / name, tell=silent)
+        assert_same_tables(tmp_path / "stopped", tmp_path / "undisturbed")
+        home = tmp_path / "stopped" / "networks"
+        assert [path.name for path in home.iterdir()] == ["trained.safetensors"]
+        trained = networks.read_weights(home / "trained.safetensors")
+        initial = stages.network_of(study.network).state_dict()
+        assert not torch.equal(trained["features.0.weight"], initial["features.0.weight"])
+
+
 class TestToAPrecision:
     def test_has_all_tables_and_intervals_no_wider(self, study_file, tmp_path, no_figures):
         study = studies.load(str(study_file), ["sweep.precision=30", "sweep.methods=[silence]"])
