@@ -464,6 +464,15 @@ class TestRefuses:
         refused(NetworkError, r"they do not fit the network: features\.0\.weight is \(4,",
                 "network.width=0.125")  # fmt: skip
 
+    def test_and_takes_the_command_put_right(self, study_file, tmp_path, no_figures):
+        wrong = studies.load(str(study_file), ["network.width=0.125"])
+        with pytest.raises(NetworkError, match="do not fit"):
+            studies.run(wrong, tmp_path / "run", tell=silent)
+        right = studies.load(str(study_file), ["sweep.methods=[silence]"])
+        assert studies.run(right, tmp_path / "run", tell=silent).table("claims").size
+        with pytest.raises(RunError, match="holds a run of another study"):
+            studies.run(wrong, tmp_path / "run", tell=silent)
+
     def test_figures_of_what_there_is_not(self, refused):
         refused(StudyError, r"figures\.sites: given features\.1; allowed are features\.0, ",
                 "figures.sites=[features.1]")  # fmt: skip

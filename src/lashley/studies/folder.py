@@ -121,7 +121,7 @@ def open_folder(path: Path, study: Study) -> RunFolder:
     folder = RunFolder(path)
     with disk_errors(path):
         if (path / "study.yaml").is_file():
-            _check_same(folder, study)
+            _check_same(folder, study, nothing_yet=_is_bare(path))
         elif path.exists() and not (path.is_dir() and all(map(is_draft, path.iterdir()))):
             raise RunError(
                 f"--out: {path} exists and is no run folder. Give a new or an empty folder."
@@ -130,6 +130,11 @@ def open_folder(path: Path, study: Study) -> RunFolder:
         with written_whole(path / "study.yaml") as draft:
             draft.write_text(study.to_yaml())
     return folder
+
+
+def _is_bare(path: Path) -> bool:
+    """Whether a run has left nothing but its study, because that could not be carried out."""
+    return all(p.name == "study.yaml" or is_draft(p) for p in path.iterdir())
 
 
 def _clear_drafts(path: Path) -> None:
@@ -230,8 +235,10 @@ def _git_commit() -> str | None:
     return done.stdout.strip() or None
 
 
-def _check_same(folder: RunFolder, study: Study) -> None:
+def _check_same(folder: RunFolder, study: Study, *, nothing_yet: bool) -> None:
     old, new = _flat(folder.study().model_dump()), _flat(study.model_dump())
+    if nothing_yet:
+        return
     differ = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     if differ:
         key = differ[0]
