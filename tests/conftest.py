@@ -1,6 +1,7 @@
 """Fixtures that several test files share."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,15 @@ def mnist_data(monkeypatch: pytest.MonkeyPatch) -> Path:
         pytest.skip("MNIST and the authors' networks are not here: set LASHLEY_DATA")
     monkeypatch.setenv("LASHLEY_DATA", str(root))
     return root
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Small networks gain nothing from more, and the same sums give the same bits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 TINY_STUDY = """\

@@ -18,6 +18,8 @@ import lashley as la
 from lashley.errors import OutcomesError
 from lashley.outcomes import layout, open_store
 
+from stopping import Stopped, stop_at
+
 METHODS = ("silence", "zero_weights", "mean", "resample")
 MEMORY = 16 * 16 * 50  # bytes: batches of 50 examples
 KILLS = 8
@@ -46,18 +48,6 @@ def measured(data=None, cuts=None, model=None, **how):
 
 def many():
     return examples(1000), cuts_of()[::2]
-
-
-class Stopped(Exception):
-    pass
-
-
-def stop_at(share):
-    def progress(done, total):
-        if done >= share * total:
-            raise Stopped
-
-    return progress
 
 
 class TestEqualsMemory:

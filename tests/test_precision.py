@@ -10,6 +10,8 @@ import lashley as la
 from lashley import stats
 from lashley.errors import EngineError, OutcomesError
 
+from stopping import Stopped, stop_at
+
 WANTED = 3.0  # %p
 # Shares of all examples that an ablation loses and gains: none, rare, common; one way and both.
 PLANTED = [(lost, gained) for lost in (0, 0.005, 0.02, 0.1, 0.3) for gained in (0, 0.01, 0.05)]
@@ -177,18 +179,6 @@ def test_every_engine_stops(engine, early):
     assert found.attrs["engine"] == engine
     xr.testing.assert_equal(found, fast)
     assert seen(found).sum(1).max() < 1000
-
-
-class Stopped(Exception):
-    pass
-
-
-def stop_at(share):
-    def progress(done, total):
-        if done >= share * total:
-            raise Stopped
-
-    return progress
 
 
 class TestInAStore:

@@ -30,12 +30,7 @@ TABLES = ("scores", "effects", "interactions", "correlations", "selectivity", "c
 REWRITTEN = {"study.yaml", "report.html"}  # each time, with the same content
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

@@ -18,16 +18,14 @@ PP = {"units": "%p"}
 def drops(outcomes: xr.Dataset, top: int) -> xr.Dataset:
     """Effects of a classification: see `effects`."""
     check_top(outcomes, top)
-    label, intact = outcomes["label"].values, outcomes["intact_rank"].values
-    known, right = ~schema.is_missing(intact), intact < top
-    total, correct = (class_sizes(label[part], outcomes.sizes["class"]) for part in (known, right))
-    lost, gained = _lost_and_gained(outcomes, top)
+    whole = totals(outcomes, top)
+    lost, gained = lost_and_gained(outcomes, top)
     if to_precision := "precision" in outcomes.attrs:
-        seen = _seen(outcomes)
+        seen = seen_by(outcomes)
         overall = seen.sum(1)
         interval = stats.confidence_sequence(lost.sum(1), gained.sum(1), overall)
     else:
-        seen, overall = total, np.asarray(known.sum())
+        seen, overall = whole["total"][1], np.asarray(whole["overall_total"][1])
         interval = stats.paired_interval((lost - gained).sum(1), (lost + gained).sum(1), overall)
     ends = stats.paired_interval(lost - gained, lost + gained, seen)
     variables = _drops("", ("ablation", "class"), lost, gained, seen, ends)
@@ -38,13 +36,18 @@ def drops(outcomes: xr.Dataset, top: int) -> xr.Dataset:
         p = stats.sign_p(lost.sum(1), gained.sum(1))
         variables["overall_p"] = ("ablation", p)
         variables["overall_p_adjusted"] = ("ablation", stats.benjamini_hochberg(p))
-    variables |= {
-        "total": ("class", total),
-        "intact_correct": ("class", correct),
-        "overall_total": ((), int(known.sum())),
-        "overall_intact_correct": ((), int(right.sum())),
-    }
-    return xr.Dataset(variables, coords=outcomes.coords, attrs={"top": top})
+    return xr.Dataset(variables | whole, coords=outcomes.coords, attrs={"top": top})
+
+
+def totals(outcomes: xr.Dataset, top: int) -> dict[str, Any]:
+    """The variables total and intact_correct, by class and, with `overall_`, of all examples."""
+    label, intact = outcomes["label"].values, outcomes["intact_rank"].values
+    found: dict[str, Any] = {}
+    parts = {"total": ~schema.is_missing(intact), "intact_correct": intact < top}
+    for name, part in parts.items():
+        found[name] = ("class", class_sizes(label[part], outcomes.sizes["class"]))
+        found[f"overall_{name}"] = ((), int(part.sum()))
+    return found
 
 
 def check_top(outcomes: xr.Dataset, top: int) -> None:
@@ -82,9 +85,10 @@ def class_sizes(label: Integer[np.ndarray, " example"], n_classes: int) -> np.nd
     return np.bincount(label, minlength=n_classes)[:n_classes]
 
 
-def _lost_and_gained(
+def lost_and_gained(
     outcomes: xr.Dataset, top: int
 ) -> tuple[Integer[np.ndarray, "ablation class"], Integer[np.ndarray, "ablation class"]]:
+    """How many examples each ablation makes wrong, and how many right."""
     label, right = outcomes["label"].values, outcomes["intact_rank"].values < top
     lost, gained = _zeros(outcomes), _zeros(outcomes)
     for rows, columns in schema.tiles(outcomes):
@@ -96,7 +100,8 @@ def _lost_and_gained(
     return lost, gained
 
 
-def _seen(outcomes: xr.Dataset) -> Integer[np.ndarray, "ablation class"]:
+def seen_by(outcomes: xr.Dataset) -> Integer[np.ndarray, "ablation class"]:
+    """How many examples each ablation was run on."""
     label, seen = outcomes["label"].values, _zeros(outcomes)
     for rows, columns in schema.tiles(outcomes):
         rank = outcomes["rank"].isel(ablation=rows, example=columns).values

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Integer
 
 from lashley import outcomes as schema
 from lashley import stats
-from lashley.effects.drops import check_top, class_sizes, count, members
+from lashley.effects.drops import check_top, class_sizes, lost_and_gained, seen_by, totals
 from lashley.errors import OutcomesError
 
 
@@ -46,20 +46,13 @@ def mean_effect(outcomes: xr.Dataset, top: int = 1) -> xr.Dataset:
     check_top(outcomes, top)
     places = outcomes["position"].values if "position" in outcomes.coords else slice(None)
     outcomes = schema.in_turn(outcomes)
-    label, intact = outcomes["label"].values, outcomes["intact_rank"].values
-    n_classes = outcomes.sizes["class"]
-    known, right = ~schema.is_missing(intact), intact < top
-    total, correct = (class_sizes(label[part], n_classes) for part in (known, right))
+    whole = totals(outcomes, top)
     lost, seen = _lost(outcomes, top)
     own, overall = _changes_of(outcomes, top, lost, seen)
     columns = {"drop_pp": _drop(lost, seen), "sd_pp": _deviation(lost, seen)}
-    low, high = _ends(own, label, columns["drop_pp"], total)
+    low, high = _ends(own, outcomes["label"].values, columns["drop_pp"], whole["total"][1])
     columns |= {"drop_low_pp": low, "drop_high_pp": high}
-    variables = {
-        "total": ("class", total), "intact_correct": ("class", correct),
-        "overall_total": ((), int(known.sum())), "overall_intact_correct": ((), int(right.sum())),
-        "change": ("example", overall[places]),
-    }  # fmt: skip
+    variables = whole | {"change": ("example", overall[places])}
     for name, values in columns.items():
         variables[name] = ("class", 100 * values[:-1], {"units": "%p"})
         variables[f"overall_{name}"] = ((), 100 * values[-1], {"units": "%p"})
@@ -105,17 +98,12 @@ def _ends(
 
 def _lost(
     outcomes: xr.Dataset, top: int
-) -> tuple[Float[np.ndarray, "ablation part"], Float[np.ndarray, "ablation part"]]:
+) -> tuple[Integer[np.ndarray, "ablation part"], Integer[np.ndarray, "ablation part"]]:
     """Each ablation's lost - gained, and what it has seen: of each class, and at last of all."""
-    label, n_classes = outcomes["label"].values, outcomes.sizes["class"]
-    total = np.zeros((outcomes.sizes["ablation"], n_classes + 1))
-    seen = np.zeros_like(total)
-    for rows, columns, change, known in _parts(outcomes, top):
-        member = members(label[columns], n_classes)
-        for into, what in ((total, change), (seen, known)):
-            into[rows, :-1] += count(what, member)
-            into[rows, -1] += what.sum(1)
-    return total, seen
+    lost, gained = lost_and_gained(outcomes, top)
+    by_class = (lost - gained, seen_by(outcomes))
+    net, seen = (np.c_[each, each.sum(1)] for each in by_class)
+    return net, seen
 
 
 def _changes_of(

@@ -19,7 +19,7 @@ from lashley.engine.stacking import Choice, out_of_memory
 from lashley.engine.verdict import Found
 
 _EMPTY = 16  # examples on which the ablation of no units is compared with the intact network
-_SAMPLE = 96  # outcomes of a place on which the rounding of the quick way is measured
+SAMPLE = 96  # outcomes of a place on which the rounding of the quick way is measured
 _RESERVE = 12  # how many times the root mean square error seen there counts as rounding
 _ENOUGH = 1.6  # how many times an error seen later has to; else it was measured too small
 
@@ -216,8 +216,8 @@ class RowRunner:
     ) -> None:
         """Remember a larger error of the quick way than the sample's, if it is much larger."""
         assert self._quick is not None
-        quick = self._quick.cells(sets, ablations[:_SAMPLE], examples[:_SAMPLE])
-        error = _ENOUGH * float((quick.float() - outputs[:_SAMPLE]).abs().max())
+        quick = self._quick.cells(sets, ablations[:SAMPLE], examples[:SAMPLE])
+        error = _ENOUGH * float((quick.float() - outputs[:SAMPLE]).abs().max())
         if error > (self._least() or 0):
             self._plans.errors.append(error)
 
@@ -226,8 +226,8 @@ class RowRunner:
         assert self._quick is not None
         sets, n = self._setting.unit_sets, self._fast.live.size
         generator = torch.Generator().manual_seed(0)
-        ablations = torch.randint(len(sets), (_SAMPLE,), generator=generator).sort().values
-        examples = torch.randint(n, (_SAMPLE,), generator=generator)
+        ablations = torch.randint(len(sets), (SAMPLE,), generator=generator).sort().values
+        examples = torch.randint(n, (SAMPLE,), generator=generator)
         device = self._batch.labels.device
         chosen = [s.cells(sets, ablations.to(device), examples.to(device))
                   for s in (self._quick, self._fast)]  # fmt: skip

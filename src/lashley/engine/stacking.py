@@ -19,7 +19,7 @@ _ROWS = (128, 2048)  # examples in one stack, fewest and most
 _MOST = 1 << 26  # numbers in one stacked value: 256 MB
 _VALUES = 4  # stacked values that live at the same time, about
 _OF_FREE = 4  # on a GPU stacks take one part in so many of the free memory
-_TRIALS = 2  # of each of two ways
+TRIALS = 2  # of each of two ways
 
 
 @dataclass
@@ -98,7 +98,7 @@ class Choice:
     def way(self) -> bool:
         """Which one to take next."""
         for way in (True, False):
-            if self.trials.get(way, 0) < _TRIALS:
+            if self.trials.get(way, 0) < TRIALS:
                 return way
         return self.seconds[True] <= self.seconds[False]
 

@@ -12,9 +12,10 @@ import torch
 
 from lashley.ablations import Ablation
 from lashley.engine.batch import Batch
+from lashley.engine.stacking import TRIALS as ONE_WAY
 from lashley.planning.laps import INTACT, Course, Lap
 
-TRIALS = 4  # the engine tries two ways of a suffix, twice each, and then knows the faster one
+TRIALS = 2 * ONE_WAY  # after which the engine knows the faster of two ways of a suffix
 _PAIRS = 2  # of laps, on different examples
 _MOST_SITES = 24  # that are sampled
 _MOST_SETS = 512  # ablations of a site by one method, in a lap

@@ -18,6 +18,7 @@ from lashley.engine.case import Options
 from lashley.engine.engines import Sweeping
 from lashley.engine.guards import network_fingerprint
 from lashley.engine.loading import Loader
+from lashley.engine.runners import SAMPLE
 from lashley.planning.calibration import Laps, Work, sampling_order
 from lashley.planning.flops import Flops
 from lashley.planning.laps import Course
@@ -26,7 +27,7 @@ from lashley.stats import stratified_order
 
 BUILT_ON = 64  # examples that an engine is built on, at most
 _LOADED = 2  # batches of different examples
-_CHECKED = 192  # outcomes that each place is first checked on, where a quick way is taken
+_CHECKED = 2 * SAMPLE  # outcomes that each place is first checked on, where a quick way is taken
 _AGAIN = 0.1  # part of the seconds for the calibration that a second building may take
 
 

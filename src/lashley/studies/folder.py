@@ -121,7 +121,9 @@ def open_folder(path: Path, study: Study) -> RunFolder:
     folder = RunFolder(path)
     with disk_errors(path):
         if (path / "study.yaml").is_file():
-            _check_same(folder, study, nothing_yet=_is_bare(path))
+            before = folder.study()  # refuses what is no study
+            if not _is_bare(path):
+                _check_same(path, before, study)
         elif path.exists() and not (path.is_dir() and all(map(is_draft, path.iterdir()))):
             raise RunError(
                 f"--out: {path} exists and is no run folder. Give a new or an empty folder."
@@ -235,15 +237,13 @@ def _git_commit() -> str | None:
     return done.stdout.strip() or None
 
 
-def _check_same(folder: RunFolder, study: Study, *, nothing_yet: bool) -> None:
-    old, new = _flat(folder.study().model_dump()), _flat(study.model_dump())
-    if nothing_yet:
-        return
+def _check_same(path: Path, before: Study, study: Study) -> None:
+    old, new = _flat(before.model_dump()), _flat(study.model_dump())
     differ = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     if differ:
         key = differ[0]
         raise RunError(
-            f"--out: {folder.path} holds a run of another study: {', '.join(differ[:5])} differ "
+            f"--out: {path} holds a run of another study: {', '.join(differ[:5])} differ "
             f"({key} is {old.get(key)!r} there, {new.get(key)!r} here). Give another folder."
         )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 
 from lashley.figures.layers import axis, look, page
 from lashley.figures.layers.results import LayerResults
@@ -38,6 +39,13 @@ def panels(
         for axes, name in zip(row, names, strict=True):
             axes.set_title(f"{look.percent(proportion)} ablated · {name}")
     return made
+
+
+def cells(made: page.Panels, results: LayerResults) -> Iterator[tuple[Axes, float, str]]:
+    """Each panel with its proportion and its method, where the columns are the methods."""
+    for row, proportion in zip(made.axes, results.proportions, strict=True):
+        for axes, method in zip(row, results.methods, strict=True):
+            yield axes, proportion, method
 
 
 def layout(

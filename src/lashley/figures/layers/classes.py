@@ -49,7 +49,7 @@ def class_curves(results: LayerResults, proportion: float, method: str, top: int
 
 
 def single_classes(results: LayerResults) -> Figure:
-    """Draw figure 16, in top-5 where it was counted."""
+    """Draw figure 16, in the accuracy that `top_of_classes` says."""
     top = top_of_classes(results.classes)
     made = by_layer.panels(
         results,
@@ -57,9 +57,8 @@ def single_classes(results: LayerResults) -> Figure:
         note="bars: 95 % interval of a class's mean drop over its images",
         legend=_legend(results),
     )
-    for row, proportion in enumerate(results.proportions):
-        for column, method in enumerate(results.methods):
-            _draw(made.axes[row, column], class_curves(results, proportion, method, top))
+    for axes, proportion, method in by_layer.cells(made, results):
+        _draw(axes, class_curves(results, proportion, method, top))
     by_layer.finish(made, results, "drop (%p)")
     return made.figure
 

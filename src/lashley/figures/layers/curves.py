@@ -56,9 +56,8 @@ def drops(results: LayerResults, top: int) -> Figure:
         note="bars: 95 % interval of the mean, over images",
         legend=_legend(results),
     )
-    for row, proportion in enumerate(results.proportions):
-        for column, method in enumerate(results.methods):
-            _draw(made.axes[row, column], curve(results, proportion, method, top))
+    for axes, proportion, method in by_layer.cells(made, results):
+        _draw(axes, curve(results, proportion, method, top))
     by_layer.finish(made, results, "drop (%p)")
     return made.figure
 

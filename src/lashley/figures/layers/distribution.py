@@ -41,13 +41,11 @@ def distributions(results: LayerResults) -> Figure:
         note=note + (" · above: share of groups whose ablation helped (%)" if shares else ""),
         legend=(),
     )
-    for row, proportion in enumerate(results.proportions):
-        for column, method in enumerate(results.methods):
-            _draw(made.axes[row, column], boxes(results, proportion, method))
+    for axes, proportion, method in by_layer.cells(made, results):
+        _draw(axes, boxes(results, proportion, method))
     by_layer.finish(made, results, "drop (%p)")
-    for row, proportion in enumerate(results.proportions if shares else ()):
-        for column, method in enumerate(results.methods):
-            _draw_shares(made.axes[row, column], boxes(results, proportion, method))
+    for axes, proportion, method in by_layer.cells(made, results) if shares else ():
+        _draw_shares(axes, boxes(results, proportion, method))
     return made.figure
 
 

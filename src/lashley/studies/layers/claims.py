@@ -63,10 +63,10 @@ def _claims(evidence: Evidence) -> Sequence[Claim[Evidence]]:
     return claims
 
 
-def _above(found: Measured, limit: float = 0.0) -> str:
-    """Whether the number is above a limit, as far as its interval can tell."""
+def _above(found: Measured) -> str:
+    """Whether the number is above 0, as far as its interval can tell."""
     low, high = (v if v == v else found.value for v in (found.low, found.high))
-    return YES if low > limit else NO if high <= limit else UNDECIDED
+    return YES if low > 0 else NO if high <= 0 else UNDECIDED
 
 
 def _below(found: Measured) -> str:

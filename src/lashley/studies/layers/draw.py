@@ -13,7 +13,7 @@ from lashley.studies.folder import RunFolder, Tell
 from lashley.studies.layers.results import results
 
 _PAGE_TABLES = {
-    "layers": "Means over the groups of each layer, with their 95 % intervals over the images "
+    "layers": "Means over the groups of each layer, with their 95 % intervals over the images, "
     "standard deviations over the groups, and the same of random groups.",
     "classes": "The same class by class; top-1, and the largest share of the filters only.",
     "constants": "What each filter holds behind batch norm and ReLU when its weights and bias are "

@@ -82,7 +82,7 @@ def _examples(study: LayerStudy) -> tuple[Examples, int, list[str]]:
             f"data.images: given {n}; allowed are 1 to {there:,}, as many as there are in "
             f"{part.root}. Leave it out for all."
         )
-    few = part.model_copy(update={"images": min(n, _SAMPLE), "skip_broken": False})
+    few = part.model_copy(update={"images": min(n, _SAMPLE)})
     examples = examples_of(study.model_copy(update={"data": few}), None, lambda *_: None)
     size = n * 3 * 4 * study.network.image_size**2 / 1e9
     note = f"decoded images take {size:,.1f} GB more of the disk of the run folder while it runs"

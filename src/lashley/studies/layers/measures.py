@@ -44,12 +44,7 @@ def portion(evidence: Evidence) -> Measured:
 
 def unlike(evidence: Evidence) -> Measured:
     """The layer that matters most against the one that matters least."""
-    choose, confirm = halves(len(evidence.changes.label))
-    change = evidence.all_layers(SMALL, 1)
-    order = np.argsort(change[:, choose].mean(1), kind="stable")
-    most, fewest = (evidence.labels[i] for i in (order[-1], order[0]))
-    found = change[order[-1]] - change[order[0]]
-    return contrast(found[confirm], f"layer {most} against layer {fewest}, {_HALVES}")
+    return _most_against_least(evidence, evidence.all_layers(SMALL, 1))
 
 
 def two_ahead(evidence: Evidence) -> Measured:
@@ -87,7 +82,7 @@ def more_distinct(evidence: Evidence) -> Measured:
     small, large = (100 * a.mean() for a in ahead)
     note = f"ahead of the mean of the others by {small:.2f} %p at 10 %, {large:.2f} %p at 25 %"
     if small <= 0:  # what does not stand out cannot stand out more
-        return Measured(-abs(small), note=note)
+        return Measured(small, note=note)
     return contrast(ahead[0] - ahead[1], note)
 
 
@@ -100,24 +95,27 @@ def rise(evidence: Evidence, top: int) -> Measured:
 
 def unmoved(evidence: Evidence, top: int) -> Measured:
     """What going from 10 to 25 % costs in the layer that hardly changes in the paper."""
-    rows = evidence.layer(top, LARGE)
-    note = f"from {evidence.layer(top, SMALL).drop_pp[UNMOVED]:.2f} to " \
-           f"{rows.drop_pp[UNMOVED]:.2f} %p"  # fmt: skip
-    found = _growth(evidence, UNMOVED, top)
-    return Measured(found.value, found.low, found.high, note)
+    small, large = (evidence.layer(top, p).drop_pp[UNMOVED] for p in (SMALL, LARGE))
+    return _growth(evidence, UNMOVED, top, f"from {small:.2f} to {large:.2f} %p")
 
 
-def _growth(evidence: Evidence, label: str, top: int) -> Measured:
-    return contrast(evidence.change(label, LARGE, top) - evidence.change(label, SMALL, top))
+def _growth(evidence: Evidence, label: str, top: int, note: str = "") -> Measured:
+    growth = evidence.change(label, LARGE, top) - evidence.change(label, SMALL, top)
+    return contrast(growth, note)
 
 
 def unequal(evidence: Evidence) -> Measured:
     """What going from 10 to 25 % costs, in the layer it costs most against that it costs least."""
-    choose, confirm = halves(len(evidence.changes.label))
     growth = evidence.all_layers(LARGE, 1) - evidence.all_layers(SMALL, 1)
-    order = np.argsort(growth[:, choose].mean(1), kind="stable")
+    return _most_against_least(evidence, growth)
+
+
+def _most_against_least(evidence: Evidence, change: np.ndarray) -> Measured:
+    """Of (layer, example) changes the layers of the largest and the smallest mean."""
+    choose, confirm = halves(len(evidence.changes.label))
+    order = np.argsort(change[:, choose].mean(1), kind="stable")
     most, fewest = (evidence.labels[i] for i in (order[-1], order[0]))
-    found = growth[order[-1]] - growth[order[0]]
+    found = change[order[-1]] - change[order[0]]
     return contrast(found[confirm], f"layer {most} against layer {fewest}, {_HALVES}")
 
 
@@ -158,10 +156,8 @@ def class_specific(evidence: Evidence) -> Measured:
 
 
 def _between(change: np.ndarray, label: np.ndarray) -> float:
-    """The variance of the classes' means around the layers' means, summed over the layers."""
-    n = np.bincount(label)
-    sums = np.array([np.bincount(label, row) for row in change])
-    return float((sums[:, n > 0] ** 2 / n[n > 0]).sum())
+    """The variance of the classes' means, summed over the layers; but for a constant."""
+    return float(np.nansum(np.bincount(label) * _class_means(change, label) ** 2))
 
 
 def lose(evidence: Evidence, layer: str) -> Measured:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from lashley import stats
 from lashley.figures.layers import LayerResults, choose_examples, choose_shown, top_of_classes
+from lashley.studies.claim import share
 from lashley.studies.folder import RunFolder
 
 
@@ -29,9 +29,8 @@ def intact_of(classes: pd.DataFrame) -> dict[int, tuple[float, float, float]]:
     found = {}
     for top in sorted(int(t) for t in classes.top.unique()):
         rows = _once(classes, top)
-        right, total = int(rows.intact_correct.sum()), int(rows.total.sum())
-        ends = stats.share_interval(right, total)
-        found[top] = (100 * right / total, 100 * float(ends.low), 100 * float(ends.high))
+        right = share(int(rows.intact_correct.sum()), int(rows.total.sum()))
+        found[top] = (right.value, right.low, right.high)
     return found
 
 

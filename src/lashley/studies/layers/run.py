@@ -142,7 +142,7 @@ def filters_of(study: LayerStudy, network: nn.Module) -> list[Site]:
 
 
 def _measure(study: LayerStudy, folder: RunFolder, device: str, tell: Tell) -> None:
-    sites = _checked(study)
+    _check(study)
     test, left_out = _examples(study, folder, tell)
     network = _network(study, folder, tell)
     seeds = {
@@ -156,15 +156,14 @@ def _measure(study: LayerStudy, folder: RunFolder, device: str, tell: Tell) -> N
     tables.write(folder, network, test, sites, tell)
 
 
-def _checked(study: LayerStudy) -> list[Site]:
-    """The sites, once all is looked at that can be wrong, before any long work.
+def _check(study: LayerStudy) -> None:
+    """Look at all that can be wrong, before any long work.
 
     Raises:
         StudyError: If data, network and figures do not go together.
         AblationError: If a proportion leaves no filter.
     """
-    network = network_of(study.network)
-    sites = filters_of(study, network)
+    sites = filters_of(study, network_of(study.network))
     for site, proportion in product(sites, study.sweep.proportions):
         random_groups(site, proportion, 1)
     if study.network.weights not in ("train", "imagenet"):
@@ -176,7 +175,6 @@ def _checked(study: LayerStudy) -> list[Site]:
             f"figures.classes: given {', '.join(sorted(unknown))}; allowed are names of classes, "
             f"such as {', '.join(names[:3])}."
         )
-    return sites
 
 
 def _examples(study: LayerStudy, folder: RunFolder, tell: Tell) -> tuple[Examples, list[str]]:
