@@ -214,12 +214,6 @@ def test_divergence_stops_the_epoch_and_deletes_the_checkpoint(
     assert not path.exists()
 
 
-@BOTH
-def test_the_file_is_written_seldom(form: Callable, examples: Examples, path: Path) -> None:
-    form(examples, PLAIN, checkpoint=path)
-    assert not path.exists()
-
-
 @pytest.mark.parametrize(("cost", "pause"), [(0.1, 5.0), (0.2, 5.0), (2.0, 40.0)])
 def test_a_file_that_takes_long_to_write_is_written_more_seldom(
     cost: float, pause: float, path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,5 +1,6 @@
 """Training alone and as a population: the vectorised form is held to the plain loop."""
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from lashley.data import Examples, digits, mnist
 from lashley.errors import DataError, LashleyError, NetworkError, TrainingError
 from lashley.networks import mlp, seeded
 from lashley.training import Recipe, train, train_population
+from lashley.training.checkpoint import Checkpoint
 from lashley.training.recipe import batches
 
 SHORT = Recipe(epochs=2, lr=0.05, batch_size=128)
@@ -263,12 +265,21 @@ def test_a_checkpoint_of_another_training_is_ignored_and_overwritten(
     assert path.read_bytes() != before
 
 
-def test_checkpoints_are_not_written_more_often_than_said(
-    examples: Examples, tmp_path: Path
+def test_a_short_training_writes_its_end_only_and_then_is_not_done_again(
+    examples: Examples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "training.safetensors"
-    train_population(population(2), examples, SHORT, checkpoint=path)
-    assert not path.exists()
+    path, written, seen = tmp_path / "training.safetensors", [], []
+    save = Checkpoint.save
+    monkeypatch.setattr(
+        Checkpoint, "save", lambda self, *of: (written.append(of[-1]), save(self, *of))
+    )
+    first = train_population(population(2), examples, SHORT, checkpoint=path)
+    assert written == [2 * math.ceil(len(examples) / SHORT.batch_size)]
+    again = train_population(
+        population(2), examples, SHORT, checkpoint=path, progress=lambda *at: seen.append(at)
+    )
+    assert (len(written), seen) == (1, [(2, 2)])
+    assert all(equal(a, b) for a, b in zip(first, again, strict=True))
 
 
 @pytest.mark.usefixtures("eager")

@@ -9,7 +9,8 @@
     ├── EngineError      an evaluation that cannot be carried out
     ├── IntegrityError   data or network changed while they were measured
     ├── OutcomesError    outcomes that are incomplete or do not belong together
-    ├── TrainingError    a training that cannot start or diverges
+    ├── TrainingError    a training that cannot start
+    │   └── DivergenceError  or whose loss or weights are no longer finite
     ├── StudyError       a study file that cannot be run as it is written
     └── RunError         a run folder that cannot be used
 
@@ -54,7 +55,11 @@ class OutcomesError(LashleyError):
 
 
 class TrainingError(LashleyError):
-    """A training cannot start, or has diverged."""
+    """A training cannot start, or cannot go on."""
+
+
+class DivergenceError(TrainingError):
+    """Loss or weights of a training are no longer finite."""
 
 
 class StudyError(LashleyError):

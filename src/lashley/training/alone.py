@@ -17,7 +17,7 @@ from lashley.training.checkpoint import Checkpoint, identity_of
 from lashley.training.checks import check_outputs, copies, on_device
 from lashley.training.forward import outputs_of
 from lashley.training.loop import CHECKPOINT_SECONDS, Training, run
-from lashley.training.recipe import PAPER, Recipe
+from lashley.training.recipe import PAPER, SECOND_MOMENT, Recipe
 
 
 def train(
@@ -35,11 +35,11 @@ def train(
             is. Parameters that do not require a gradient stay frozen.
         examples: `Examples` or a pair (inputs, labels).
         recipe: How to train.
-        checkpoint: A file to write to every few seconds, at the end of a batch, and to go on
-            from: the result is bit for bit that of an undisturbed training, on the same machine
-            with as many threads. A file of another training (other recipe, weights or examples),
-            or a damaged one, is ignored and overwritten. The file stays when the training is
-            done; delete it when the result is safe.
+        checkpoint: A file to write to every few seconds, at the end of a batch, and at the end of
+            all, and to go on from: the result is bit for bit that of an undisturbed training, on
+            the same machine with as many threads. A file of another training (other recipe,
+            weights or examples), or a damaged one, is ignored and overwritten. The file stays when
+            the training is done; delete it when the result is safe.
         progress: Called with (epochs done, epochs in all) after each epoch, and once before the
             first one when a training goes on from behind an epoch.
 
@@ -73,7 +73,7 @@ class Alone:
     """One network and its optimiser; training changes both in place."""
 
     network: nn.Module
-    optimiser: torch.optim.SGD
+    optimiser: torch.optim.Optimizer
     recipe: Recipe
 
     def step(self, inputs: Tensor, labels: Tensor, lr: float) -> Tensor:
@@ -89,21 +89,32 @@ class Alone:
     def tensors(self) -> dict[str, Tensor]:
         """All that training changes, by unique names, each (1, ...)."""
         held = [*self.network.named_parameters(), *self.network.named_buffers()]
-        momenta = {
-            f"momentum.{n}": self.optimiser.state[p]["momentum_buffer"]
-            for n, p in self.network.named_parameters() if p.requires_grad
-        }  # fmt: skip
-        state = {f"state.{n}": v.detach() for n, v in held}
-        return {name: tensor[None] for name, tensor in (state | momenta).items()}
+        found = {f"state.{n}": v.detach() for n, v in held}
+        for name, p in self.network.named_parameters():
+            for key, value in self.optimiser.state.get(p, {}).items():
+                found[f"{key.removesuffix('_buffer')}.{name}"] = value
+        return {name: tensor[None] for name, tensor in found.items()}
 
 
 def learner_of(network: nn.Module, recipe: Recipe) -> Alone:
     """The network with an optimiser of the parameters that require a gradient."""
     trained = [p for p in network.parameters() if p.requires_grad]
-    optimiser = torch.optim.SGD(
+    optimiser = _optimiser(trained, recipe)
+    for p in trained:  # as PyTorch's first step behaves, so that it can be kept
+        optimiser.state[p] = {name: torch.zeros_like(p) for name in _STATES[recipe.optimiser]}
+        if recipe.optimiser == "adamw":
+            optimiser.state[p]["step"] = torch.tensor(0.0)
+    return Alone(network, optimiser, recipe)
+
+
+_STATES = {"sgd": ("momentum_buffer",), "adamw": ("exp_avg", "exp_avg_sq")}
+
+
+def _optimiser(trained: list[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
+    if recipe.optimiser == "adamw":
+        betas = (recipe.momentum, SECOND_MOMENT)
+        return torch.optim.AdamW(trained, recipe.lr, betas, weight_decay=recipe.weight_decay)
+    return torch.optim.SGD(
         trained, recipe.lr, recipe.momentum,
         weight_decay=recipe.weight_decay, nesterov=recipe.nesterov,
     )  # fmt: skip
-    for p in trained:  # zeros, as PyTorch's first step behaves, so that they can be kept
-        optimiser.state[p]["momentum_buffer"] = torch.zeros_like(p)
-    return Alone(network, optimiser, recipe)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lashley.data import Examples
 from lashley.data.examples import require_classes, require_tensor
-from lashley.errors import TrainingError
+from lashley.errors import DivergenceError, TrainingError
 from lashley.networks import check_finite
 from lashley.training.recipe import Recipe
 
@@ -86,14 +86,18 @@ def check_outputs(outputs_of: Callable[[Tensor], Tensor], inputs: Tensor, labels
 
 
 def check_converging(losses: Tensor, weights: Iterable[Tensor], recipe: Recipe, epoch: int) -> None:
-    """Refuse to go on when a member's loss (member,) or weights (member, ...) are not finite."""
+    """Refuse to go on when a member's loss (member,) or weights (member, ...) are not finite.
+
+    Raises:
+        DivergenceError: If that is so.
+    """
     finite = losses.isfinite()
     for w in weights:
-        finite &= w.isfinite().reshape(len(w), -1).all(1)
+        finite &= w.isfinite().reshape(len(w), -1).all(1).to(finite.device)
     lost = (~finite).nonzero()[:, 0].tolist()
     if lost:
         names = ", ".join(map(str, lost[:5])) + (", ..." if len(lost) > 5 else "")
-        raise TrainingError(
+        raise DivergenceError(
             f"training: diverged in epoch {epoch + 1} of {recipe.epochs}: loss or weights are not "
             f"finite in {len(lost)} of {len(losses)} networks (number {names}, from 0). Lower lr "
             f"(it is {recipe.lr}) or momentum ({recipe.momentum})."

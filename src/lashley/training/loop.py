@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from lashley.errors import TrainingError
+from lashley.errors import DivergenceError
 from lashley.training.augmentation import augmented
 from lashley.training.checkpoint import Checkpoint
 from lashley.training.checks import check_converging
@@ -31,6 +32,37 @@ class Learner(Protocol):
     def tensors(self) -> dict[str, Tensor]:
         """All that `step` changes, each (member, ...): views, filled when a training goes on."""
         ...
+
+
+class Watch(Protocol):
+    """Looks at the learner epoch by epoch, and may end the training."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What it has written down: filled when a training goes on."""
+        ...
+
+    def look(self, epochs: int, losses: Tensor) -> None:
+        """Called after so many epochs, first after none, with the epoch's mean (member,) losses.
+
+        Raises:
+            DivergenceError: If what it sees is not finite.
+        """
+        ...
+
+    def enough(self, epochs: int) -> bool:
+        """Whether the training ends after so many epochs."""
+        ...
+
+
+class _Unwatched:
+    def tensors(self) -> dict[str, Tensor]:
+        return {}
+
+    def look(self, epochs: int, losses: Tensor) -> None:
+        pass
+
+    def enough(self, epochs: int) -> bool:
+        return False
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,29 +91,46 @@ def run(
     training: Training,
     checkpoint: Checkpoint | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> None:
+    watch: Watch | None = None,
+) -> int:
     """Train to the recipe's end, from where the checkpoint stands.
 
     Args:
         training: Its learner is changed in place.
-        checkpoint: Written at the end of a batch whenever it is due.
+        checkpoint: Written at the end of a batch whenever it is due, and at the end of all.
         progress: Called with (epochs done, epochs in all).
+        watch: Looks on, and may end the training before.
+
+    Returns:
+        How many epochs were trained, those before the checkpoint among them.
 
     Raises:
-        TrainingError: If a member diverges, or the checkpoint cannot be written.
+        DivergenceError: If a member diverges.
+        TrainingError: If the checkpoint cannot be written.
     """
+    watch = watch or _Unwatched()
     tensors, epochs = training.learner.tensors(), training.recipe.epochs
     losses = torch.zeros(len(next(iter(tensors.values()))), device=training.inputs.device)
-    state = {**tensors, "losses": losses, **generators(losses.device)}
-    done, index = divmod(checkpoint.restore(state) if checkpoint else 0, training.steps_per_epoch)
-    if done and progress:
+    state = {**tensors, **watch.tensors(), "losses": losses, **generators(losses.device)}
+    per_epoch = training.steps_per_epoch
+    steps = checkpoint.restore(state) if checkpoint else 0
+    done, index = divmod(steps, per_epoch)
+    if not steps:
+        watch.look(0, losses)
+    elif done and progress:
         progress(done, epochs)
-    for epoch in range(done, epochs):
-        _epoch(training, epoch, index, state, checkpoint)
-        index = 0
-        _check(training, epoch, losses, checkpoint)
+    while done < epochs and not watch.enough(done):
+        _epoch(training, done, index, state, checkpoint)
+        with _discarding(checkpoint):
+            _check(training, done, losses)
+            watch.look(done + 1, losses / per_epoch)
+        done, index = done + 1, 0
+        ends = done == epochs or watch.enough(done)
+        if checkpoint and (ends or checkpoint.is_due()):
+            checkpoint.save(state, done * per_epoch)
         if progress:
-            progress(epoch + 1, epochs)
+            progress(done, epochs)
+    return done
 
 
 def _epoch(
@@ -98,17 +147,25 @@ def _epoch(
         order = batches(len(training.labels), recipe, epoch)
         for index in range(first, per_epoch):
             losses += training.step(epoch, index, order[index])
-            if checkpoint and checkpoint.is_due():
-                _check(training, epoch, losses, checkpoint)
+            is_last = index + 1 == per_epoch  # of which the watch has to see the end first
+            if checkpoint and not is_last and checkpoint.is_due():
+                with _discarding(checkpoint):
+                    _check(training, epoch, losses)
                 now = {**state, **generators(losses.device)}
                 checkpoint.save(now, epoch * per_epoch + index + 1)
 
 
-def _check(training: Training, epoch: int, losses: Tensor, checkpoint: Checkpoint | None) -> None:
-    """See that the training has not diverged; going on from its checkpoint would end alike."""
+def _check(training: Training, epoch: int, losses: Tensor) -> None:
+    """See that the training has not diverged."""
+    check_converging(losses, training.learner.tensors().values(), training.recipe, epoch)
+
+
+@contextmanager
+def _discarding(checkpoint: Checkpoint | None) -> Iterator[None]:
+    """No checkpoint is left of a training that diverges: going on from it would end alike."""
     try:
-        check_converging(losses, training.learner.tensors().values(), training.recipe, epoch)
-    except TrainingError:
+        yield
+    except DivergenceError:
         if checkpoint:
             checkpoint.discard()
         raise

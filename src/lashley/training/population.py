@@ -14,6 +14,7 @@ from torch.func import functional_call, vmap
 from torch.nn import functional as F
 
 from lashley.data import as_examples
+from lashley.errors import TrainingError
 from lashley.training.augmentation import check_images
 from lashley.training.checkpoint import Checkpoint, identity_of
 from lashley.training.checks import check_outputs, copies, on_device
@@ -43,7 +44,7 @@ def train_population(
             as they are. Parameters that do not require a gradient stay frozen.
         examples: `Examples` or a pair (inputs, labels).
         recipe: How to train; the batches, their order and their augmentation, are shared by all.
-        checkpoint: A file to write to every few seconds and to go on from, as in `train`.
+        checkpoint: A file to write to, and to go on from, as in `train`.
         progress: Called with (epochs done, epochs in all) after each epoch, and once before the
             first one when a training goes on from behind an epoch.
 
@@ -57,6 +58,7 @@ def train_population(
         NetworkError: If a weight is not finite.
     """
     examples = as_examples(examples)
+    check_optimiser(recipe)
     members = copies(networks)
     stack = stacked(members)
     inputs, labels = on_device(examples, members[0])
@@ -72,6 +74,19 @@ def train_population(
     )
     run(Training(learner, inputs, labels, recipe), kept, progress)
     return [unstacked(member, stack, i) for i, member in enumerate(members)]
+
+
+def check_optimiser(recipe: Recipe) -> None:
+    """Refuse what populations are not trained by.
+
+    Raises:
+        TrainingError: If the optimiser is not SGD.
+    """
+    if recipe.optimiser != "sgd":
+        raise TrainingError(
+            f"recipe: given the optimiser {recipe.optimiser!r} for a population; allowed is 'sgd'. "
+            "Train each network alone, with la.train."
+        )
 
 
 @dataclass(frozen=True, eq=False)

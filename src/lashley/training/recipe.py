@@ -13,7 +13,11 @@ from torch import Tensor
 
 from lashley.errors import TrainingError
 
-_NAMED = {"schedule": ("constant", "one_cycle"), "augmentation": ("none", "crops_and_flips")}
+_NAMED = {
+    "schedule": ("constant", "one_cycle"), "augmentation": ("none", "crops_and_flips"),
+    "optimiser": ("sgd", "adamw"),
+}  # fmt: skip
+SECOND_MOMENT = 0.999  # decay of AdamW's mean of squares
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class Recipe:
     Attributes:
         epochs: Passes over the examples.
         lr: Learning rate; with "one_cycle" its peak.
-        momentum: Of the gradient, as in `torch.optim.SGD`.
+        momentum: Of the gradient, as in `torch.optim.SGD`; the first beta of AdamW.
         batch_size: Examples per step; the last, smaller batch of an epoch is kept.
         seed: Of the order of the batches, of dropout's noise, and of crops and flips.
         schedule: "constant", or "one_cycle": the learning rate rises from a 25th of `lr` to `lr`
@@ -37,6 +41,8 @@ class Recipe:
         autocast: Whether the layers run in bfloat16 (`torch.autocast`), images with their channels
             last in memory; weights and their updates stay as they are. Quicker where the
             processor multiplies bfloat16.
+        optimiser: "sgd", or "adamw" as `torch.optim.AdamW` (whose second beta is 0.999, and whose
+            weight decay is its own).
 
     Raises:
         TrainingError: If a value is out of its range.
@@ -54,6 +60,7 @@ class Recipe:
     nesterov: bool = False
     augmentation: str = "none"
     autocast: bool = False
+    optimiser: str = "sgd"
 
     def __post_init__(self) -> None:
         for name, least in {"epochs": 1, "batch_size": 1, "seed": 0}.items():
@@ -74,6 +81,8 @@ class Recipe:
         for name in ("nesterov", "autocast"):
             self._require(name, isinstance(getattr(self, name), bool), "True or False")
         self._require("nesterov", not self.nesterov or momentum > 0, "False where momentum is 0")
+        sgd = self.optimiser == "sgd"
+        self._require("nesterov", not self.nesterov or sgd, "False where the optimiser is no SGD")
 
     def _require(self, name: str, holds: bool, allowed: str) -> None:
         if not holds:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.func import stack_module_state
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,10 +24,23 @@ class Stack:
 
 
 def stacked(members: Sequence[nn.Module]) -> Stack:
-    """The stack of networks of one architecture."""
-    parameters, buffers = stack_module_state([m.eval() for m in members])
+    """The stack of networks of one architecture; the first, in eval mode, is its skeleton."""
+    members[0].eval()
+    # torch.func.stack_module_state refuses traced networks: each of them has a class of its own.
+    parameters = {
+        name: _together([m.get_parameter(name) for m in members]).requires_grad_(p.requires_grad)
+        for name, p in members[0].named_parameters()
+    }
+    buffers = {
+        name: _together([m.get_buffer(name) for m in members])
+        for name, _ in members[0].named_buffers()
+    }
     momenta = {n: torch.zeros_like(p) for n, p in parameters.items() if p.requires_grad}
     return Stack(members[0], {**parameters, **buffers}, momenta)
+
+
+def _together(tensors: Sequence[Tensor]) -> Tensor:
+    return torch.stack([tensor.detach() for tensor in tensors])
 
 
 @torch.no_grad()
