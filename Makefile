@@ -59,6 +59,7 @@ bench: .venv/.bench
 	$(BIN)/python -m benchmarks.mlp
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.population
+	$(BIN)/python -m benchmarks.recovery
 
 wheel: .venv/.dev
 	$(BIN)/python -m build --wheel

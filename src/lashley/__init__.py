@@ -22,6 +22,14 @@ from lashley.errors import LashleyError
 from lashley.outcomes import open_store
 from lashley.planning import Plan, plan
 from lashley.readouts import Readout
+from lashley.recovery import (
+    Patience,
+    Recovery,
+    iterated_ablations,
+    recover,
+    recover_each,
+    recover_iterated,
+)
 from lashley.scores import scores
 from lashley.sites import Site, find_sites
 from lashley.training import Recipe, train, train_population
@@ -32,9 +40,11 @@ __all__ = [
     "Ablation",
     "Examples",
     "LashleyError",
+    "Patience",
     "Plan",
     "Readout",
     "Recipe",
+    "Recovery",
     "Savings",
     "Site",
     "cumulative",
@@ -45,12 +55,16 @@ __all__ = [
     "evaluate",
     "find_sites",
     "interactions",
+    "iterated_ablations",
     "mean_effect",
     "networks",
     "open_store",
     "pairs",
     "plan",
     "random_groups",
+    "recover",
+    "recover_each",
+    "recover_iterated",
     "scores",
     "similar_groups",
     "singles",

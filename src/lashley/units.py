@@ -28,12 +28,16 @@ class Units:
     Attributes:
         site: Theirs.
         layer: Which holds their incoming weights; None for heads, which have none of their own.
+        call: Where the network's graph computes and holds them.
+        graph: The whole of it; its parameters are the network's own.
         upto: The graph from the inputs to the point that holds the activations.
         rows: How that point holds its examples.
     """
 
     site: Site
     layer: Layer | None
+    call: Call
+    graph: fx.GraphModule
     upto: fx.GraphModule
     rows: Batched
 
@@ -97,8 +101,9 @@ def units_of_each(network: nn.Module, sites: Sequence[Site], examples: Any) -> l
         known = batch_dependence(captured.module, tuple(tensors(inputs)))
     except NotBatched:
         known = {}
+    whole = captured.module
     return [
-        Units(site, call.layer, _upto(captured.module, call.point), _rows(site, call, known))
+        Units(site, call.layer, call, whole, upto(whole, call.point), _rows(site, call, known))
         for site, call in zip(sites, calls, strict=True)
     ]
 
@@ -157,7 +162,8 @@ def _rows(site: Site, call: Call, known: Mapping[fx.Node, Any]) -> Batched:
     return found
 
 
-def _upto(module: fx.GraphModule, last: fx.Node) -> fx.GraphModule:
+def upto(module: fx.GraphModule, last: fx.Node) -> fx.GraphModule:
+    """The graph from the inputs to a node, over the same parameters."""
     short, copies = fx.Graph(), {}
     for node in module.graph.nodes:
         copies[node] = short.node_copy(node, copies.__getitem__)

@@ -19,6 +19,7 @@ from lashley.ablations import Ablation
 from lashley.engine.hooks import HookPlace, activations, forward, hooked, replaced
 from lashley.errors import EngineError
 from lashley.graph.anatomy import Organ
+from lashley.graph.incoming import into_units
 from lashley.graph.signature import arguments, logits_of
 
 Donors = tuple[Tensor, ...]
@@ -129,24 +130,13 @@ def zero_weights(network: nn.Module, organ: Organ, units: tuple[int, ...]) -> di
                 "parametrisation), so its rows cannot be set to 0. Use method='silence'."
             )
         weight = held[layer.weight].detach().clone()
-        if layer.op == "conv_transpose":
-            _zero_transposed(weight, layer.groups, units)
-        else:
-            weight.index_fill_(layer.unit_axis, torch.tensor(units, dtype=torch.int64), 0)
+        weight.masked_fill_(into_units(weight, units, layer.unit_axis, layer.groups), 0)
         zeroed[layer.weight] = weight
         if layer.bias in held:
             bias = held[layer.bias].detach().clone()
             bias[list(units)] = 0
             zeroed[layer.bias] = bias
     return zeroed
-
-
-def _zero_transposed(weight: Tensor, groups: int, units: tuple[int, ...]) -> None:
-    """Of weights (channel in, channel out of a group, ...)."""
-    inputs, outputs = len(weight) // groups, weight.shape[1]
-    for unit in units:
-        group = unit // outputs
-        weight[group * inputs : (group + 1) * inputs, unit % outputs] = 0
 
 
 class _Replacing(fx.Interpreter):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from jaxtyping import Float
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float
 from torch import Tensor, fx, nn
 
 from lashley.graph.nodes import Layer, weights
@@ -20,6 +23,27 @@ def by_unit(weight: Tensor, unit_axis: int, groups: int = 1) -> Float[Tensor, "u
     if unit_axis == 1:  # (input, unit of the group, ...)
         weight = weight.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)
     return weight.flatten(1)
+
+
+def into_units(
+    weight: Tensor, units: Sequence[int], unit_axis: int, groups: int = 1
+) -> Bool[Tensor, "*shape"]:
+    """Which of a layer's weights lead into these units; shaped as the weights.
+
+    Args:
+        weight: As the layer holds it.
+        units: Indices from 0.
+        unit_axis: As in `by_unit`.
+        groups: As in `by_unit`.
+    """
+    found = torch.zeros(weight.shape, dtype=torch.bool, device=weight.device)
+    which = torch.tensor(units, dtype=torch.int64, device=weight.device)
+    if unit_axis == 1:  # (input, unit of the group, ...)
+        by_group, size = found.unflatten(0, (groups, -1)), weight.shape[1]
+        by_group[which // size, :, which % size] = True
+    else:
+        found[which] = True
+    return found
 
 
 def of_layer(known: Layer, module: fx.GraphModule) -> Float[Tensor, "unit weight"]:

@@ -77,6 +77,19 @@ _STACKS = {nn.TransformerEncoder: _encoder, nn.TransformerDecoder: _decoder}
 _CONTAINERS = (*_STACKS, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
 
 
+def traced(network: nn.Module, names: tuple[str, ...] = ()) -> fx.Graph:
+    """What a network does, as it stands: in its mode, modules of torch.nn kept whole.
+
+    Args:
+        network: Any.
+        names: Of its inputs; () of a plain tensor.
+
+    Raises:
+        Exception: Whatever the network's forward raises on a symbolic value.
+    """
+    return _Tracer(names).trace(network)
+
+
 def symbolic(network: nn.Module, example: Inputs) -> fx.GraphModule:
     """The network as a pure graph.
 
@@ -85,7 +98,7 @@ def symbolic(network: nn.Module, example: Inputs) -> fx.GraphModule:
         Exception: Whatever the network's forward raises on a symbolic value.
     """
     inputs = flat(example)
-    graph = _Tracer(names_of(example)).trace(network)
+    graph = traced(network, names_of(example))
     attributes = attributes_of(network, graph)
     _refuse_hooks(network, attributes)
     _name_owners(graph)

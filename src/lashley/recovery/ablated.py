@@ -1,0 +1,148 @@
+"""A network with an ablation in its weights, and the numbers that have to stay for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from lashley.ablations import Ablation
+from lashley.data.inputs import Inputs
+from lashley.errors import AblationError, SiteError
+from lashley.graph.nodes import is_normalisation, op
+from lashley.recovery.constants import (
+    at_carrier,
+    carriers,
+    columns,
+    mean_activation,
+    wanted_constants,
+    zeros,
+)
+from lashley.recovery.holding import Held, put
+from lashley.recovery.place import Place, place_of
+from lashley.sites import first_inputs
+
+_SPREAD = 0.5  # of factors on the other weights, to see that no constant depends on these
+_HOLDABLE = (
+    "allowed are constants that pass through that as they are. Take another method, or measure "
+    "without retraining, by la.evaluate."
+)
+_NAIVE = "allowed without a hold is 'zero_weights'. Take that, or hold the ablation: hold=True."
+
+
+@torch.no_grad()
+def ablated(
+    network: nn.Module, ablation: Ablation, examples: Any
+) -> tuple[nn.Module, dict[str, Held]]:
+    """A copy in which the ablated units are constants, whatever the rest of it learns.
+
+    The weights and biases into the units are 0. The last batch norm in front of the nonlinearity
+    has the gain 0 for them and its shift carries the constant, in train mode as in eval mode;
+    without one the bias carries it. It is 0 for "silence"; for "zero_weights" what the batch norm
+    made of the zeroed channel with the statistics that it had; for "mean" the mean activation.
+
+    Args:
+        network: Itself left as it is.
+        ablation: Of one of its sites, by the method silence, zero_weights or mean.
+        examples: `Examples` or a pair (inputs, labels), for "mean" all; those of the training.
+
+    Returns:
+        The copy, in eval mode; and what of it must be held, by names of parameters.
+
+    Raises:
+        AblationError: If the units cannot be constants by this method.
+        SiteError: If the site's units have no weights that are theirs alone.
+    """
+    place = place_of(network, ablation, examples)
+    _check_separable(place)
+    mean = mean_activation(place, examples) if ablation.method == "mean" else None
+    held = zeros(place)
+    put(place.network, held)
+    inputs = first_inputs(examples, place.network)
+    wanted = wanted_constants(place, mean, inputs)
+    held |= carriers(place, at_carrier(place, wanted, inputs))
+    put(place.network, held)
+    with _others_changed(place, held):
+        _check_holds(place, wanted, inputs, _HOLDABLE)
+    return place.network, held
+
+
+@torch.no_grad()
+def naively(
+    network: nn.Module, ablation: Ablation, examples: Any
+) -> tuple[nn.Module, dict[str, Held]]:
+    """A copy in which the weights and biases into the ablated units are 0, and no more.
+
+    Args:
+        network: Itself left as it is.
+        ablation: Of one of its sites; zero_weights, or another method that equals it there.
+        examples: As for `ablated`.
+
+    Returns:
+        The copy, in eval mode; and what a training would have to hold, by names of parameters.
+
+    Raises:
+        AblationError: If zeros are not what the method wants.
+        SiteError: If the site's units have no weights that are theirs alone.
+    """
+    place = place_of(network, ablation, examples)
+    mean = mean_activation(place, examples) if ablation.method == "mean" else None
+    held = zeros(place)
+    put(place.network, held)
+    if ablation.method != "zero_weights":
+        inputs = first_inputs(examples, place.network)
+        _check_holds(place, wanted_constants(place, mean, inputs), inputs, _NAIVE)
+    return place.network, held
+
+
+def _check_separable(place: Place) -> None:
+    call, graph = place.units.call, place.units.graph
+    wrong = [op(n, graph) for n in (*call.between, call.point) if is_normalisation(n, graph)]
+    if wrong:
+        raise SiteError(
+            f"site: behind {place.ablation.site.name} stands {wrong[0]}, which mixes its units, so "
+            "that they hold no constant whatever their weights are; allowed are batch norm or "
+            "none. Take another site, or measure without retraining, by la.evaluate."
+        )
+
+
+@contextmanager
+def _others_changed(place: Place, held: Mapping[str, Held]) -> Iterator[None]:
+    """Other weights up to the units inside, as if they were trained; afterwards as before."""
+    parameters = list(place.units.upto.parameters())
+    before = [p.clone() for p in parameters]
+    generator = torch.Generator().manual_seed(0)
+    for p in parameters:
+        factor = 1 + _SPREAD * (2 * torch.rand(p.shape, generator=generator) - 1)
+        p.mul_(factor.to(p))
+    put(place.network, held)
+    try:
+        yield
+    finally:
+        for p, value in zip(parameters, before, strict=True):
+            p.copy_(value)
+
+
+def _check_holds(
+    place: Place, wanted: Float[Tensor, " unit"], inputs: Inputs, way_out: str
+) -> None:
+    """Look at the ablated units: each must be its constant."""
+    found = columns(place, inputs)
+    rounding = 100 * torch.finfo(found.dtype).eps
+    near = torch.isclose(found, wanted[:, None], rtol=rounding, atol=rounding).all(1)
+    wrong = (~near & place.of_unit).nonzero()[:, 0].tolist()
+    if not wrong:
+        return
+    unit, call, graph = wrong[0], place.units.call, place.units.graph
+    least, most = (f"{float(value):.4g}" for value in found[unit].aminmax())
+    behind = [op(n, graph) for n in (*call.between, call.point) if n is not call.source]
+    raise AblationError(
+        f"method: {place.ablation.method!r} makes unit {unit} of {place.ablation.site.name} the "
+        f"constant {float(wanted[unit]):.4g}, but its weights can only make it "
+        f"{least if least == most else f'{least} to {most}'} behind "
+        f"{', '.join(behind) or 'its layer'}; {way_out}"
+    )

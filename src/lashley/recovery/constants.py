@@ -1,0 +1,90 @@
+"""The constants that ablated units hold, and the numbers that make them hold these."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from lashley.data import as_examples
+from lashley.data.inputs import Inputs, inputs_to, take, tensors
+from lashley.errors import AblationError
+from lashley.recovery.holding import Held
+from lashley.recovery.place import Place
+from lashley.units import upto
+
+_BATCH = 250  # examples at once
+
+
+def zeros(place: Place) -> dict[str, Held]:
+    """Weights and biases of 0 into the ablated units, by names of parameters."""
+    return {name: Held(mask, _number(0.0, mask)) for name, mask in place.incoming.items()}
+
+
+def mean_activation(place: Place, examples: Any) -> Float[Tensor, " unit"]:
+    """The units' mean activations over all examples and positions, in float64."""
+    given: Inputs = as_examples(examples).inputs
+    weight = place.network.get_parameter(place.layer.weight)
+    total, count = torch.zeros(place.units.site.n_units, dtype=torch.float64), 0
+    for start in range(0, len(tensors(given)[0]), _BATCH):
+        part = inputs_to(take(given, slice(start, start + _BATCH)), weight.device, weight.dtype)
+        held = columns(place, part)
+        total, count = total + held.double().sum(1).cpu(), count + held.shape[1]
+    return (total / count).to(weight.device)
+
+
+def columns(place: Place, inputs: Inputs) -> Float[Tensor, "unit number"]:
+    """All activations of each unit."""
+    return place.units.activation(inputs).movedim(1, 0).flatten(1)
+
+
+def wanted_constants(place: Place, mean: Tensor | None, inputs: Inputs) -> Float[Tensor, " unit"]:
+    """What the method puts in place of the units, which have weights of 0 already."""
+    zeroed = columns(place, inputs)[:, 0]
+    if mean is not None:
+        return mean.to(zeroed)
+    return zeroed if place.ablation.method == "zero_weights" else torch.zeros_like(zeroed)
+
+
+def at_carrier(place: Place, wanted: Tensor, inputs: Inputs) -> Float[Tensor, " unit"]:
+    """What the carrier has to put out, so that the nonlinearity behind it puts out `wanted`."""
+    if place.ablation.method != "zero_weights":
+        return wanted
+    if not place.norms:
+        return torch.zeros_like(wanted)
+    held = upto(place.units.graph, place.norms[-1].node)(*tensors(inputs))
+    return held.movedim(place.units.site.axis, 0).flatten(1)[:, 0]
+
+
+def carriers(place: Place, constants: Float[Tensor, " unit"]) -> dict[str, Held]:
+    """The numbers that make the units these constants, by names of parameters.
+
+    Raises:
+        AblationError: If there are none that could.
+    """
+    site, mask = place.ablation.site.name, place.of_unit
+    if place.norms:
+        names = place.norms[-1].names
+        if not {"weight", "bias"} <= set(names):
+            raise AblationError(
+                f"ablation: the batch norm behind {site} has no gain and shift of its own "
+                "(affine=False), so that nothing holds its units against its moving statistics; "
+                "allowed are batch norms with both. Take another site."
+            )
+        return {names["weight"]: Held(mask, _number(0.0, mask)),
+                names["bias"]: Held(mask, constants)}  # fmt: skip
+    if place.layer.bias:
+        return {place.layer.bias: Held(mask, constants)}
+    if constants[mask].any():
+        raise AblationError(
+            f"method: given {place.ablation.method!r} for {site}, which has neither a bias nor a "
+            "batch norm behind it that could carry a constant other than 0; allowed are 'silence' "
+            "and 'zero_weights'."
+        )
+    return {}
+
+
+def _number(value: float, like: Tensor) -> Tensor:
+    return torch.tensor(value, device=like.device)

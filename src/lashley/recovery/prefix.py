@@ -1,0 +1,153 @@
+"""The frozen part of a network in front of all that is trained: computed once and kept."""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Shaped
+from torch import Tensor, fx, nn
+
+from lashley.graph.intact import intact
+from lashley.graph.running import Refused
+from lashley.graph.symbolic import traced
+from lashley.recovery.cut import Cut, cut
+from lashley.recovery.freezing import Frozen, to_train_mode
+from lashley.recovery.packing import as_trained, has_channels_last, own, pack, sized, unpack
+from lashley.sites import eval_mode
+from lashley.training.recipe import Recipe
+
+_ROUNDING = 1000  # epsilons, of the largest logit
+_SAMPLE = 8  # examples that are run to see that the parts are right
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """A network cut in two: suffix(prefix(inputs)) is what it computes.
+
+    Both hold the network's own modules and tensors under their names in it. So training the suffix
+    trains the network, and modes set in the network hold in them.
+
+    Attributes:
+        prefix: Depends on frozen tensors alone, and is never random. Its output has a row for each
+            example: the one value that the suffix needs, or several side by side as numbers.
+        suffix: The rest. It does not write to what it is given.
+    """
+
+    prefix: fx.GraphModule
+    suffix: fx.GraphModule
+
+
+def split(
+    network: nn.Module, frozen: Frozen, inputs: Shaped[Tensor, "example ..."]
+) -> Split | None:
+    """Cut a network behind the last of what is frozen and depends on nothing trained.
+
+    Args:
+        network: Left as it is.
+        frozen: What of it is not trained.
+        inputs: The first few are run: suffix(prefix(inputs)) has to agree with the network.
+
+    Returns:
+        None where nothing is saved, or where it cannot be done: the network cannot be traced by
+        `torch.fx`, does other things in train mode than its modules do (dropout as a function), or
+        an example depends on the others of its batch even in eval mode.
+    """
+    sample = inputs[torch.arange(_SAMPLE, device=inputs.device) % len(inputs)]
+    with intact(network):
+        try:
+            return _split(network, frozen, sample)
+        except Exception:  # whatever the user's forward raises while it is traced
+            return None
+
+
+@torch.no_grad()
+def cached(
+    split: Split, inputs: Shaped[Tensor, "example ..."], recipe: Recipe, limit_gb: float
+) -> Shaped[Tensor, "example ..."] | None:
+    """What the prefix makes of all examples, in batches as the training has them.
+
+    Args:
+        split: Its prefix runs in eval mode; the modes are left as they are.
+        inputs: Where the network is.
+        recipe: Its batches, and their number format: the output keeps the one it has there.
+        limit_gb: The largest result, in GB (1e9 bytes).
+
+    Returns:
+        The prefix's outputs in the order of the inputs, or None if they are larger.
+    """
+    kept: Tensor | None = None
+    with eval_mode(split.prefix):
+        for start in range(0, len(inputs), recipe.batch_size):
+            rows = _outputs(split.prefix, inputs[start : start + recipe.batch_size], recipe)
+            if kept is None:
+                if rows[0].nbytes * len(inputs) > limit_gb * 1e9:
+                    return None
+                kept = _room(rows, len(inputs))
+            kept[start : start + len(rows)] = rows
+    return kept
+
+
+def _outputs(prefix: nn.Module, batch: Tensor, recipe: Recipe) -> Tensor:
+    """As in `training.forward.outputs_of`, but in the format that the layers give."""
+    batch = as_trained(batch, recipe.autocast)
+    with torch.autocast(batch.device.type, torch.bfloat16, enabled=recipe.autocast):
+        return prefix(batch)
+
+
+def _room(rows: Tensor, n: int) -> Tensor:
+    """Room for n rows, laid out in memory as these are."""
+    form = torch.channels_last if has_channels_last(rows) else torch.contiguous_format
+    return torch.empty((n, *rows.shape[1:]), dtype=rows.dtype, device=rows.device,
+                       memory_format=form)  # fmt: skip
+
+
+def _split(network: nn.Module, frozen: Frozen, inputs: Tensor) -> Split:
+    to_train_mode(network, frozen)
+    in_training = traced(network)
+    network.eval()
+    graph = traced(network)
+    if str(in_training) != str(graph):
+        raise Refused("the network does other things in train mode than its modules do")
+    place = cut(network, graph, frozen, inputs)
+    found = Split(_prefix(network, graph, place), _suffix(network, graph, place))
+    if not _close(found.suffix(found.prefix(inputs.clone())), network(inputs.clone())):
+        raise Refused("the parts compute something else than the network")
+    return found
+
+
+def _prefix(network: nn.Module, graph: fx.Graph, place: Cut) -> fx.GraphModule:
+    short, copies = fx.Graph(), {}
+    for node in graph.nodes:
+        if node in place.early:
+            copies[node] = short.node_copy(node, copies.__getitem__)
+    outputs, parts = [copies[node] for node in place.parts], tuple(place.parts.values())
+    whole = outputs[0] if place.is_single else short.call_function(pack, (outputs, parts))
+    short.output(whole)
+    return fx.GraphModule(network, short, "Prefix")
+
+
+def _suffix(network: nn.Module, graph: fx.Graph, place: Cut) -> fx.GraphModule:
+    short, parts = fx.Graph(), tuple(place.parts.values())
+    given = short.placeholder("prefix")
+    if place.is_single:
+        values = [short.call_function(own, (given, parts[0]))]
+    else:
+        unpacked = short.call_function(unpack, (given, parts))
+        values = [short.call_function(operator.getitem, (unpacked, i)) for i in range(len(parts))]
+    copies = dict(zip(place.parts, values, strict=True))
+    for node, size in place.sizes.items():
+        copies[node] = short.call_function(sized, (given, size))
+    for node in graph.nodes:
+        if node in place.behind:
+            copies[node] = short.node_copy(node, copies.__getitem__)
+    return fx.GraphModule(network, short, "Suffix")
+
+
+def _close(found: Tensor, wanted: Tensor) -> bool:
+    """Whether both are the same to rounding, which may differ with the order in memory."""
+    scale = float(wanted.abs().amax())
+    return torch.allclose(
+        found, wanted, rtol=0.0, atol=_ROUNDING * torch.finfo(wanted.dtype).eps * scale
+    )
