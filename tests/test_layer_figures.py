@@ -39,6 +39,8 @@ from lashley.figures.layers.ranked import gain_text, ranked
 from lashley.figures.layers.results import pick
 from lashley.figures.layers.shares import growth, spread
 
+from legibility import overlaps, words
+
 VGG = (0, 3, 7, 10, 14, 17, 20, 23, 27, 30, 33, 36, 40, 43, 46, 49)
 VGG_UNITS = (32, 32, 64, 64, *[128] * 4, *[256] * 8)
 CIFAR = (
@@ -243,7 +245,7 @@ def planted_classes() -> pd.DataFrame:
 
 
 def test_examples_are_the_classes_furthest_from_the_mean_in_class_order(monkeypatch):
-    monkeypatch.setattr(choice, "_MANY", 6)
+    monkeypatch.setattr(choice, "MANY", 6)
     classes = planted_classes()
     assert choose_examples(classes, 2) == ("c1", "c3")
     assert choose_examples(classes, 1) == ("c3",)
@@ -254,13 +256,13 @@ def test_examples_are_the_classes_furthest_from_the_mean_in_class_order(monkeypa
 def test_classes_are_looked_at_in_top_5_where_it_was_counted_and_they_are_many(monkeypatch):
     classes = planted_classes()
     assert top_of_classes(classes) == 1  # of six classes five are hardly ever wrong
-    monkeypatch.setattr(choice, "_MANY", 6)
+    monkeypatch.setattr(choice, "MANY", 6)
     assert top_of_classes(classes) == 5
     assert top_of_classes(pick(classes, top=1)) == 1
 
 
 def test_classes_without_images_are_no_examples(monkeypatch):
-    monkeypatch.setattr(choice, "_MANY", 6)
+    monkeypatch.setattr(choice, "MANY", 6)
     classes = planted_classes()
     classes.loc[classes["class"] == "c3", "drop_pp"] = np.nan
     assert choose_examples(classes, 1) == ("c1",)
@@ -515,27 +517,6 @@ def test_what_was_not_measured_is_not_drawn(small: LayerResults):
 def test_figures_are_drawn_one_by_one_when_asked_for(small: LayerResults):
     made = layer_figures(replace(small, effects=pd.DataFrame(), constants=pd.DataFrame()))
     assert next(made)[0] == "figure-14"  # though figure-null cannot be drawn from this
-
-
-def words(figure: Figure) -> list[tuple[str, np.ndarray]]:
-    """What can be read in a figure, with left, bottom, right, top in pixels."""
-    found = {id(text): text for text in figure.findobj(Text)}
-    for axes in figure.axes:
-        for side in (axes.xaxis, axes.yaxis):
-            low, high = sorted(side.get_view_interval())
-            room = 1e-9 * (high - low)
-            for tick in [*side.get_major_ticks(), *side.get_minor_ticks()]:
-                if not low - room <= tick.get_loc() <= high + room:
-                    found.pop(id(tick.label1), None)
-    shown = [text for text in found.values() if text.get_visible() and text.get_text().strip()]
-    return [(text.get_text(), np.array(text.get_window_extent().extents)) for text in shown]
-
-
-def overlaps(boxes: np.ndarray, room: float = 0.5) -> np.ndarray:
-    """(box, box) whether two boxes share more than a sliver of `room` pixels."""
-    low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
-    return ((high - low) > room).all(-1) & ~np.eye(len(boxes), dtype=bool)
 
 
 CASES = [

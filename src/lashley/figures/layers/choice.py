@@ -7,7 +7,7 @@ import pandas as pd
 
 from lashley.figures.layers.results import methods_of, pick, proportions_of
 
-_MANY = 20  # classes; of fewer, top-5 leaves hardly any wrong
+MANY = 20  # classes; of fewer, top-5 leaves hardly any wrong
 _PAPER_PROPORTIONS = (0.1, 0.25)  # of its figures
 
 
@@ -18,7 +18,7 @@ def top_of_classes(classes: pd.DataFrame) -> int:
         classes: The table of the layer study.
     """
     counted = sorted(int(top) for top in classes["top"].unique())
-    return counted[-1] if len(set(classes["class_index"])) >= _MANY else counted[0]
+    return counted[-1] if len(set(classes["class_index"])) >= MANY else counted[0]
 
 
 def choose_examples(classes: pd.DataFrame, count: int = 5) -> tuple[str, ...]:
