@@ -321,7 +321,7 @@ class TestPlan:
             folder.mkdir(parents=True, exist_ok=True)
             os.link(picture, folder / f"{i}.JPEG")
         text = said("plan", "meyes2019-vgg19", "--set", f"data.root={tmp_path / 'images'}",
-                    "--devices", "8")  # fmt: skip
+                    "--set", "recovery=null", "--devices", "8")  # fmt: skip
         groups = 5504 * 4 * 2 + 16 * 4 * 2 * 20
         assert f"{groups:,}, " in text
         assert f"{groups * 50_000:,}" in text

@@ -396,6 +396,7 @@ class TestTraining:
             "network.width=0.0625", "training.epochs=3", "training.batch_size=20",
             "training.lr=0.01", "training.autocast=false", "data.images=20",
             "sweep.proportions=[0.25]", "sweep.methods=[silence]", "sweep.random_groups=1",
+            "recovery=null",
         ])  # fmt: skip
         monkeypatch.setattr("lashley.training.alone.CHECKPOINT_SECONDS", 0.0)
 

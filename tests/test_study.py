@@ -8,7 +8,7 @@ from lashley.networks import mlp, save_weights
 from lashley.studies import builtin, load
 from lashley.studies.loading import reload
 
-NEEDS = {"meyes2019-vgg19": ["data.root=images"]}
+NEEDS = {"meyes2019-vgg19": ["data.root=images", "recovery.root=training"]}
 
 
 @pytest.fixture

@@ -123,10 +123,12 @@ def show(
 ) -> None:
     """Print a table of a run. CSV and JSON hold every column and row."""
     folder = RunFolder(run)
-    kind = studies.kind_of(folder.study())
-    if what not in kind.tables:
+    study = folder.study()
+    kind = studies.kind_of(study)
+    tables = kind.tables(study)
+    if what not in tables:
         raise lashley.LashleyError(
-            f"show: given {what!r}; this run has the tables {', '.join(kind.tables)}."
+            f"show: given {what!r}; this run has the tables {', '.join(tables)}."
         )
     table = folder.table(what)
     if units is not None:

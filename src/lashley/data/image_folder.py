@@ -14,7 +14,8 @@ from torch import Tensor
 
 from lashley.data.decoding import decode
 from lashley.data.examples import Examples
-from lashley.data.image_list import ClassNames, Listing, listed
+from lashley.data.image_classes import ClassNames, some
+from lashley.data.image_list import Listing, listed
 from lashley.data.image_store import Broken, Put, stored
 from lashley.data.image_transform import IMAGENET_MEAN, IMAGENET_STD, Transform
 from lashley.data.subset import check_whole, stratified
@@ -30,6 +31,7 @@ def image_folder(
     *,
     class_names: ClassNames = None,
     images: int | None = None,
+    which: Sequence[int] | None = None,
     seed: int = 0,
     resize: int = 256,
     crop: int = 224,
@@ -55,6 +57,8 @@ def image_folder(
             class", such as "n01440764 tench". Folders of some classes may be missing.
         images: A random subset of as many, each class in its share, in the order of the files.
             None: all.
+        which: In place of a random subset, the numbers of the images to take, from 0 in the order
+            of the files: the folders sorted by name, the files sorted within each.
         seed: Of the subset.
         resize: Pixels of the shorter side, by bilinear interpolation with antialiasing.
         crop: Pixels of the square, at most `resize`.
@@ -79,20 +83,36 @@ def image_folder(
     transform = Transform(resize, crop, *(tuple(np.ravel(v).tolist()) for v in (mean, std)))
     if workers is not None:
         check_whole("workers", workers, "Leave it out for one per core.", 0)
-    listing = _chosen(listed(Path(root).expanduser(), class_names), images, seed)
+    listing = _chosen(listed(Path(root).expanduser(), class_names), images, which, seed)
     inputs, broken = _decoded(listing, transform, workers, store, progress or (lambda *_: None))
     _refuse_broken(listing, broken, skip_broken)
     labels = [k for f, k in zip(listing.files, listing.labels, strict=True) if f not in broken]
     return Examples(inputs, torch.tensor(labels), listing.class_names)
 
 
-def _chosen(listing: Listing, images: int | None, seed: int) -> Listing:
+def _chosen(
+    listing: Listing, images: int | None, which: Sequence[int] | None, seed: int
+) -> Listing:
     """The listing of the images to take."""
-    if images is None:
+    if images is not None and which is not None:
+        raise DataError("images, which: given both; allowed is one of them. Leave the other out.")
+    if images is not None:
+        which = stratified(np.array(listing.labels), images, seed, "images").tolist()
+    if which is None:
         return listing
-    which = stratified(np.array(listing.labels), images, seed, "images")
-    files, labels = (tuple(x[i] for i in which) for x in (listing.files, listing.labels))
+    _check_numbers(which, len(listing.files))
+    files = tuple(listing.files[i] for i in which)
+    labels = tuple(listing.labels[i] for i in which)
     return Listing(listing.root, files, labels, listing.class_names)
+
+
+def _check_numbers(which: Sequence[int], n: int) -> None:
+    """Refuse numbers that no image has, or that are given twice."""
+    if not len(which) or min(which) < 0 or max(which) >= n or len(set(which)) < len(which):
+        raise DataError(
+            f"which: given {some([str(i) for i in which]) or 'none'}; allowed are the numbers of "
+            f"images, each once, from 0 to {n - 1:,}. Leave it out to take all."
+        )
 
 
 def _decoded(

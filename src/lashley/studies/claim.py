@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import nan
 from typing import Generic, TypeVar
+
+import pandas as pd
 
 from lashley import stats
 
@@ -51,6 +53,27 @@ class Claim(Generic[Evidence]):
     holds: Callable[[Measured], bool | str]
     of_recipe: bool = False
     of_ablations: bool = True
+
+
+def table_of(claims: Iterable[Claim[Evidence]], evidence: Evidence, method: str) -> pd.DataFrame:
+    """A row per claim: as printed, as measured, and whether it holds.
+
+    Args:
+        claims: Those that the evidence can speak to.
+        evidence: What the run found.
+        method: Of the ablations.
+    """
+    found = [(claim, claim.measure(evidence)) for claim in claims]
+    return pd.DataFrame([
+        {
+            "where": claim.where, "claim": claim.text, "unit": claim.unit,
+            "printed": claim.printed, "measured": measured.value, "low": measured.low,
+            "high": measured.high, "holds": claim.holds(measured),
+            "of": "the paper's network" if claim.of_recipe else "any network",
+            "note": measured.note,
+        }
+        for claim, measured in found
+    ]).assign(method=method)  # fmt: skip
 
 
 def share(part: int, whole: int, note: str = "") -> Measured:

@@ -37,7 +37,7 @@ class Kind:
         network: The network of a study, untrained, and an example for it.
         draw_figures: (run folder, tell, again) draws the figures, all of them or the missing ones.
         write_report: Writes `report.html` from what lies in the folder.
-        tables: Names of the tables of a run.
+        tables: (study) names of the tables of its runs.
         brief: (table's name, table) what of a table is shown on a screen.
         holds: Of the table of claims: which hold.
     """
@@ -47,6 +47,6 @@ class Kind:
     network: Callable[[Any], tuple[nn.Module, Any]]
     draw_figures: Callable[[RunFolder, Tell, bool], None]
     write_report: Callable[[RunFolder], Path]
-    tables: Sequence[str]
+    tables: Callable[[Any], Sequence[str]]
     brief: Callable[[str, pd.DataFrame], pd.DataFrame]
     holds: Callable[[pd.DataFrame], pd.Series]

@@ -7,7 +7,7 @@ from functools import partial
 
 import pandas as pd
 
-from lashley.studies.claim import Claim, Measured
+from lashley.studies.claim import Claim, Measured, table_of
 from lashley.studies.layers import measures
 from lashley.studies.layers.changes import Changes
 from lashley.studies.layers.evidence import Evidence
@@ -34,17 +34,7 @@ def claims_table(found: Mapping[str, pd.DataFrame], changes: Changes) -> pd.Data
     layers = found["layers"].query("method == @method")
     classes = found["classes"].query("method == @method")
     evidence = Evidence(layers, classes, found["constants"], changes, method)
-    rows = []
-    for claim in _claims(evidence):
-        measured = claim.measure(evidence)
-        rows.append({
-            "where": claim.where, "claim": claim.text, "unit": claim.unit,
-            "printed": claim.printed, "measured": measured.value, "low": measured.low,
-            "high": measured.high, "holds": claim.holds(measured),
-            "of": "the paper's network" if claim.of_recipe else "any network",
-            "note": measured.note,
-        })  # fmt: skip
-    return pd.DataFrame(rows).assign(method=method)
+    return table_of(_claims(evidence), evidence, method)
 
 
 def _claims(evidence: Evidence) -> Sequence[Claim[Evidence]]:

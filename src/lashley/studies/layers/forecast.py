@@ -12,6 +12,7 @@ from lashley.data import Examples
 from lashley.errors import StudyError
 from lashley.planning import plan
 from lashley.studies.kind import Forecast
+from lashley.studies.layers.recovering.images import check_sizes
 from lashley.studies.layers.run import (
     ablations_of,
     class_names_of,
@@ -43,7 +44,29 @@ def forecast(study: LayerStudy, device: str, devices: int, seconds: float) -> Fo
         precision=sweep.precision, dtype=getattr(torch, sweep.dtype), seed=sweep.seed,
         device=device, devices=devices, seconds=seconds, n_examples=n,
     )  # fmt: skip
-    return Forecast(found, (*notes, *further))
+    return Forecast(found, (*notes, *further, *_recovery(study)))
+
+
+def _recovery(study: LayerStudy) -> list[str]:
+    """What the recovery takes, in epochs; how long they are depends on the layers chosen."""
+    part = study.recovery
+    if part is None:
+        return []
+    instances = part.instances * part.epochs * len({"ablated", *part.controls} - {"intact"})
+    iterations = part.iterations * part.most_epochs
+    longest = max(part.epochs, iterations) if "intact" in part.controls else 0
+    whole = part.n_layers * (instances + iterations + longest)
+    images, tested = check_sizes(study)
+    note = (
+        f"the recovery is not in the time: {whole:,} epochs at most on {images:,} images, each "
+        f"followed by {tested:,} test images"
+    )
+    if study.data.name == "cifar10":
+        return [note]
+    swept_too = study.data.images is None  # then the test images are decoded for the sweep already
+    decoded = images + part.validation_images + (0 if swept_too else tested)
+    size = decoded * 3 * 4 * study.network.image_size**2 / 1e9
+    return [note, f"its decoded images take {size:,.1f} GB more of the disk, or of the memory"]
 
 
 def _network(study: LayerStudy) -> tuple[nn.Module, list[str]]:

@@ -10,6 +10,8 @@ from torch import nn
 from lashley.studies.kind import Kind
 from lashley.studies.layers.draw import draw_figures, write_report
 from lashley.studies.layers.forecast import forecast
+from lashley.studies.layers.recovering import shown
+from lashley.studies.layers.recovering.rows import NAMES as RECOVERY
 from lashley.studies.layers.run import example_of, network_of, run
 from lashley.studies.layers.study import LayerStudy
 from lashley.studies.layers.tables import NAMES
@@ -26,14 +28,14 @@ def _network(study: LayerStudy) -> tuple[nn.Module, Any]:
 
 
 def _brief(name: str, table: pd.DataFrame) -> pd.DataFrame:
-    """Of the layers a few columns; of the groups those that cost most."""
+    """Of the layers a few columns; of the groups those that cost most; of runs their end."""
     if name == "layers":
         return table.filter(_MEANS)
     if name == "effects":
         similar = table.query("design == 'similar_groups' and top == 1")
         most = similar.sort_values("drop_pp", ascending=False, kind="stable").head(_MOST)
         return most.drop(columns=["design", "seed", "draw", "n_units"])
-    return table
+    return shown.brief(name, table)
 
 
 KIND = Kind(
@@ -42,7 +44,7 @@ KIND = Kind(
     network=_network,
     draw_figures=draw_figures,
     write_report=write_report,
-    tables=NAMES,
+    tables=lambda study: NAMES if study.recovery is None else (*NAMES, *RECOVERY),
     brief=_brief,
     holds=lambda claims: claims.holds == "yes",
 )

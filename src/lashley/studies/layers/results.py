@@ -5,8 +5,10 @@ from __future__ import annotations
 import pandas as pd
 
 from lashley.figures.layers import LayerResults, choose_examples, choose_shown, top_of_classes
+from lashley.figures.recovery import RecoveryResults
 from lashley.studies.claim import share
 from lashley.studies.folder import RunFolder
+from lashley.studies.layers.recovering.rows import NAMES
 
 
 def results(folder: RunFolder) -> LayerResults:
@@ -22,6 +24,16 @@ def results(folder: RunFolder) -> LayerResults:
         n_images=int(_once(classes, int(classes.top.min())).total.sum()),
         class_names=tuple(_once(classes, int(classes.top.min()))["class"]), title=study.name,
     )  # fmt: skip
+
+
+def recovery_results(folder: RunFolder) -> RecoveryResults | None:
+    """The same of the recovery; None of a study without one, and before it is done."""
+    study = folder.study()
+    if study.recovery is None or not folder.has(*(f"{name}.parquet" for name in NAMES)):
+        return None
+    n = folder.json("provenance")["recovery"]["images"]["training images"]
+    recovery, classes, layers = map(folder.table, NAMES)
+    return RecoveryResults(recovery, classes, layers, study.name, f"trained on {n:,} images")
 
 
 def intact_of(classes: pd.DataFrame) -> dict[int, tuple[float, float, float]]:

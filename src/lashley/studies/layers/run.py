@@ -23,6 +23,8 @@ from lashley.sites import Site, find_sites
 from lashley.studies.folder import RunFolder, Tell, keep_provenance
 from lashley.studies.layers import tables
 from lashley.studies.layers.draw import draw_figures, write_report
+from lashley.studies.layers.recovering import whole
+from lashley.studies.layers.recovering.claims import add_claims
 from lashley.studies.layers.study import LayerStudy, NetworkPart, SweepPart
 from lashley.training import Recipe, train
 
@@ -46,6 +48,8 @@ def run(study: LayerStudy, folder: RunFolder, device: str, tell: Tell) -> None:
     """
     if not folder.has(*(f"{name}.parquet" for name in tables.NAMES)):
         _measure(study, folder, device, tell)
+    if study.recovery is not None:
+        _recover(study, folder, device, tell)
     shutil.rmtree(folder.path / _IMAGES, ignore_errors=True)
     draw_figures(folder, tell)
     write_report(folder)
@@ -156,14 +160,27 @@ def _measure(study: LayerStudy, folder: RunFolder, device: str, tell: Tell) -> N
     tables.write(folder, network, test, sites, tell)
 
 
+def _recover(study: LayerStudy, folder: RunFolder, device: str, tell: Tell) -> None:
+    if not whole.is_done(folder):
+        swept, _ = _examples(study, folder, tell)
+        network = _network(study, folder, tell)
+        same = {"test examples": swept.fingerprint, "network": network_fingerprint(network)}
+        keep_provenance(folder, device, {}, same)
+        sites = filters_of(study, network)
+        whole.carry_out(study, folder, network, swept, sites, device, tell)
+    add_claims(folder)
+
+
 def _check(study: LayerStudy) -> None:
     """Look at all that can be wrong, before any long work.
 
     Raises:
         StudyError: If data, network and figures do not go together.
         AblationError: If a proportion leaves no filter.
+        DataError: If images cannot be had.
     """
-    sites = filters_of(study, network_of(study.network))
+    network = network_of(study.network)
+    sites = filters_of(study, network)
     for site, proportion in product(sites, study.sweep.proportions):
         random_groups(site, proportion, 1)
     if study.network.weights not in ("train", "imagenet"):
@@ -175,6 +192,7 @@ def _check(study: LayerStudy) -> None:
             f"figures.classes: given {', '.join(sorted(unknown))}; allowed are names of classes, "
             f"such as {', '.join(names[:3])}."
         )
+    whole.check(study, network, sites, example_of(study.network))
 
 
 def _examples(study: LayerStudy, folder: RunFolder, tell: Tell) -> tuple[Examples, list[str]]:

@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from lashley.errors import StudyError
+from lashley.studies.layers.recovering.form import RecipePart, RecoveryPart
 from lashley.studies.study import Count, Part, Seed, Study
 
 Proportion = Annotated[float, Field(gt=0, lt=1)]
-Share = Annotated[float, Field(ge=0)]
 
 
 class DataPart(Part):
@@ -49,19 +49,10 @@ class NetworkPart(Part):
     seed: Seed = 0
 
 
-class TrainingPart(Part):
-    """As `la.Recipe`; the seed is that of the order of the batches and of the crops and flips."""
+class TrainingPart(RecipePart):
+    """How the network itself is trained."""
 
     epochs: Count
-    lr: Annotated[float, Field(gt=0)]
-    momentum: Annotated[float, Field(ge=0, lt=1)]
-    weight_decay: Share = 0.0
-    nesterov: bool = False
-    batch_size: Count
-    schedule: Literal["constant", "one_cycle"] = "one_cycle"
-    augmentation: Literal["none", "crops_and_flips"] = "crops_and_flips"
-    autocast: bool = False
-    seed: Seed = 0
 
 
 class SweepPart(Part):
@@ -97,13 +88,14 @@ class FiguresPart(Part):
 
 
 class LayerStudy(Study):
-    """Groups of similar filters, ablated in every convolution of a network."""
+    """Groups of similar filters, ablated in every convolution of a network; then recovery."""
 
     kind: Literal["layers"]  # pyright: ignore[reportIncompatibleVariableOverride]
     data: DataPart
     network: NetworkPart
     training: TrainingPart | None = None
     sweep: SweepPart
+    recovery: RecoveryPart | None = None
     figures: FiguresPart = FiguresPart()
 
     def check(self) -> None:
@@ -116,6 +108,8 @@ class LayerStudy(Study):
             given = getattr(self.sweep, name)
             if len(set(given)) < len(given):
                 raise StudyError(f"sweep.{name}: given {given}; name each once.")
+        if self.recovery is not None:
+            self.recovery.check(self.data.name, self.network.classes, self.sweep.methods)
 
 
 def _check_data(study: LayerStudy) -> None:

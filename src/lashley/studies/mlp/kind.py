@@ -22,13 +22,15 @@ def _brief(name: str, table: pd.DataFrame) -> pd.DataFrame:
     return table.query("`class` == 'all' and network == 'main'") if name == "effects" else table
 
 
+_TABLES = ("effects", "interactions", "scores", "correlations", "selectivity", "claims")
+
 KIND = Kind(
     run=run,
     plan=forecast,
     network=_network,
     draw_figures=draw_figures,
     write_report=write_report,
-    tables=("effects", "interactions", "scores", "correlations", "selectivity", "claims"),
+    tables=lambda _: _TABLES,
     brief=_brief,
     holds=lambda claims: claims.clean_holds,
 )

@@ -1,0 +1,1 @@
+"""Recovery in the layer study: what comes back after retraining, and the claims on it."""

@@ -1,0 +1,160 @@
+"""Recovery as a whole: what is checked before any work, what is done, what it leaves."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from lashley.data import Examples
+from lashley.designs import random_groups
+from lashley.errors import LashleyError, RunError, StudyError
+from lashley.recovery.freezing import frozen_by
+from lashley.sites import Site
+from lashley.studies.folder import RunFolder, Tell
+from lashley.studies.layers.recovering import rows
+from lashley.studies.layers.recovering.choosing import changes_in, chosen, importance
+from lashley.studies.layers.recovering.form import RecoveryPart
+from lashley.studies.layers.recovering.images import Sets, check_sizes, sets_of
+from lashley.studies.layers.recovering.stage import Stage, gathered, retrain
+from lashley.studies.layers.study import LayerStudy
+from lashley.studies.layers.tables import label_of
+
+_HOME = "recovery"
+RANKS = "ranks"
+
+
+def check(study: LayerStudy, network: nn.Module, sites: Sequence[Site], example: Any) -> None:
+    """Look at all that can be wrong with a study's recovery, before any long work.
+
+    Args:
+        study: Which.
+        network: Of the study's architecture.
+        sites: Its convolutions.
+        example: That it takes.
+
+    Raises:
+        StudyError: Naming the key.
+        DataError: If the images cannot be had.
+        AblationError: If the proportion leaves no filter.
+    """
+    part = study.recovery
+    if part is None:
+        return
+    candidates = _named(part, sites) if part.sites else sites
+    for site in candidates:
+        random_groups(site, part.proportion, 1)
+        try:
+            frozen_by(network, site, part.freeze, part.train_ablated, example)
+        except LashleyError as error:
+            raise StudyError(f"recovery.{error}") from error
+    check_sizes(study)
+
+
+def is_done(folder: RunFolder) -> bool:
+    """Whether all tables of the recovery are there."""
+    return folder.has(*(f"{name}.parquet" for name in rows.NAMES), f"{RANKS}.npz")
+
+
+def carry_out(
+    study: LayerStudy, folder: RunFolder, network: nn.Module, swept: Examples,
+    sites: Sequence[Site], device: str, tell: Tell,
+) -> None:  # fmt: skip
+    """Retrain, and write the tables; what is done already is not done again.
+
+    Args:
+        study: With the part recovery.
+        folder: With the tables of the sweep.
+        network: Intact.
+        swept: The images of the sweep.
+        sites: The network's convolutions.
+        device: Where to train.
+        tell: Told of the progress.
+
+    Raises:
+        RunError: If the images changed since the run began.
+        DataError: If they cannot be had.
+    """
+    part = study.recovery
+    assert part is not None
+    home = folder.path / _HOME
+    costs = _costs(study, folder, swept, sites)
+    taken = _named(part, sites) if part.sites else chosen(sites, costs)
+    sets = sets_of(study, swept, home / "images", tell)
+    _keep_provenance(folder, part, sets, {s.name: costs[s.name] for s in taken})
+    layers = {site.name: i for i, site in enumerate(sites)}
+    moved = copy.deepcopy(network).to(device)
+    stage = Stage(part, moved, sets, layers, home, tell)
+    retrain(stage, taken)
+    tables, ranks = gathered(stage, taken)
+    folder.write_arrays(RANKS, ranks.arrays())
+    for name, table in tables.items():
+        folder.write_table(name, table)
+    shutil.rmtree(home / "images", ignore_errors=True)
+
+
+def _named(part: RecoveryPart, sites: Sequence[Site]) -> list[Site]:
+    """The layers that the study names, in forward order.
+
+    Raises:
+        StudyError: If there is no such layer.
+    """
+    names = {site.name for site in sites}
+    unknown = [name for name in part.sites or () if name not in names]
+    if unknown:
+        raise StudyError(
+            f"recovery.sites: given {', '.join(unknown)}; allowed are "
+            f"{', '.join(site.name for site in sites)}."
+        )
+    return [site for site in sites if site.name in (part.sites or ())]
+
+
+def _costs(
+    study: LayerStudy, folder: RunFolder, swept: Examples, sites: Sequence[Site]
+) -> dict[str, float]:
+    """What the layers cost on the first half of the sweep's images; nothing if all are named.
+
+    Raises:
+        RunError: If the sweep was on other images.
+    """
+    part = study.recovery
+    if part is None or part.method not in study.sweep.methods:
+        return dict.fromkeys((site.name for site in sites), torch.nan)
+    changes = changes_in(folder.arrays("changes"))
+    if changes.label.tolist() != swept.labels.tolist():
+        raise RunError(
+            "run: the sweep was on other images than those that lie here now, so its parts would "
+            "not fit together. Start again in a new folder."
+        )
+    labels = {site.name: label_of(site.name) for site in sites}
+    return importance(changes, labels, part, study.network.classes)
+
+
+def _keep_provenance(
+    folder: RunFolder, part: RecoveryPart, sets: Sets, costs: Mapping[str, float]
+) -> None:
+    """Write down what a recovery is made with, or see that it still is the same.
+
+    Raises:
+        RunError: If images changed since it began.
+    """
+    content, named = folder.json("provenance"), vars(sets)
+    found = {
+        "seeds": {"groups, images": part.seed, "batches, weights": part.training.seed},
+        "images": {f"{name} images": len(images) for name, images in named.items()},
+        "fingerprints": {f"{name} images": images.fingerprint for name, images in named.items()},
+        "layers, with their drop in %p on the first half of the sweep's images":
+            {site: None if cost != cost else cost for site, cost in costs.items()},
+    }  # fmt: skip
+    before = content.setdefault(_HOME, found)["fingerprints"]
+    changed = [name for name, value in found["fingerprints"].items() if before[name] != value]
+    if changed:
+        raise RunError(
+            f"run: {', '.join(changed)} of the recovery changed since it began, so its parts would "
+            "not fit together. Start again in a new folder."
+        )
+    folder.write_json("provenance", content)
