@@ -274,6 +274,7 @@ class TestNumbers:
 
 
 class TestGoesOn:
+    @pytest.mark.slow
     def test_after_kills_at_any_moment(self, study_file, tmp_path):
         """Forked children of one process that has imported everything are killed by SIGKILL."""
         command = [sys.executable, __file__, str(study_file), str(tmp_path)]

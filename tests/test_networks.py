@@ -286,8 +286,8 @@ class TestPublicFace:
 
     def test_all_is_complete(self):
         modules = {"ablations", "designs", "engine", "errors", "files", "outcomes", "readouts",
-                   "sites", "stats", "training", "embedding", "studies", "report", "figures",
-                   "cli", "graph", "planning", "units", "version"}  # fmt: skip
+                   "sites", "stats", "recovery", "training", "embedding", "studies", "report",
+                   "figures", "cli", "graph", "planning", "units", "version"}  # fmt: skip
         public = {n for n in vars(la) if not n.startswith("_")}
         assert public - modules == set(la.__all__)
 
