@@ -1,13 +1,15 @@
 """Fixtures that several test files share."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from lashley import studies
+from lashley.training.checkpoint import Checkpoint
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -35,6 +37,24 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def stop_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Ctrl-C after so many checkpoints."""
+
+    def stop_after(saves: int) -> None:
+        def counted(self: Checkpoint, *given: Any) -> None:
+            save(self, *given)
+            left.pop()
+            if not left:
+                monkeypatch.setattr(Checkpoint, "save", save)
+                raise KeyboardInterrupt
+
+        save, left = Checkpoint.save, [None] * saves
+        monkeypatch.setattr(Checkpoint, "save", counted)
+
+    return stop_after
 
 
 TINY_STUDY = """\

@@ -24,3 +24,21 @@ def overlaps(boxes: np.ndarray, room: float = 0.5) -> np.ndarray:
     low = np.maximum(boxes[:, None, :2], boxes[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], boxes[None, :, 2:])
     return ((high - low) > room).all(-1) & ~np.eye(len(boxes), dtype=bool)
+
+
+def assert_nothing_written_overlaps_or_leaves_the_page(figure: Figure) -> None:
+    said = words(figure)
+    boxes = np.array([box for _, box in said])
+    pairs = [(said[i][0], said[j][0]) for i, j in np.argwhere(np.triu(overlaps(boxes)))]
+    assert pairs == []
+    width, height = figure.bbox.width, figure.bbox.height
+    outside = (boxes[:, :2] < -0.5).any(1) | (boxes[:, 2] > width + 0.5) | (boxes[:, 3] > height)
+    assert [said[i][0] for i in np.flatnonzero(outside)] == []
+
+
+def assert_neither_panels_nor_legend_overlap(figure: Figure) -> None:
+    parts = [*figure.axes, *figure.legends]
+    boxes = np.array([part.get_window_extent().extents for part in parts])
+    assert not overlaps(boxes).any()
+    assert boxes.min() >= 0
+    assert (boxes[:, 2:] <= [figure.bbox.width, figure.bbox.height]).all()

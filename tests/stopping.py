@@ -1,4 +1,12 @@
-"""Stopping an evaluation on its way."""
+"""Stopping an evaluation or a training on its way."""
+
+import multiprocessing
+import random
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from safetensors import safe_open
 
 
 class Stopped(Exception):
@@ -13,3 +21,28 @@ def stop_at(share):
             raise Stopped
 
     return progress
+
+
+def steps_of(path: Path) -> int:
+    """How many steps a training's checkpoint is of."""
+    with safe_open(path, "pt") as file:
+        return int(file.metadata()["steps"])
+
+
+def killed_at_random(work: Callable[[Path, Path], None], folder: Path, path: Path) -> None:
+    """Kill work(folder, path) five times, then let it finish; print how each ended, and the steps.
+
+    For a process that has no threads yet. `path` is of the checkpoint.
+    """
+    draw = random.Random(0)
+    for moment in range(6):
+        stamp = path.stat().st_mtime_ns if moment else 0
+        process = multiprocessing.get_context("fork").Process(target=work, args=(folder, path))
+        process.start()
+        if moment < 5:
+            while not path.exists() or path.stat().st_mtime_ns == stamp:
+                time.sleep(0.001)
+            time.sleep(draw.uniform(0, 0.08))
+            process.kill()
+        process.join()
+        print(process.exitcode, steps_of(path))

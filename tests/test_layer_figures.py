@@ -39,7 +39,11 @@ from lashley.figures.layers.ranked import gain_text, ranked
 from lashley.figures.layers.results import pick
 from lashley.figures.layers.shares import growth, spread
 
-from legibility import overlaps, words
+from legibility import (
+    assert_neither_panels_nor_legend_overlap,
+    assert_nothing_written_overlaps_or_leaves_the_page,
+    words,
+)
 
 VGG = (0, 3, 7, 10, 14, 17, 20, 23, 27, 30, 33, 36, 40, 43, 46, 49)
 VGG_UNITS = (32, 32, 64, 64, *[128] * 4, *[256] * 8)
@@ -534,24 +538,12 @@ def test_every_shape_draws_all_that_it_can(drawn: dict[tuple[str, str], Figure])
 
 @pytest.mark.parametrize(("shape", "name"), CASES)
 def test_nothing_written_overlaps_or_leaves_the_page(drawn, shape: str, name: str):
-    figure = drawn[shape, name]
-    said = words(figure)
-    boxes = np.array([box for _, box in said])
-    pairs = [(said[i][0], said[j][0]) for i, j in np.argwhere(np.triu(overlaps(boxes)))]
-    assert pairs == []
-    width, height = figure.bbox.width, figure.bbox.height
-    outside = (boxes[:, :2] < -0.5).any(1) | (boxes[:, 2] > width + 0.5) | (boxes[:, 3] > height)
-    assert [said[i][0] for i in np.flatnonzero(outside)] == []
+    assert_nothing_written_overlaps_or_leaves_the_page(drawn[shape, name])
 
 
 @pytest.mark.parametrize(("shape", "name"), CASES)
 def test_neither_panels_nor_legend_overlap(drawn, shape: str, name: str):
-    figure = drawn[shape, name]
-    parts = [*figure.axes, *figure.legends]
-    boxes = np.array([part.get_window_extent().extents for part in parts])
-    assert not overlaps(boxes).any()
-    assert boxes.min() >= 0
-    assert (boxes[:, 2:] <= [figure.bbox.width, figure.bbox.height]).all()
+    assert_neither_panels_nor_legend_overlap(drawn[shape, name])
 
 
 @pytest.mark.parametrize(("shape", "name"), CASES)

@@ -1,13 +1,10 @@
 """Retraining after an ablation: what is recorded, what stays, what ends it."""
 
 import inspect
-import multiprocessing
 import os
-import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -18,7 +15,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
@@ -42,7 +38,6 @@ from lashley.recovery.result import Recovery
 from lashley.recovery.single import recover
 from lashley.recovery.task import task_of
 from lashley.training import Recipe, loop, train
-from lashley.training.checkpoint import Checkpoint
 
 SHORT = Recipe(epochs=3, lr=0.02, batch_size=64)
 NAMES = tuple("0123456789")
@@ -97,24 +92,6 @@ def done(network: nn.Module, parts: dict[str, la.Examples], cut: la.Ablation) ->
 @pytest.fixture
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lashley.recovery.single.CHECKPOINT_SECONDS", 0.0)
-
-
-@pytest.fixture
-def stop_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Ctrl-C after so many checkpoints."""
-
-    def stop_after(saves: int) -> None:
-        def counted(self: Checkpoint, *given: Any) -> None:
-            save(self, *given)
-            left.pop()
-            if not left:
-                monkeypatch.setattr(Checkpoint, "save", save)
-                raise KeyboardInterrupt
-
-        save, left = Checkpoint.save, [None] * saves
-        monkeypatch.setattr(Checkpoint, "save", counted)
-
-    return stop_after
 
 
 def same(one: Recovery, other: Recovery) -> bool:
@@ -490,23 +467,6 @@ def test_a_checkpoint_of_another_recovery_is_not_taken(
     assert same(recover(*given, checkpoint=path, **other), recover(*given, **other))
 
 
-def killed_at_random(folder: Path) -> None:
-    """Kill a recovery five times, then let it finish; for a process that has no threads yet."""
-    path, draw = folder / "it.safetensors", random.Random(0)
-    for moment in range(6):
-        stamp = path.stat().st_mtime_ns if moment else 0
-        process = multiprocessing.get_context("fork").Process(target=recovered, args=(folder, path))
-        process.start()
-        if moment < 5:
-            while not path.exists() or path.stat().st_mtime_ns == stamp:
-                time.sleep(0.001)
-            time.sleep(draw.uniform(0, 0.08))
-            process.kill()
-        process.join()
-        with safe_open(path, "pt") as file:
-            print(process.exitcode, file.metadata()["steps"])
-
-
 def recovered(folder: Path, checkpoint: Path | None) -> None:
     whole, test = digits("train"), digits("test")
     train_on = la.Examples(whole.inputs[:900], whole.labels[:900], NAMES)
@@ -522,9 +482,10 @@ def recovered(folder: Path, checkpoint: Path | None) -> None:
 def test_killed_at_random_moments_the_record_is_the_same(tmp_path: Path) -> None:
     commands = (
         "import torch; torch.set_num_threads(1); from pathlib import Path;"
-        "import test_recovery as here, lashley.recovery.single as single;"
+        "import stopping, test_recovery as here, lashley.recovery.single as single;"
         f"single.CHECKPOINT_SECONDS = 0.0; folder = Path({str(tmp_path)!r});"
-        "here.killed_at_random(folder); here.recovered(folder, None)"
+        "stopping.killed_at_random(here.recovered, folder, folder / 'it.safetensors');"
+        "here.recovered(folder, None)"
     )
     run = subprocess.run(
         [sys.executable, "-c", commands], cwd=Path(__file__).parent, timeout=120, check=True,

@@ -26,7 +26,11 @@ from lashley.figures.recovery.iterated import chained
 from lashley.figures.recovery.modules import carried, trained
 from lashley.figures.recovery.severity import by_start
 
-from legibility import overlaps, words
+from legibility import (
+    assert_neither_panels_nor_legend_overlap,
+    assert_nothing_written_overlaps_or_leaves_the_page,
+    words,
+)
 
 CIFAR = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
@@ -513,24 +517,12 @@ CASES = [(shape, name) for shape in SHAPES for name in figure_names(study(SHAPES
 
 @pytest.mark.parametrize(("shape", "name"), CASES)
 def test_nothing_written_overlaps_or_leaves_the_page(drawn, shape: str, name: str):
-    figure = drawn[shape, name]
-    said = words(figure)
-    boxes = np.array([box for _, box in said])
-    pairs = [(said[i][0], said[j][0]) for i, j in np.argwhere(np.triu(overlaps(boxes)))]
-    assert pairs == []
-    width, height = figure.bbox.width, figure.bbox.height
-    outside = (boxes[:, :2] < -0.5).any(1) | (boxes[:, 2] > width + 0.5) | (boxes[:, 3] > height)
-    assert [said[i][0] for i in np.flatnonzero(outside)] == []
+    assert_nothing_written_overlaps_or_leaves_the_page(drawn[shape, name])
 
 
 @pytest.mark.parametrize(("shape", "name"), CASES)
 def test_neither_panels_nor_legend_overlap(drawn, shape: str, name: str):
-    figure = drawn[shape, name]
-    parts = [*figure.axes, *figure.legends]
-    boxes = np.array([part.get_window_extent().extents for part in parts])
-    assert not overlaps(boxes).any()
-    assert boxes.min() >= 0
-    assert (boxes[:, 2:] <= [figure.bbox.width, figure.bbox.height]).all()
+    assert_neither_panels_nor_legend_overlap(drawn[shape, name])
 
 
 @pytest.mark.parametrize(("shape", "name"), CASES)

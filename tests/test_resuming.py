@@ -1,12 +1,9 @@
 """A training that is stopped inside an epoch goes on as if it had never been."""
 
-import multiprocessing
 import os
-import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +12,6 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
@@ -24,6 +20,8 @@ from lashley.errors import TrainingError
 from lashley.networks import seeded
 from lashley.training import Recipe, train, train_population
 from lashley.training.checkpoint import Checkpoint
+
+from stopping import steps_of
 
 PLAIN = Recipe(epochs=3, lr=0.05, batch_size=250)  # 5 batches of an epoch
 FULL = replace(
@@ -60,11 +58,6 @@ def equal(ones: list[nn.Module], others: list[nn.Module]) -> bool:
     )
 
 
-def steps_of(path: Path) -> int:
-    with safe_open(path, "pt") as file:
-        return int(file.metadata()["steps"])
-
-
 @pytest.fixture(scope="module")
 def examples() -> Examples:
     return digits("train")
@@ -79,24 +72,6 @@ def path(tmp_path: Path) -> Path:
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     for form in ("alone", "population"):
         monkeypatch.setattr(f"lashley.training.{form}.CHECKPOINT_SECONDS", 0.0)
-
-
-@pytest.fixture
-def stop_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Ctrl-C after so many checkpoints."""
-
-    def stop_after(saves: int) -> None:
-        def counted(self: Checkpoint, *given: Any) -> None:
-            save(self, *given)
-            left.pop()
-            if not left:
-                monkeypatch.setattr(Checkpoint, "save", save)
-                raise KeyboardInterrupt
-
-        save, left = Checkpoint.save, [None] * saves
-        monkeypatch.setattr(Checkpoint, "save", counted)
-
-    return stop_after
 
 
 # --- stopped at any batch ------------------------------------------------------------------
@@ -121,22 +96,6 @@ def test_stopped_inside_an_epoch_and_at_its_end(
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
-def killed_at_random(folder: Path) -> None:
-    """Kill a training five times, then let it finish; for a process that has no threads yet."""
-    path, draw = folder / "training.safetensors", random.Random(0)
-    for moment in range(6):
-        stamp = path.stat().st_mtime_ns if moment else 0
-        process = multiprocessing.get_context("fork").Process(target=trained, args=(folder, path))
-        process.start()
-        if moment < 5:
-            while not path.exists() or path.stat().st_mtime_ns == stamp:
-                time.sleep(0.001)
-            time.sleep(draw.uniform(0, 0.08))
-            process.kill()
-        process.join()
-        print(process.exitcode, steps_of(path))
-
-
 def trained(folder: Path, checkpoint: Path | None) -> None:
     recipe = replace(FULL, epochs=4, batch_size=10)  # 120 batches of an epoch
     (network,) = alone(digits("train"), recipe, checkpoint=checkpoint)
@@ -145,9 +104,11 @@ def trained(folder: Path, checkpoint: Path | None) -> None:
 
 def test_killed_at_random_moments(tmp_path: Path) -> None:
     commands = (
-        "from pathlib import Path; import test_resuming as here, lashley.training.alone as alone;"
+        "from pathlib import Path; import stopping;"
+        "import test_resuming as here, lashley.training.alone as alone;"
         f"alone.CHECKPOINT_SECONDS = 0.0; folder = Path({str(tmp_path)!r});"
-        "here.killed_at_random(folder); here.trained(folder, None)"
+        "stopping.killed_at_random(here.trained, folder, folder / 'training.safetensors');"
+        "here.trained(folder, None)"
     )
     run = subprocess.run(
         [sys.executable, "-c", commands], cwd=Path(__file__).parent, timeout=120, check=True,

@@ -50,6 +50,11 @@ def totals(outcomes: xr.Dataset, top: int) -> dict[str, Any]:
     return found
 
 
+def tops_of(classes: int) -> tuple[int, ...]:
+    """The paper's top-1 and top-5, as far as they say something of so many classes."""
+    return tuple(top for top in (1, 5) if top < classes)
+
+
 def check_top(outcomes: xr.Dataset, top: int) -> None:
     """Refuse a `top` that is no number of classes.
 

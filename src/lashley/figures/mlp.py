@@ -21,10 +21,7 @@ def mlp_figures(results: Results) -> Iterator[tuple[str, Figure]]:
 
     Source: Meyes et al. 2019, sections 4.1 and 4.2.
     """
-    for name, draw in _plan(results).items():
-        with style.styled():
-            figure = draw()
-        yield name, figure
+    return style.in_turn(_plan(results))
 
 
 def _plan(results: Results) -> dict[str, Callable[[], Figure]]:

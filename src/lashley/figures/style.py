@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -85,3 +85,13 @@ def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:
         with written_whole(paths[1]) as draft:
             figure.savefig(draft, dpi=SVG_DPI, metadata={"Date": None})
     return paths
+
+
+def in_turn(
+    plan: Mapping[str, Callable[..., Figure]], *given: object
+) -> Iterator[tuple[str, Figure]]:
+    """Each figure of a plan with its name, drawn in this style when asked for."""
+    for name, draw in plan.items():
+        with styled():
+            figure = draw(*given)
+        yield name, figure

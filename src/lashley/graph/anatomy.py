@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from torch import fx
@@ -140,10 +141,20 @@ def _all_lead_through(candidate: fx.Node, start: fx.Node, region: set[fx.Node]) 
 
 def behind(starts: set[fx.Node]) -> set[fx.Node]:
     """All nodes that depend on one of the given ones."""
+    return reached(starts, lambda node: node.users)
+
+
+def in_front(ends: set[fx.Node]) -> set[fx.Node]:
+    """All nodes that one of the given ones depends on."""
+    return reached(ends, lambda node: node.all_input_nodes)
+
+
+def reached(starts: set[fx.Node], nexts: Callable[[fx.Node], Iterable[fx.Node]]) -> set[fx.Node]:
+    """All nodes that steps to the next ones lead to."""
     seen: set[fx.Node] = set()
     waiting = list(starts)
     while waiting:
-        new = [user for user in waiting.pop().users if user not in seen]
+        new = [node for node in nexts(waiting.pop()) if node not in seen]
         seen.update(new)
         waiting.extend(new)
     return seen

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from lashley.graph.anatomy import in_front
 from lashley.graph.batch import Batched, Count, batch_dependence
 from lashley.graph.running import Refused, attributes_of
 from lashley.recovery.freezing import Frozen
@@ -74,7 +75,8 @@ def cut(network: nn.Module, graph: fx.Graph, frozen: Frozen, inputs: Tensor) -> 
             else:
                 waiting.append(source)
     given.sort()
-    early = _leading_to([*given, *(node for node in unread if node in still)])
+    ends = {*given, *(node for node in unread if node in still)}
+    early = ends | in_front(ends)
     _check_saving(early, network)
     in_autocast = _values(module, inputs, autocast=True)
     parts = {
@@ -130,13 +132,3 @@ def _check_saving(early: set[fx.Node], network: nn.Module) -> None:
     at_work = [named_tensors(network.get_submodule(str(node.target))) for node in called]
     if not any(at_work) and not any(node.op == "get_attr" for node in early):
         raise Refused("nothing frozen lies in front of what is trained")
-
-
-def _leading_to(last: list[fx.Node]) -> set[fx.Node]:
-    """The nodes, and all that they depend on."""
-    seen, waiting = set(last), list(last)
-    while waiting:
-        new = [node for node in waiting.pop().all_input_nodes if node not in seen]
-        seen.update(new)
-        waiting.extend(new)
-    return seen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch import fx, nn
 
 from lashley.errors import SiteError, TrainingError
 from lashley.graph import capture
-from lashley.graph.anatomy import Call, anatomy, behind
+from lashley.graph.anatomy import Call, anatomy, behind, in_front, reached
 from lashley.graph.nodes import value_of
 from lashley.recovery.order import named_tensors, outside
 from lashley.sites import Site, as_site, eval_mode, first_inputs, unknown_site
@@ -45,9 +45,8 @@ def frozen_by(
 
     A tensor that is used in several places is frozen if it is in one of them. A module runs in
     eval mode if it holds tensors, itself or further down, and all are frozen, or a buffer of its
-    own is. One without any,
-    such as dropout, does so if every call of it comes in front of the first trained module, and
-    something frozen does too; or likewise behind the last one.
+    own is. One without any, such as dropout, does so if every call of it comes in front of the
+    first trained module, and something frozen does too; or likewise behind the last one.
 
     Args:
         network: In eval mode; itself left as it is.
@@ -137,7 +136,7 @@ def _in_graph(
     layer = {node for call in calls for node in (call.source, *call.between, call.point)}
     places: set[fx.Node] = set() if train_ablated else set(layer)
     if freeze == "upstream":
-        places |= set.intersection(*(_before(call.source) for call in calls)) - layer
+        places |= set.intersection(*(in_front({call.source}) for call in calls)) - layer
     elif freeze == "downstream":
         places |= set.intersection(*(behind({call.point}) for call in calls)) - layer
     fed = _fed(module.graph)
@@ -178,21 +177,6 @@ def _calls(
     return captured.module, organs[site.name].calls
 
 
-def _before(last: fx.Node) -> set[fx.Node]:
-    """All nodes that a node depends on."""
-    return _reached([last], lambda node: node.all_input_nodes)
-
-
-def _reached(starts: list[fx.Node], nexts: Callable[[fx.Node], Iterable[fx.Node]]) -> set[fx.Node]:
-    seen: set[fx.Node] = set()
-    waiting = list(starts)
-    while waiting:
-        new = [node for node in nexts(waiting.pop()) if node not in seen]
-        seen.update(new)
-        waiting.extend(new)
-    return seen
-
-
 def _fed(graph: fx.Graph) -> set[fx.Node]:
     """The nodes that depend on an input; the others make something of parameters alone."""
     return behind({node for node in graph.nodes if node.op == "placeholder"})
@@ -202,7 +186,7 @@ def _read(node: fx.Node, module: fx.GraphModule, fed: set[fx.Node]) -> set[int]:
     """Ids of the tensors that a node reads, also by way of nodes that no input leads to."""
     alone = lambda n: [i for i in n.all_input_nodes if i not in fed]  # noqa: E731
     found: set[int] = set()
-    for source in {node, *_reached([node], alone)}:
+    for source in {node, *reached({node}, alone)}:
         if source.op == "get_attr":
             found.add(id(value_of(source, module)))
         elif source.op == "call_module":

@@ -15,12 +15,11 @@ from lashley import outcomes as schema
 from lashley import stats
 from lashley.ablations import Ablation
 from lashley.effects import effects
+from lashley.effects.drops import tops_of
 from lashley.recovery.begin import Start
 from lashley.recovery.diary import Diary
 from lashley.recovery.measuring import Measured, changes_of
 from lashley.recovery.task import Task
-
-_TOPS = (1, 5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,14 +106,13 @@ def _record(outcomes: xr.Dataset, book: Mapping[str, np.ndarray]) -> pd.DataFram
     found["hold"] = bool(outcomes.attrs["hold"])
     found["validation_percent"] = book["validation"]
     n = outcomes.sizes["example"]
-    for top in _TOPS:
-        if top < outcomes.sizes["class"]:
-            right = (outcomes["rank"].values < top).sum(1)
-            ends = stats.share_interval(right, np.full(len(right), n))
-            found[f"top{top}_percent"] = 100 * right / n
-            found[f"top{top}_low_percent"] = 100 * ends.low
-            found[f"top{top}_high_percent"] = 100 * ends.high
-            of = effects(outcomes, top)
-            for name in ("drop_pp", "drop_low_pp", "drop_high_pp"):
-                found[f"top{top}_{name}"] = of[f"overall_{name}"].values
+    for top in tops_of(outcomes.sizes["class"]):
+        right = (outcomes["rank"].values < top).sum(1)
+        ends = stats.share_interval(right, np.full(len(right), n))
+        found[f"top{top}_percent"] = 100 * right / n
+        found[f"top{top}_low_percent"] = 100 * ends.low
+        found[f"top{top}_high_percent"] = 100 * ends.high
+        of = effects(outcomes, top)
+        for name in ("drop_pp", "drop_low_pp", "drop_high_pp"):
+            found[f"top{top}_{name}"] = of[f"overall_{name}"].values
     return found

@@ -53,10 +53,7 @@ def layer_figures(results: LayerResults) -> Iterator[tuple[str, Figure]]:
 
     Source: Meyes et al. 2019, section 4.3.
     """
-    for name, draw in _plan(results).items():
-        with style.styled():
-            figure = draw(results)
-        yield name, figure
+    return style.in_turn(_plan(results), results)
 
 
 def figure_names(results: LayerResults) -> tuple[str, ...]:

@@ -38,10 +38,7 @@ def recovery_figures(results: RecoveryResults) -> Iterator[tuple[str, Figure]]:
 
     Source: Meyes et al. 2019, section 4.4.
     """
-    for name, draw in _plan(results).items():
-        with style.styled():
-            figure = draw(results)
-        yield name, figure
+    return style.in_turn(_plan(results), results)
 
 
 def figure_names(results: RecoveryResults) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from lashley.data import Examples
 from lashley.data.examples import require_tensor
 from lashley.designs import distances
 from lashley.effects import effects, mean_effect
+from lashley.effects.drops import tops_of
 from lashley.sites import Site
 from lashley.studies.folder import RunFolder, Tell
 from lashley.studies.layers.changes import Changes, Key, halves
@@ -27,7 +28,6 @@ from lashley.units import Units, constants_behind_zeros, units_of_each
 
 NAMES = ("layers", "classes", "effects", "constants", "claims")
 SIMILAR, RANDOM = "similar_groups", "random_groups"
-_TOPS = (1, 5)
 _MEAN = ("drop_pp", "drop_low_pp", "drop_high_pp", "sd_pp")
 _QUANTILES = {
     "min_pp": 0, "q05_pp": 5, "q25_pp": 25, "median_pp": 50, "q75_pp": 75, "q95_pp": 95,
@@ -88,12 +88,11 @@ def _measured(
     for done, rows in enumerate(together):
         tell("tables", done, len(together))
         part = outcomes.isel(ablation=slice(rows[0], rows[-1] + 1)).load().drop_encoding()
-        for top in _TOPS:
-            if top < part.sizes["class"]:
-                block = _block(part, top, layers)
-                for name, make in made.items():
-                    parts[name].append(make(block))
-                changes |= _changes(block, part)
+        for top in tops_of(part.sizes["class"]):
+            block = _block(part, top, layers)
+            for name, make in made.items():
+                parts[name].append(make(block))
+            changes |= _changes(block, part)
     tell("tables", len(together), len(together))
     return {name: pd.concat(rows, ignore_index=True) for name, rows in parts.items()}, changes
 

@@ -10,19 +10,14 @@ import pandas as pd
 import xarray as xr
 
 from lashley.effects import effects
+from lashley.effects.drops import tops_of
 from lashley.recovery import Recovery
 from lashley.studies.layers.recovering.runs import Run
 from lashley.studies.layers.tables import label_of
 
 NAMES = ("recovery", "recovery_classes", "recovery_layers")
-_TOPS = (1, 5)
 _RECORDED = ("loss", "train_loss", "held_norm", "validation_percent")
 _DROP = ("drop_pp", "drop_low_pp", "drop_high_pp", "lost", "gained")
-
-
-def tops_of(classes: int) -> tuple[int, ...]:
-    """Accuracies that say something of so many classes."""
-    return tuple(top for top in _TOPS if top < classes)
 
 
 def keys_of(run: Run, layer: int, proportion: float) -> dict[str, Any]:
