@@ -29,11 +29,12 @@ def steps_of(path: Path) -> int:
         return int(file.metadata()["steps"])
 
 
-def killed_at_random(work: Callable[[Path, Path], None], folder: Path, path: Path) -> None:
+def killed_at_random(work: Callable[[Path, Path | None], None], folder: Path, path: Path) -> None:
     """Kill work(folder, path) five times, then let it finish; print how each ended, and the steps.
 
     For a process that has no threads yet. `path` is of the checkpoint.
     """
+    work(folder, None)  # undisturbed, and what it imports no child imports again
     draw = random.Random(0)
     for moment in range(6):
         stamp = path.stat().st_mtime_ns if moment else 0

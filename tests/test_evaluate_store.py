@@ -47,7 +47,7 @@ def measured(data=None, cuts=None, model=None, **how):
 
 
 def many():
-    return examples(1000), cuts_of()[::2]
+    return examples(600), cuts_of()[::2]
 
 
 class TestEqualsMemory:

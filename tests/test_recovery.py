@@ -484,8 +484,7 @@ def test_killed_at_random_moments_the_record_is_the_same(tmp_path: Path) -> None
         "import torch; torch.set_num_threads(1); from pathlib import Path;"
         "import stopping, test_recovery as here, lashley.recovery.single as single;"
         f"single.CHECKPOINT_SECONDS = 0.0; folder = Path({str(tmp_path)!r});"
-        "stopping.killed_at_random(here.recovered, folder, folder / 'it.safetensors');"
-        "here.recovered(folder, None)"
+        "stopping.killed_at_random(here.recovered, folder, folder / 'it.safetensors')"
     )
     run = subprocess.run(
         [sys.executable, "-c", commands], cwd=Path(__file__).parent, timeout=120, check=True,

@@ -107,8 +107,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
         "from pathlib import Path; import stopping;"
         "import test_resuming as here, lashley.training.alone as alone;"
         f"alone.CHECKPOINT_SECONDS = 0.0; folder = Path({str(tmp_path)!r});"
-        "stopping.killed_at_random(here.trained, folder, folder / 'training.safetensors');"
-        "here.trained(folder, None)"
+        "stopping.killed_at_random(here.trained, folder, folder / 'training.safetensors')"
     )
     run = subprocess.run(
         [sys.executable, "-c", commands], cwd=Path(__file__).parent, timeout=120, check=True,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
@@ -97,12 +98,14 @@ class ColumnStacks:
         """Sets of units to logits (ablation, class, example), on some of the examples or on all."""
         live = self._live if examples is None else self._live.index_select(1, examples)
         change, mixed = live.split([self.plan.weight.shape[1], len(self.plan.weight)])
+        return partial(self._run, change, mixed)
 
-        def run(unit_sets: Sequence[tuple[int, ...]]) -> Tensor:
-            units = _padded(unit_sets, self.plan.weight.shape[1] - 1).to(live.device)
-            return self._rest(updated_consumer(mixed, self.plan.weight, change, units))
-
-        return run
+    def _run(
+        self, change: Float[Tensor, "unit example"], mixed: Float[Tensor, "feature example"],
+        unit_sets: Sequence[tuple[int, ...]],
+    ) -> Float[Tensor, "ablation class example"]:  # fmt: skip
+        units = _padded(unit_sets, self.plan.weight.shape[1] - 1).to(mixed.device)
+        return self._rest(updated_consumer(mixed, self.plan.weight, change, units))
 
     def _rest(self, stacked: Tensor) -> Tensor:
         for step in self.plan.steps:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -169,25 +169,26 @@ class Stacks:
         self, point: fx.Node, runs: Runs, cells: Tensor | None, times: int
     ) -> Callable[[Tensor], Tensor]:
         """What replaces the units of a stacked value of the point, in place."""
+        return partial(self._replace, point, runs, cells, times)
+
+    def _replace(
+        self, point: fx.Node, runs: Runs, cells: Tensor | None, times: int, value: Tensor
+    ) -> Tensor:
         known: Batched = self.plan.program.batch[point.name]
         constants = self._values[point]
         varied = self.plan.place.constants is None
-
-        def replace(value: Tensor) -> Tensor:
-            given = self._gathered(constants, known, cells, times) if varied else constants
-            axis = self.axis % value.ndim
-            for units, part in runs:
-                index = torch.tensor(units, dtype=torch.int64, device=value.device)
-                rows = slice(part.start * known.per, part.stop * known.per)
-                target = value[(slice(None),) * known.axis + (rows,)]
-                new = given[(slice(None),) * known.axis + (rows,)] if varied else given
-                new = new.index_select(axis, index).to(value.dtype)
-                shape = list(target.shape)
-                shape[axis] = len(units)
-                target.index_copy_(axis, index, new.expand(shape))
-            return value
-
-        return replace
+        given = self._gathered(constants, known, cells, times) if varied else constants
+        axis = self.axis % value.ndim
+        for units, part in runs:
+            index = torch.tensor(units, dtype=torch.int64, device=value.device)
+            rows = slice(part.start * known.per, part.stop * known.per)
+            target = value[(slice(None),) * known.axis + (rows,)]
+            new = given[(slice(None),) * known.axis + (rows,)] if varied else given
+            new = new.index_select(axis, index).to(value.dtype)
+            shape = list(target.shape)
+            shape[axis] = len(units)
+            target.index_copy_(axis, index, new.expand(shape))
+        return value
 
     def _stacked(self, node: fx.Node, cells: Tensor | None, times: int) -> Any:
         n_rows = self.live.size * times if cells is None else len(cells)
