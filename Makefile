@@ -1,6 +1,7 @@
 # make study   the whole MLP study on small digits, from an empty machine to a report
 # make test    all fast tests
 # make bench   speed and memory, as ratios taken on this machine
+# make explorer  builds the page of the reports from explorer/ (needs Node 20.19 or newer)
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
@@ -12,7 +13,7 @@ export LASHLEY_DATA := $(abspath ../shared/data)
 endif
 endif
 
-.PHONY: study test test-all lint check bench wheel clean
+.PHONY: study test test-all lint check bench explorer check-explorer wheel clean
 .DELETE_ON_ERROR:
 
 .venv/.study: pyproject.toml constraints.txt
@@ -38,7 +39,7 @@ study: .venv/.study
 	$(BIN)/lashley run digits-mlp
 
 # A process for each core, one thread each: small networks gain nothing from more.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 test: .venv/.test
 	$(PYTEST) -m 'not slow'
@@ -52,7 +53,20 @@ lint: .venv/.dev
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
-check: lint test
+explorer/node_modules/.installed: explorer/package.json explorer/package-lock.json
+	cd explorer && npm ci
+	touch $@
+
+explorer: explorer/node_modules/.installed
+	cd explorer && npm run build
+
+# Style, types and tests of the explorer; and the bundle that ships is the build of these sources.
+check-explorer: explorer/node_modules/.installed
+	cd explorer && npm run check
+	cd explorer && npm run build -- --outDir ../build/explorer
+	diff --recursive --brief build/explorer src/lashley/report/bundle
+
+check: lint check-explorer test
 
 bench: .venv/.bench
 	$(BIN)/python -m benchmarks.engine
@@ -60,9 +74,10 @@ bench: .venv/.bench
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.population
 	$(BIN)/python -m benchmarks.recovery
+	$(BIN)/python -m benchmarks.report
 
 wheel: .venv/.dev
 	$(BIN)/python -m build --wheel
 
 clean:
-	rm -rf .venv build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv build dist explorer/node_modules .pytest_cache .ruff_cache .hypothesis .import_linter_cache

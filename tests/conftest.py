@@ -7,9 +7,15 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import settings
 
-from lashley import studies
 from lashley.training.checkpoint import Checkpoint
+
+from finished import carried_out, made_once
+from layer_study import generated
+
+settings.register_profile("shared machine", deadline=None)  # what takes long may have waited
+settings.load_profile("shared machine")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -78,12 +84,34 @@ def tiny_study() -> str:
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a complete run of the tiny study; tests that change it take a copy."""
-    folder = tmp_path_factory.mktemp("finished")
-    (folder / "tiny.yaml").write_text(TINY_STUDY)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as in the tests that compare other runs with this one
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lashley.figures.style.PNG_DPI", 40)  # figures in half the time
-        studies.run(studies.load(str(folder / "tiny.yaml")), folder / "run", tell=lambda *_: None)
-    torch.set_num_threads(threads)
-    return folder / "run"
+
+    def make(folder: Path) -> None:
+        (folder / "tiny.yaml").write_text(TINY_STUDY)
+        carried_out(folder / "tiny.yaml", folder / "run")
+
+    return made_once(tmp_path_factory, "tiny", make) / "run"
+
+
+@pytest.fixture(scope="session")
+def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a complete run of digits-mlp as it is; tests that change it take a copy."""
+    return (
+        made_once(tmp_path_factory, "digits", lambda it: carried_out("digits-mlp", it / "run"))
+        / "run"
+    )
+
+
+@pytest.fixture(scope="session")
+def layer_study_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny layer study, with its images and weights beside it."""
+    return made_once(tmp_path_factory, "layers", generated) / "layers.yaml"
+
+
+@pytest.fixture(scope="session")
+def finished_layers(tmp_path_factory: pytest.TempPathFactory, layer_study_file: Path) -> Path:
+    """The folder of a complete run of the tiny layer study; tests that change it take a copy."""
+
+    def make(folder: Path) -> None:
+        carried_out(layer_study_file, folder / "run")
+
+    return made_once(tmp_path_factory, "layers-run", make) / "run"

@@ -21,6 +21,7 @@ from lashley import cli, studies
 from lashley.studies import RunFolder
 
 import layer_study
+from finished import small_pictures
 
 TABLES = ("effects", "interactions", "scores", "correlations", "selectivity", "claims")
 
@@ -247,15 +248,37 @@ class TestRun:
         assert f"Report: {(tmp_path / 'r' / 'report.html').resolve()}" in text
 
 
+class TestReport:
+    def test_is_written_anew_from_the_folder_alone(self, finished_run, tmp_path, monkeypatch):
+        folder = shutil.copytree(finished_run, tmp_path / "run")
+        (folder / "report.html").unlink()
+        shutil.rmtree(folder / "figures")
+        monkeypatch.setattr("torch.nn.Module.__call__", lambda *_: pytest.fail("a network ran"))
+        text = said("report", folder)
+        assert (folder / "report.html").read_bytes() == (finished_run / "report.html").read_bytes()
+        assert text == f"Report: {folder.resolve() / 'report.html'}\n"
+        assert not (folder / "figures").exists()
+
+    def test_of_an_unfinished_run(self, finished_run, tmp_path, failure):
+        folder = shutil.copytree(finished_run, tmp_path / "run")
+        (folder / "claims.parquet").unlink()
+        code, err = failure("report", folder)
+        assert code == 1
+        assert "has no claims yet. Finish it with the command that began it." in err
+
+    def test_of_no_run(self, tmp_path, failure):
+        assert "is no run folder" in failure("report", tmp_path)[1]
+
+
 class TestFigures:
     def test_are_drawn_anew_from_the_folder_alone(self, finished_run, tmp_path, monkeypatch):
-        monkeypatch.setattr("lashley.figures.style.PNG_DPI", 40)  # as the finished run's
         folder = shutil.copytree(finished_run, tmp_path / "run")
         before = {p.name: p.read_bytes() for p in (folder / "figures").iterdir()}
         shutil.rmtree(folder / "figures")
         (folder / "report.html").unlink()
         monkeypatch.setattr("torch.nn.Module.__call__", lambda *_: pytest.fail("a network ran"))
-        text = said("figures", folder)
+        with small_pictures():  # as the finished run's
+            text = said("figures", folder)
         after = {p.name: p.read_bytes() for p in (folder / "figures").iterdir()}
         assert after.keys() == before.keys()
         assert [name for name in before if after[name] != before[name]] == []

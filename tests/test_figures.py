@@ -42,6 +42,8 @@ from lashley.figures.states import (
 )
 from lashley.figures.weights import mosaic, p_text
 
+from finished import small_pictures
+
 NAMES = [
     *(f"figure-{n:02}" for n in range(1, 14)),
     *(f"figure-a{n}" for n in range(1, 5)),
@@ -391,7 +393,8 @@ def test_labels_hide_neither_points_nor_each_other():
 @pytest.fixture(scope="module")
 def figures(full: Results) -> dict[str, Figure]:
     """All figures of `full`, as a study that counts units from 1 has them."""
-    return dict(mlp_figures(replace(full, first_unit=1)))
+    with small_pictures():
+        return dict(mlp_figures(replace(full, first_unit=1)))
 
 
 def test_figures_are_complete_and_in_order(figures: dict[str, Figure]):
@@ -406,7 +409,8 @@ def test_figures_are_drawn_one_by_one_when_asked_for(tiny: Results):
 def test_without_a_population_only_its_own_figures_are_left_out(tiny: Results):
     """Of a network of two units, which has no correlation either."""
     assert tiny.population is None
-    names = [name for name, _ in mlp_figures(tiny)]
+    with small_pictures():
+        names = [name for name, _ in mlp_figures(tiny)]
     assert names == [name for name in NAMES if name not in POPULATION_ONLY]
 
 

@@ -15,12 +15,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 from PIL import Image
 
 import lashley as la
 from lashley import networks, studies
 from lashley.errors import AblationError, DataError, NetworkError, RunError, StudyError
 from lashley.figures.layers import CAPTIONS
+from lashley.studies import RunFolder
 from lashley.studies.layers import measures
 from lashley.studies.layers import run as stages
 from lashley.studies.layers.tables import NAMES
@@ -40,17 +42,14 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
-def study_file(tmp_path_factory):
-    return generated(tmp_path_factory.mktemp("layers"))
+def study_file(layer_study_file):
+    return layer_study_file
 
 
 @pytest.fixture(scope="module")
-def finished(study_file):
-    """The folder of a complete run; tests that change it take a copy."""
-    torch.set_num_threads(1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lashley.figures.style.PNG_DPI", 40)
-        return studies.run(studies.load(str(study_file)), study_file.parent / "run", tell=silent)
+def finished(finished_layers):
+    """A complete run; tests that change it take a copy."""
+    return RunFolder(finished_layers)
 
 
 @pytest.fixture
@@ -74,6 +73,7 @@ class TestACompleteRun:
         found = files_of(finished.path)
         expected = {
             "study.yaml", "provenance.json", "report.html", "distances.npz", "changes.npz",
+            "images.npz", "embedding.npy", "embedding.json",
             *(f"{name}.parquet" for name in NAMES), "networks/trained.safetensors",
             *(f"figures/{name}.{kind}" for name in CAPTIONS for kind in ("png", "svg")),
         }  # fmt: skip
@@ -93,17 +93,18 @@ class TestACompleteRun:
         assert set(content["fingerprints"]) == {"test examples", "network"}
         assert content["seeds"]["groups"] == 0
 
-    def test_is_not_run_again(self, finished, study_file, monkeypatch):
-        monkeypatch.setattr(stages, "evaluate", lambda *_, **__: pytest.fail("ran"))
-        before = files_of(finished.path)
-        studies.run(studies.load(str(study_file)), finished.path, tell=silent)
-        assert files_of(finished.path) == before
+    def test_is_not_run_again(self, finished, study_file, tmp_path, monkeypatch):
+        for name in ("evaluate", "examples_of", "given_network"):
+            monkeypatch.setattr(stages, name, lambda *_, **__: pytest.fail("ran"))
+        folder = shutil.copytree(finished.path, tmp_path / "run")
+        studies.run(studies.load(str(study_file)), folder, tell=silent)
+        assert files_of(folder) == files_of(finished.path)
 
     def test_titles_and_names_of_classes_are_no_markup(self, finished):
         page = (finished.path / "report.html").read_text()
         assert "<script>alert" not in page
         assert "&lt;script&gt;" in page
-        assert "bee &lt;b&gt;" in page
+        assert "bee <b>" not in page
 
 
 def true_rank(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -284,6 +285,40 @@ class TestGoesOn:
         for folder in tmp_path.iterdir():
             assert_same_tables(folder, tmp_path / "undisturbed")
 
+    def test_from_before_there_was_a_map(
+        self, study_file, finished, tmp_path, no_figures, monkeypatch
+    ):
+        monkeypatch.setattr(stages, "evaluate", lambda *_, **__: pytest.fail("ran"))
+        folder = Path(shutil.copytree(finished.path, tmp_path / "run"))
+        content = yaml.safe_load((folder / "study.yaml").read_text())
+        assert content.pop("embedding")["images"] == 2000
+        (folder / "study.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+        for name in ("images.npz", "embedding.npy", "embedding.json"):
+            (folder / name).unlink()
+        study = studies.load(str(study_file))
+        assert studies.run(study, folder, tell=silent).study() == study
+        assert files_of(folder) == files_of(finished.path)
+
+    def test_not_with_another_map(self, study_file, finished):
+        study = studies.load(str(study_file), ["embedding.images=20"])
+        with pytest.raises(RunError, match=r"embedding\.images differ \(embedding\.images is 2000"):
+            studies.run(study, finished.path, tell=silent)
+
+    def test_not_with_a_map_of_other_images(
+        self, study_file, finished, tmp_path, no_figures, monkeypatch
+    ):
+        folder = Path(shutil.copytree(finished.path, tmp_path / "run"))
+        (folder / "images.npz").unlink()
+        before = stages.examples_of
+
+        def others(*given):
+            found = before(*given)
+            return la.Examples(-found.inputs, found.labels, found.class_names)
+
+        monkeypatch.setattr(stages, "examples_of", others)
+        with pytest.raises(RunError, match="test examples changed since this run began"):
+            studies.run(studies.load(str(study_file)), folder, tell=silent)
+
     def test_after_ctrl_c_in_the_sweep(self, study_file, finished, tmp_path, no_figures):
         def stop(stage, done, total):
             if stage.startswith("ablations") and done > total / 3:
@@ -416,6 +451,8 @@ class TestTraining:
         trained = networks.read_weights(home / "trained.safetensors")
         initial = stages.network_of(study.network).state_dict()
         assert not torch.equal(trained["features.0.weight"], initial["features.0.weight"])
+        few = json.loads((tmp_path / "stopped" / "embedding.json").read_text())
+        assert few["absent"].startswith("inputs: given 20 examples for 10 neighbours")
 
 
 class TestToAPrecision:
@@ -508,6 +545,8 @@ class TestRefuses:
             ),
             ("kind=[layers]", r"kind: given \['layers'\]; allowed are mlp, layers"),
             ("training.epoch=3", r"training\.epoch: there is no such key; did you mean epochs"),
+            ("embedding.images=0", r"embedding\.images: given 0"),
+            ("embedding.image=9", r"embedding\.image: there is no such key; did you mean images"),
             ("kind=layer", "kind: given 'layer'; allowed are mlp, layers; did you mean layers"),
         ],
     )

@@ -1,5 +1,6 @@
 """Recovery in the layer study: which layers and images, what it leaves, how it goes on."""
 
+import importlib
 import json
 import os
 import shutil
@@ -32,6 +33,7 @@ from lashley.studies.layers import draw
 from lashley.studies.layers import run as stages
 from lashley.studies.layers.changes import Changes
 from lashley.studies.layers.forecast import forecast
+from lashley.studies.layers.page import page
 from lashley.studies.layers.recovering import images, stage
 from lashley.studies.layers.recovering.choosing import chosen, importance
 from lashley.studies.layers.recovering.claims import claims_table
@@ -42,6 +44,8 @@ from lashley.studies.layers.recovering.rows import NAMES
 from lashley.studies.layers.recovering.undone import undone
 from lashley.studies.layers.results import recovery_results
 
+from browsing import browser, reading
+from finished import carried_out, made_once, small_pictures
 from layer_study import CLASSES, PER_CLASS, SIDE, generated, network
 
 LEARNT = 5  # training images per class
@@ -50,7 +54,7 @@ QUICK = [
     "recovery.sites=[features.49]", "recovery.instances=1", "recovery.controls=[intact]",
     "recovery.epochs=1",
 ]  # fmt: skip
-KILLED = [*QUICK, "recovery.epochs=40", "recovery.training.batch_size=2", "recovery.iterations=1"]
+KILLED = [*QUICK, "recovery.epochs=20", "recovery.training.batch_size=2", "recovery.iterations=1"]
 KILLS = 3
 
 
@@ -82,27 +86,19 @@ def with_recovery(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def study_file(tmp_path_factory):
-    return with_recovery(tmp_path_factory.mktemp("recovery"))
+    return made_once(tmp_path_factory, "recovery", with_recovery) / "recovery.yaml"
 
 
 @pytest.fixture(scope="module")
-def told():
-    """What a complete run tells of its recovery."""
-    return []
+def finished(study_file, tmp_path_factory):
+    """A complete run; tests that change it take a copy. What it told lies beside its folder."""
 
+    def make(folder):
+        told = []
+        carried_out(study_file, folder / "run", tell=lambda *now: told.append(now))
+        (folder / "told.json").write_text(json.dumps(told))
 
-@pytest.fixture(scope="module")
-def finished(study_file, told):
-    """The folder of a complete run; tests that change it take a copy."""
-
-    def tell(name, done, whole):
-        if name == "recovery":
-            told.append((done, whole))
-
-    torch.set_num_threads(1)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("lashley.figures.style.PNG_DPI", 40)
-        return studies.run(studies.load(str(study_file)), study_file.parent / "run", tell=tell)
+    return RunFolder(made_once(tmp_path_factory, "recovery-run", make) / "run")
 
 
 @pytest.fixture
@@ -181,11 +177,13 @@ class TestACompleteRun:
         held = table["start"].isin(["ablated", "from_scratch"])
         assert (table.loc[held, "held_norm"] == 0).all()
 
-    def test_before_the_training_drops_are_those_of_the_ablation(self, finished, study_file):
+    def test_before_the_training_drops_are_those_of_the_ablation(
+        self, finished, study_file, tmp_path
+    ):
         """Against the engine, on the test images of the recovery."""
         study = studies.load(str(study_file))
         model, swept = network(), stages.examples_of(study, None, silent)
-        test = images.sets_of(study, swept, study_file.parent / "again", silent).test
+        test = images.sets_of(study, swept, tmp_path, silent).test
         sites = la.find_sites(model, test)
         rows = finished.table("recovery").query("epoch == 0 and experiment == 'instances'")
         for name, of in rows.query("start == 'ablated' and top == 1").groupby("site"):
@@ -194,12 +192,12 @@ class TestACompleteRun:
             assert of["drop_pp"].tolist() == found["overall_drop_pp"].values.tolist()
             assert of["lost"].tolist() == found["overall_lost"].values.tolist()
 
-    def test_iterations_are_those_of_recover_iterated(self, finished, study_file):
+    def test_iterations_are_those_of_recover_iterated(self, finished, study_file, tmp_path):
         """Other groups than those of the instances, and other batches."""
         study = studies.load(str(study_file))
         model, part = stages.given_network(study.network), study.recovery
         swept = stages.examples_of(study, None, silent)
-        sets = images.sets_of(study, swept, study_file.parent / "again", silent)
+        sets = images.sets_of(study, swept, tmp_path, silent)
         site = la.find_sites(model, sets.test)[finished.table("recovery")["site"].iloc[-1]]
         chain = recover_iterated(
             model, iterated_ablations(site, 0.25, 2, seed=1), sets.training, sets.test,
@@ -251,7 +249,9 @@ class TestACompleteRun:
         assert not list((finished.path / "recovery").rglob("*.safetensors"))
         assert not (finished.path / "recovery" / "images").exists()
 
-    def test_tells_of_epochs_up_to_the_end(self, finished, told):
+    def test_tells_of_epochs_up_to_the_end(self, finished):
+        everything = json.loads((finished.path.parent / "told.json").read_text())
+        told = [(done, whole) for stage, done, whole in everything if stage == "recovery"]
         done = [n for n, _ in told]
         assert done == sorted(done)
         assert told[-1][0] == told[-1][1]
@@ -260,15 +260,17 @@ class TestACompleteRun:
         assert all(a >= b for a, b in pairwise(whole for _, whole in told))
 
     def test_has_figures_tables_and_claims_on_its_page(self, finished):
-        found = recovery_results(finished)
+        found, shown = recovery_results(finished), page(finished)
         assert found is not None
-        page = (finished.path / "report.html").read_text()
+        assert "trained on 21 images" in found.caption
+        named = {note["name"] for note in shown.facts["figures"]}
         for name in figure_names(found):
             assert (finished.path / "figures" / f"{name}.svg").is_file()
-            assert f'id="{name}"' in page
-        assert "trained on 21 images" in found.caption
-        assert "what is ablated stays ablated" in page
-        assert "Recovery, classes" in page
+            assert name in named
+        assert {*NAMES} <= shown.tables.keys()
+        assert shown.tables["claims"].claim.str.contains("what is ablated stays ablated").any()
+        notes = {note["name"]: note for note in shown.facts["tables"]}
+        assert notes["recovery_classes"]["title"] == "Recovery, classes"
 
     def test_shows_the_last_epochs_only(self, finished, study_file):
         study = studies.load(str(study_file))
@@ -282,12 +284,24 @@ class TestACompleteRun:
             assert name not in kind.tables(study.model_copy(update={"recovery": None}))
             assert 0 < len(kind.brief(name, finished.table(name))) < len(finished.table(name))
 
-    def test_is_not_run_again(self, finished, study_file, monkeypatch):
+    def test_is_not_run_again(self, finished, study_file, tmp_path, monkeypatch):
         for name in ("examples_of", "network_of"):
             monkeypatch.setattr(stages, name, lambda *_: pytest.fail("ran"))
-        before = (finished.path / "claims.parquet").stat().st_mtime_ns
-        studies.run(studies.load(str(study_file)), finished.path, tell=silent)
-        assert (finished.path / "claims.parquet").stat().st_mtime_ns == before
+        folder = shutil.copytree(finished.path, tmp_path / "run")
+        before = (folder / "claims.parquet").stat().st_mtime_ns
+        studies.run(studies.load(str(study_file)), folder, tell=silent)
+        assert (folder / "claims.parquet").stat().st_mtime_ns == before
+
+
+def test_the_report_shows_it(finished):
+    """In a browser: every layer, both experiments, by both tops; what it says is in the table."""
+    table = finished.table("recovery")
+    with browser() as chromium, reading(chromium, finished.path / "report.html") as report:
+        for site, experiment in table[["site", "experiment"]].drop_duplicates().values:
+            report.open(f"#view=recovery&site={site}&experiment={experiment}&top=1")
+            report.find("main svg[role=img]").first.wait_for()
+            label = site.removeprefix("features.")
+            assert f"layer {label}" in report.find(".says").first.inner_text().lower()
 
 
 class TestWithoutRecovery:
@@ -547,8 +561,9 @@ class TestBeforeItIsDone:
         content = folder.json("provenance")
         del content["recovery"]
         folder.write_json("provenance", content)
-        draw.draw_figures(folder, silent, again=True)
-        draw.write_report(folder)
+        with small_pictures():
+            draw.draw_figures(folder, silent, again=True)
+        assert not {*NAMES} & page(folder).tables.keys()
         names = {file.stem for file in (folder.path / "figures").iterdir()}
         assert "figure-14" in names
         assert "figure-18" not in names
@@ -859,6 +874,7 @@ def killed_again_and_again(study_file: str, finished: Path, home: Path) -> dict[
     Children are forked from a process that has imported everything.
     """
     torch.set_num_threads(1)
+    importlib.import_module("torch._dynamo")  # as the first optimiser does: seconds of each child
     stages.draw_figures = stages.write_report = lambda *_: None
     study = studies.load(study_file, KILLED)
     draw = np.random.default_rng(0)

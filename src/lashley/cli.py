@@ -1,4 +1,4 @@
-"""The command line: `lashley run`, `plan`, `show`, `figures`, `list`, `sites`."""
+"""The command line: `lashley run`, `plan`, `show`, `figures`, `report`, `list`, `sites`."""
 
 from __future__ import annotations
 
@@ -149,8 +149,18 @@ def figures(run: RunPath) -> None:
     folder.table("claims")
     with disk_errors(run), _progress() as tell:
         studies.draw_figures(folder, tell, again=True)
-        report = studies.write_report(folder)
-    _out.print(f"Report: {report.resolve()}", highlight=False)
+        path = studies.write_report(folder)
+    _out.print(f"Report: {path.resolve()}", highlight=False)
+
+
+@app.command()
+def report(run: RunPath) -> None:
+    """Write a run's report anew, from its folder alone: one page that opens in a browser."""
+    folder = RunFolder(run)
+    folder.table("claims")
+    with disk_errors(run):
+        path = studies.write_report(folder)
+    _out.print(f"Report: {path.resolve()}", highlight=False)
 
 
 def main() -> None:

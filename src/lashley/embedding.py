@@ -43,6 +43,11 @@ class Embedding:
     trustworthiness: float
     neighbours: int
 
+    def numbers(self) -> dict[str, float]:
+        """Those that say how faithful the map is."""
+        names = ("kl_divergence", "knn_preservation", "trustworthiness", "neighbours", "perplexity")
+        return {name: getattr(self, name) for name in names}
+
 
 def embed(
     inputs: ArrayLike,

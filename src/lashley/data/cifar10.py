@@ -28,8 +28,8 @@ _NAMES = "batches.meta.txt"
 _IMAGES = 10_000  # in each file
 _SHAPE = (3, 32, 32)
 _RECORD = 1 + 3 * 32 * 32  # bytes: a label, then the red, the green and the blue plane
-_MEAN = (0.4914, 0.4822, 0.4465)
-_STD = (0.2470, 0.2435, 0.2616)
+CIFAR10_MEAN = (0.4914, 0.4822, 0.4465)  # of red, green, blue
+CIFAR10_STD = (0.2470, 0.2435, 0.2616)
 
 
 def cifar10(split: str) -> Examples:
@@ -62,7 +62,7 @@ def cifar10(split: str) -> Examples:
         part = slice(i * _IMAGES, (i + 1) * _IMAGES)
         labels[part] = torch.from_numpy(records[:, 0].astype(np.int64))
         inputs[part] = torch.from_numpy(records[:, 1:].reshape(-1, *_SHAPE))
-    mean, std = (torch.tensor(v).reshape(3, 1, 1) for v in (_MEAN, _STD))
+    mean, std = (torch.tensor(v).reshape(3, 1, 1) for v in (CIFAR10_MEAN, CIFAR10_STD))
     return Examples(inputs.div_(255).sub_(mean).div_(std), labels, class_names)
 
 

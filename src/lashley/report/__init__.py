@@ -1,110 +1,95 @@
-"""The report: one self-contained HTML page that opens from disk, with no server and no network."""
+"""The report: one self-contained HTML page that one explores; it needs no server and no network.
+
+What it shows lies in the page as blocks (`blocks.py`), and the explorer, built from `explorer/`,
+reads them. Both are the page's own text; a content security policy forbids everything else.
+"""
 
 from __future__ import annotations
 
 import base64
-import math
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
 import jinja2
+import numpy as np
 import pandas as pd
 
-__all__ = ["Figure", "Page", "Table", "render"]
+from lashley.errors import DataError
+from lashley.report.atlas import atlas
+from lashley.report.blocks import Block, array_block, json_block, picture_block, table_block
+from lashley.report.sweep import sweep_arrays
 
-
-@dataclass(frozen=True)
-class Figure:
-    """A picture of the page.
-
-    Attributes:
-        name: Unique on the page; a link's target.
-        title: Above the picture, such as "Figure 3".
-        caption: What it shows; read aloud in place of the picture.
-        png: The file's content.
-    """
-
-    name: str
-    title: str
-    caption: str
-    png: bytes
-
-    @property
-    def address(self) -> str:
-        """The picture as an address that needs no file."""
-        return "data:image/png;base64," + base64.b64encode(self.png).decode()
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of the page.
-
-    Attributes:
-        name: Unique on the page; a link's target.
-        title: Its heading.
-        note: What its rows are.
-        rows: The table itself.
-        is_open: Whether it is unfolded at first.
-    """
-
-    name: str
-    title: str
-    note: str
-    rows: pd.DataFrame
-    is_open: bool = False
+__all__ = ["Page", "atlas", "render", "sweep_arrays"]
 
 
 @dataclass(frozen=True)
 class Page:
-    """What a report shows, from top to bottom.
+    """What a report shows.
 
     Attributes:
         title: Of the study.
-        lead: A sentence or two below it.
-        numbers: The few numbers one looks for first: label to value.
-        claims: The table of claims.
-        figures: In order.
-        tables: In order.
-        provenance: Nested mappings, shown as they are.
+        lead: A sentence or two; all that a browser without scripts shows.
+        facts: What the explorer is told of the report (`Report` in explorer/src/page/report.ts).
+        tables: By name.
+        arrays: By name; uint8, uint16, uint32, int16, int32, float32 or float64.
+        pictures: By name; (height, width, channels) uint8, as `atlas` lays them out.
     """
 
     title: str
     lead: str
-    numbers: Mapping[str, str]
-    claims: Table
-    figures: Sequence[Figure]
-    tables: Sequence[Table]
-    provenance: Mapping[str, Any]
+    facts: Mapping[str, Any]
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    pictures: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def render(page: Page) -> str:
-    """The page as HTML. Whatever stands in names or tables shows as text, never as markup."""
+    """The page as HTML. Whatever stands in names or tables shows as text, never as markup.
+
+    Raises:
+        DataError: If an array is of a type that the explorer does not read, or a name stands twice.
+    """
     environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(
-            lambda name: (resources.files("lashley.report") / name).read_text()
-        ),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters["cell"] = _cell
-    environment.tests["number"] = _is_number
-    return environment.get_template("page.html.j2").render(page=page)
+    script, style = (_bundled(f"explorer.{kind}") for kind in ("js", "css"))
+    return environment.from_string(_read("page.html.j2")).render(
+        page=page, blocks=_blocks(page), script=script, style=style, script_hash=_hash(script)
+    )
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _blocks(page: Page) -> Sequence[Block]:
+    names = ["report", "licences", *page.tables, *page.arrays, *page.pictures]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(
+            f"page: {', '.join(twice)} names several blocks; allowed is each name once, and "
+            "neither report nor licences. Rename them."
+        )
+    return [
+        json_block("report", {"title": page.title, "lead": page.lead, **page.facts}),
+        json_block("licences", {"text": _read("bundle/LICENSES.md")}),
+        *(table_block(name, table) for name, table in page.tables.items()),
+        *(array_block(name, array) for name, array in page.arrays.items()),
+        *(picture_block(name, picture) for name, picture in page.pictures.items()),
+    ]
 
 
-def _cell(value: Any) -> str:
-    """A value as a reader wants it: few digits, nothing for what is missing."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.2f}" if value == 0 or abs(value) >= 0.01 else f"{value:.1e}"
-    return str(value)
+def _bundled(name: str) -> str:
+    """A file of the built explorer, as it may stand inside a script or style element."""
+    text = _read(f"bundle/{name}")
+    for end in ("</script", "</style", "<!--"):
+        text = text.replace(end, f"<\\{end[1:]}")
+    return text
+
+
+def _read(name: str) -> str:
+    return (resources.files("lashley.report") / name).read_text(encoding="utf-8")
+
+
+def _hash(script: str) -> str:
+    """What the policy knows the script by."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

@@ -1,8 +1,8 @@
-"""Figures and pages in a run folder."""
+"""Figures and reports in a run folder."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -35,9 +35,19 @@ def save_all(
         save(figure, home, name)
 
 
-def picture(folder: RunFolder, name: str) -> bytes:
-    """The figure's PNG."""
-    return (folder.path / "figures" / f"{name}.png").read_bytes()
+def title_of(number: str) -> str:
+    """A figure's name as one says it: "Figure 3", "Figure A.1", "Recovery curves"."""
+    plain = number.lstrip("0").upper().replace("A", "A.")
+    is_numbered = plain.removeprefix("A.").isdigit()
+    return f"Figure {plain}" if is_numbered else number.replace("-", " ").capitalize()
+
+
+def figure_notes(captions: Mapping[str, str]) -> list[dict[str, str]]:
+    """What the report says of the figures that lie in the run folder."""
+    return [
+        {"name": name, "title": title_of(name.removeprefix("figure-")), "caption": caption}
+        for name, caption in captions.items()
+    ]
 
 
 def write_page(folder: RunFolder, page: report.Page) -> Path:

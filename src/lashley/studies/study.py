@@ -17,6 +17,14 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+class EmbeddingPart(Part):
+    """Of the t-SNE map: principal components kept, perplexity, seed."""
+
+    components: Annotated[int, Field(ge=2)] = 30
+    perplexity: Annotated[float, Field(gt=1)] = 40
+    seed: Seed = 0
+
+
 class Study(Part):
     """Everything that determines the numbers of a run; what else it says depends on its kind."""
 

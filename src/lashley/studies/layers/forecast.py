@@ -44,7 +44,9 @@ def forecast(study: LayerStudy, device: str, devices: int, seconds: float) -> Fo
         precision=sweep.precision, dtype=getattr(torch, sweep.dtype), seed=sweep.seed,
         device=device, devices=devices, seconds=seconds, n_examples=n,
     )  # fmt: skip
-    return Forecast(found, (*notes, *further, *_recovery(study)))
+    shown = min(found.n_examples, study.embedding.images)
+    mapped = f"a map of {shown:,} images: a pass over them, and t-SNE"
+    return Forecast(found, (*notes, *further, mapped, *_recovery(study)))
 
 
 def _recovery(study: LayerStudy) -> list[str]:

@@ -8,8 +8,9 @@ import pandas as pd
 from torch import nn
 
 from lashley.studies.kind import Kind
-from lashley.studies.layers.draw import draw_figures, write_report
+from lashley.studies.layers.draw import draw_figures
 from lashley.studies.layers.forecast import forecast
+from lashley.studies.layers.page import write_report
 from lashley.studies.layers.recovering import shown
 from lashley.studies.layers.recovering.rows import NAMES as RECOVERY
 from lashley.studies.layers.run import example_of, network_of, run

@@ -21,8 +21,9 @@ from lashley.engine import evaluate, network_fingerprint
 from lashley.errors import StudyError
 from lashley.sites import Site, find_sites
 from lashley.studies.folder import RunFolder, Tell, keep_provenance
-from lashley.studies.layers import tables
-from lashley.studies.layers.draw import draw_figures, write_report
+from lashley.studies.layers import mapping, tables
+from lashley.studies.layers.draw import draw_figures
+from lashley.studies.layers.page import write_report
 from lashley.studies.layers.recovering import whole
 from lashley.studies.layers.recovering.claims import add_claims
 from lashley.studies.layers.study import LayerStudy, NetworkPart, SweepPart
@@ -48,6 +49,9 @@ def run(study: LayerStudy, folder: RunFolder, device: str, tell: Tell) -> None:
     """
     if not folder.has(*(f"{name}.parquet" for name in tables.NAMES)):
         _measure(study, folder, device, tell)
+    if not mapping.is_done(folder):
+        swept, network = _measured(study, folder, device, tell)
+        mapping.carry_out(study, folder, network, swept, device, tell)
     if study.recovery is not None:
         _recover(study, folder, device, tell)
     shutil.rmtree(folder.path / _IMAGES, ignore_errors=True)
@@ -152,6 +156,7 @@ def _measure(study: LayerStudy, folder: RunFolder, device: str, tell: Tell) -> N
     seeds = {
         "network": study.network.seed, "images": study.data.seed, "groups": study.sweep.seed,
         "order": study.sweep.seed, "batches": study.training.seed if study.training else None,
+        "embedding": study.embedding.seed,
     }  # fmt: skip
     found = {"test examples": test.fingerprint, "network": network_fingerprint(network)}
     keep_provenance(folder, device, seeds, found, {"images left out": left_out})
@@ -160,12 +165,20 @@ def _measure(study: LayerStudy, folder: RunFolder, device: str, tell: Tell) -> N
     tables.write(folder, network, test, sites, tell)
 
 
+def _measured(
+    study: LayerStudy, folder: RunFolder, device: str, tell: Tell
+) -> tuple[Examples, nn.Module]:
+    """The examples and the network of the sweep, once more."""
+    swept, _ = _examples(study, folder, tell)
+    network = _network(study, folder, tell)
+    same = {"test examples": swept.fingerprint, "network": network_fingerprint(network)}
+    keep_provenance(folder, device, {}, same)
+    return swept, network
+
+
 def _recover(study: LayerStudy, folder: RunFolder, device: str, tell: Tell) -> None:
     if not whole.is_done(folder):
-        swept, _ = _examples(study, folder, tell)
-        network = _network(study, folder, tell)
-        same = {"test examples": swept.fingerprint, "network": network_fingerprint(network)}
-        keep_provenance(folder, device, {}, same)
+        swept, network = _measured(study, folder, device, tell)
         sites = filters_of(study, network)
         whole.carry_out(study, folder, network, swept, sites, device, tell)
     add_claims(folder)

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from lashley.errors import StudyError
 from lashley.studies.layers.recovering.form import RecipePart, RecoveryPart
-from lashley.studies.study import Count, Part, Seed, Study
+from lashley.studies.study import Count, EmbeddingPart, Part, Seed, Study
 
 Proportion = Annotated[float, Field(gt=0, lt=1)]
 
@@ -75,6 +75,16 @@ class SweepPart(Part):
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
 
 
+class MapPart(EmbeddingPart):
+    """Of the t-SNE map of what the network's last layer reads; its seed also draws the images.
+
+    Attributes:
+        images: How many it shows at most, each class in its share.
+    """
+
+    images: Count = 2000
+
+
 class FiguresPart(Part):
     """What the figures single out; null chooses from the results.
 
@@ -96,6 +106,7 @@ class LayerStudy(Study):
     training: TrainingPart | None = None
     sweep: SweepPart
     recovery: RecoveryPart | None = None
+    embedding: MapPart = MapPart()
     figures: FiguresPart = FiguresPart()
 
     def check(self) -> None:

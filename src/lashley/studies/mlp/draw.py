@@ -1,14 +1,9 @@
-"""Figures and report of a run, drawn from its folder alone: no network is run."""
+"""Figures of a run, drawn from its folder alone: no network is run."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pandas as pd
-
-from lashley import report
 from lashley.figures import mlp_figures
-from lashley.studies.drawing import drawn, picture, save_all, write_page
+from lashley.studies.drawing import drawn, save_all
 from lashley.studies.folder import RunFolder, Tell
 from lashley.studies.mlp.results import CLEAN, PUBLISHED, evaluations, results
 
@@ -48,14 +43,6 @@ _PAPERS_EXAMPLES = {
     "figure-a3": "Units 12 and 19: class 6 is lost only by the pair.",
     "figure-a4": "Units 5 and 10, each alone.",
 }
-_PAGE_TABLES = {
-    "effects": "Single and pairwise ablations of the network under study, all classes together; "
-    "paired 95 % intervals (Bonett and Price), McNemar's exact p, adjusted (Benjamini-Hochberg).",
-    "interactions": "What each pair costs beyond the sum of its singles.",
-    "scores": "Importance without a functional test, and the measured drop.",
-    "correlations": "Of each score with the drop; 95 % bootstrap intervals.",
-    "selectivity": "Standard deviation over the units of each class's drop.",
-}
 
 
 def draw_figures(folder: RunFolder, tell: Tell, again: bool = False) -> None:
@@ -77,71 +64,7 @@ def draw_figures(folder: RunFolder, tell: Tell, again: bool = False) -> None:
     tell("figures", total, total)
 
 
-def write_report(folder: RunFolder) -> Path:
-    """Write `report.html` from what lies in the folder, and return its path."""
-    return write_page(folder, _page(folder))
-
-
-def _page(folder: RunFolder) -> report.Page:
-    study, effects = folder.study(), folder.table("effects")
-    clean = effects.query("network == 'main' and evaluation == @CLEAN and `class` == 'all'")
-    worst = clean.query("design == 'singles'").sort_values("drop_pp").iloc[-1]
-    claims = folder.table("claims")
-    quality = folder.json("embedding")
-    return report.Page(
-        title=study.title,
-        lead=f"Run {folder.path.resolve().name} of the study {study.name}. Drops are in percentage "
-        "points, with 95 % intervals; units count from 0 in tables.",
-        numbers={
-            "accuracy, intact": f"{100 * clean.intact_correct.iloc[0] / clean.total.iloc[0]:.2f} %",
-            "test examples": f"{clean.total.iloc[0]:,}",
-            "ablations": f"{len(clean)}",
-            f"largest single drop (unit {worst.units})": f"{worst.drop_pp:.2f} %p",
-            "claims that hold": f"{claims.clean_holds.sum()} of {len(claims)}",
-            "map: neighbours kept": f"{100 * quality['knn_preservation']:.0f} %",
-            "map: trustworthiness": f"{quality['trustworthiness']:.3f}",
-        },
-        claims=report.Table(
-            "claims", "Claims of the paper", _claims_note(claims), _claims_view(claims), True
-        ),
-        figures=[_figure(folder, name) for name in _CAPTIONS],
-        tables=[_table(folder, name, note) for name, note in _PAGE_TABLES.items()],
-        provenance=folder.json("provenance") | {"t-SNE": quality},
-    )
-
-
-def _claims_note(claims: pd.DataFrame) -> str:
-    note = "What the paper says, and what this run measured on clean data."
-    if "published" in claims:
-        note += (
-            " The column published replays the paper's mistake: ablated networks measured on "
-            "digits binarised by its plotting code, against the intact network on clean ones."
-        )
-    return note
-
-
-def _claims_view(claims: pd.DataFrame) -> pd.DataFrame:
-    """The claims with each interval in one cell."""
-    view = claims.drop(columns=[c for c in claims if c.endswith(("_low", "_high"))])
-    ends = zip(claims.clean_low, claims.clean_high, strict=True)
-    text = ["" if pd.isna(low) else f"{low:.2f} to {high:.2f}" for low, high in ends]
-    view.insert(list(view.columns).index("clean") + 1, "clean, 95 % interval", text)
-    return view.rename(columns={"clean_holds": "holds", "published_holds": "holds, published"})
-
-
-def _figure(folder: RunFolder, name: str) -> report.Figure:
-    number = name.removeprefix("figure-").lstrip("0")
-    title = "Pair excess" if number == "excess" else f"Figure {number.upper().replace('A', 'A.')}"
-    captions = _CAPTIONS
-    if folder.study().network.weights == "authors":
-        captions = _CAPTIONS | _PAPERS_EXAMPLES
-    return report.Figure(name, title, captions[name], picture(folder, name))
-
-
-def _table(folder: RunFolder, name: str, note: str) -> report.Table:
-    rows = folder.table(name)
-    if name == "effects":
-        rows = rows.query("network == 'main' and `class` == 'all'").drop(columns="class")
-    if name == "correlations":
-        rows = rows.query("over.str.match('main|population, pooled')")
-    return report.Table(f"table-{name}", name.capitalize(), note, rows)
+def captions(folder: RunFolder) -> dict[str, str]:
+    """What each figure of a run shows, by its name."""
+    authors = folder.study().network.weights == "authors"
+    return _CAPTIONS | _PAPERS_EXAMPLES if authors else dict(_CAPTIONS)

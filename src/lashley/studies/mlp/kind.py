@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from lashley.studies.kind import Kind
-from lashley.studies.mlp.draw import draw_figures, write_report
+from lashley.studies.mlp.draw import draw_figures
+from lashley.studies.mlp.page import write_report
 from lashley.studies.mlp.run import forecast, network_of, run
 from lashley.studies.mlp.study import MlpStudy
 

@@ -24,7 +24,8 @@ from lashley.sites import find_sites
 from lashley.studies.folder import RunFolder, Tell, keep_provenance
 from lashley.studies.kind import Forecast
 from lashley.studies.mlp import tables
-from lashley.studies.mlp.draw import draw_figures, write_report
+from lashley.studies.mlp.draw import draw_figures
+from lashley.studies.mlp.page import write_report
 from lashley.studies.mlp.results import CLEAN, PUBLISHED
 from lashley.studies.mlp.results import member as member_name
 from lashley.studies.mlp.study import MlpStudy, NetworkPart
@@ -211,5 +212,5 @@ def _embedding(study: MlpStudy, folder: RunFolder, test: Examples, tell: Tell) -
         seed=part.seed,
         progress=partial(tell, "t-SNE"),
     )
-    folder.write_json("embedding", tables.embedding_quality(found))
+    folder.write_json("embedding", found.numbers())
     folder.write_array("embedding", found.points)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from lashley.errors import StudyError
-from lashley.studies.study import Count, Part, Seed, Study
+from lashley.studies.study import Count, EmbeddingPart, Part, Seed, Study
 
 
 class DataPart(Part):
@@ -58,14 +58,6 @@ class ScoresPart(Part):
     """Of the correlations' bootstrap intervals."""
 
     resamples: Annotated[int, Field(ge=100)] = 2000
-    seed: Seed = 0
-
-
-class EmbeddingPart(Part):
-    """Of the t-SNE map: principal components kept, perplexity, seed."""
-
-    components: Annotated[int, Field(ge=2)] = 30
-    perplexity: Annotated[float, Field(gt=1)] = 40
     seed: Seed = 0
 
 

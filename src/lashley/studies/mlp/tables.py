@@ -13,7 +13,6 @@ from torch import nn
 
 from lashley import stats
 from lashley.data import Examples
-from lashley.embedding import Embedding
 from lashley.scores import scores, selectivity
 from lashley.sites import find_sites
 from lashley.studies.folder import RunFolder, Tell
@@ -60,12 +59,6 @@ def write(
         if not folder.has(f"{name}.parquet"):
             folder.write_table(name, make())
     tell("tables", len(makers), len(makers))
-
-
-def embedding_quality(found: Embedding) -> dict[str, Any]:
-    """The numbers that say how faithful a map is."""
-    names = ("kl_divergence", "knn_preservation", "trustworthiness", "neighbours", "perplexity")
-    return {name: getattr(found, name) for name in names}
 
 
 def tidy_effects(effects: xr.Dataset, **columns: str) -> pd.DataFrame:

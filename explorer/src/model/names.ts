@@ -1,0 +1,43 @@
+// How units, ablations and their methods are called.
+import type { Report } from "../page/report";
+import type { Ablation } from "./sweep";
+
+/** A unit as the paper's figures write it; `unit` itself counts from 0. */
+export function unitNumber(report: Report, unit: number): string {
+  return String(unit + report.first_unit);
+}
+
+/** "unit 12", "units 4 and 16"; "filter 3 and 5 more" for a group. */
+export function ablationName(report: Report, ablation: Ablation | null): string {
+  if (ablation === null) return "nothing (the intact network)";
+  const { units, more, design, site } = ablation;
+  if (report.kind === "layers") {
+    const layer = `layer ${more.label ?? site}`;
+    if (design === "random_groups")
+      return `${layer}, random group ${more.draw}, ${units.length} filters`;
+    const others = units.length - 1;
+    return `${layer}, filter ${more.reference}${others > 0 ? ` and the ${others} most similar` : ""}`;
+  }
+  const numbers = units.map((unit) => unitNumber(report, unit));
+  return numbers.length === 1
+    ? `unit ${numbers[0]}`
+    : `units ${numbers.slice(0, -1).join(", ")} and ${numbers.at(-1)}`;
+}
+
+const METHODS: Readonly<Record<string, string>> = {
+  zero_weights: "weights zeroed (paper)",
+  silence: "silenced",
+  mean: "set to their mean",
+  resample: "resampled",
+};
+
+export function methodName(method: string): string {
+  return METHODS[method] ?? method;
+}
+
+/** The paper's method first. */
+export function inOrder(methods: readonly string[]): string[] {
+  const known = Object.keys(METHODS);
+  const place = (method: string) => (known.includes(method) ? known.indexOf(method) : known.length);
+  return [...methods].sort((a, b) => place(a) - place(b) || a.localeCompare(b));
+}

@@ -1,0 +1,162 @@
+// Outcomes by example: what the page knows of each ablation, and what became of each example.
+import { table, tensor } from "../page/blocks";
+import type { Evaluation } from "../page/report";
+
+export type Predictions = Uint8Array | Uint16Array;
+
+/** The examples of the map, in the order of all arrays by example. */
+export interface Examples {
+  readonly length: number;
+  readonly label: ArrayLike<number>;
+  /** Which of the run's examples these are; null: all of them, in their order. */
+  readonly number?: ArrayLike<number> | null;
+  /** Places on the map, 0 to 1, y upwards; null without a map. */
+  readonly x: ArrayLike<number> | null;
+  readonly y: ArrayLike<number> | null;
+}
+
+export interface Ablation {
+  /** Row in the arrays of its evaluation. */
+  readonly row: number;
+  readonly site: string;
+  /** Counted from 0, ascending. */
+  readonly units: readonly number[];
+  readonly method: string;
+  readonly design: string;
+  /** All further columns of the table of ablations, such as `proportion` and `reference`. */
+  readonly more: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+/** The ablations of one evaluation with their predictions. */
+export interface Sweep {
+  readonly name: string;
+  readonly title: string;
+  readonly intact: Predictions;
+  readonly ablations: readonly Ablation[];
+  /** (example,) predicted classes; `missing` where an example was not measured. */
+  predictions(ablation: Ablation): Predictions;
+  readonly missing: number;
+  /** The ablation of exactly these units, if it was carried out; for studies of one site. */
+  of(...units: number[]): Ablation | undefined;
+}
+
+/** What an ablation did to an example; on the map the larger number lies on top. */
+export const State = { WRONG: 0, RIGHT: 1, GAINED: 2, LOST: 3, ONLY_PAIR: 4, MISSING: 5 } as const;
+export type State = (typeof State)[keyof typeof State];
+
+export async function loadExamples(): Promise<Examples> {
+  const found = await table("examples");
+  const column = (name: string) => (found.names.includes(name) ? found.column<number>(name) : null);
+  const [x, y, number] = [column("x"), column("y"), column("example")];
+  return { length: found.length, label: column("label")!, number, x, y };
+}
+
+export function loadSweep(evaluation: Evaluation): Promise<Sweep> {
+  const known = loaded.get(evaluation.name) ?? read(evaluation);
+  loaded.set(evaluation.name, known);
+  return known;
+}
+
+const loaded = new Map<string, Promise<Sweep>>();
+
+async function read(evaluation: Evaluation): Promise<Sweep> {
+  const [rows, packed, intact] = await Promise.all([
+    table(`ablations-${evaluation.name}`),
+    tensor<Predictions>(`predictions-${evaluation.name}`),
+    tensor<Predictions>(`intact-${evaluation.name}`),
+  ]);
+  const ablations = rows.rows().map(({ site, units, method, design, ...more }, row) => ({
+    row,
+    site: String(site),
+    units: unitsOf(String(units)),
+    method: String(method),
+    design: String(design),
+    more,
+  }));
+  return sweepOf(evaluation, ablations, intact.values, packed.values);
+}
+
+/**
+ * A sweep from what the page carries.
+ *
+ * Args: `packed` (ablation, example) predictions as `xored` leaves them; unpacked when asked for.
+ */
+export function sweepOf(
+  evaluation: Evaluation,
+  ablations: readonly Ablation[],
+  intact: Predictions,
+  packed: Predictions,
+): Sweep {
+  const n = intact.length;
+  const byUnits = new Map(ablations.map((each) => [each.units.join(","), each]));
+  const known = new Map<number, Predictions>();
+  const predictions = ({ row }: Ablation) => {
+    const found = known.get(row) ?? xored(packed.subarray(row * n, (row + 1) * n), intact);
+    known.set(row, found);
+    return found;
+  };
+  return {
+    ...evaluation,
+    intact,
+    ablations,
+    missing: intact instanceof Uint8Array ? 255 : 65535,
+    predictions,
+    of: (...units) => byUnits.get([...units].sort((a, b) => a - b).join(",")),
+  };
+}
+
+/**
+ * Predictions as differences (exclusive or) from the intact network's, row by row; and back again.
+ *
+ * Nearly all are 0 then, which packs well.
+ */
+export function xored<T extends Predictions>(predictions: T, intact: Predictions): T {
+  const n = intact.length;
+  return predictions.map((value, i) => value ^ (intact[i % n] ?? 0)) as T;
+}
+
+/** Units from text such as "3,15". */
+export function unitsOf(text: string): number[] {
+  return text === "" ? [] : text.split(",").map(Number);
+}
+
+/**
+ * (example,) what an ablation did to each example.
+ *
+ * Of a pair whose single ablations were carried out, ONLY_PAIR goes before LOST and WRONG, and does
+ * not ask what the intact network said.
+ *
+ * Source: Meyes et al. 2019, sections 4.1 and 4.2; lashley.figures.states.
+ */
+export function statesOf(sweep: Sweep, examples: Examples, ablation: Ablation): Uint8Array {
+  const { label } = examples;
+  const after = sweep.predictions(ablation);
+  const [first, second] =
+    ablation.design === "pairs" ? ablation.units.map((unit) => sweep.of(unit)) : [];
+  const [one, two] = first && second ? [sweep.predictions(first), sweep.predictions(second)] : [];
+  const states = new Uint8Array(examples.length);
+  for (let i = 0; i < states.length; i++) {
+    const right = sweep.intact[i] === label[i];
+    const still = after[i] === label[i];
+    if (after[i] === sweep.missing) states[i] = State.MISSING;
+    else if (still) states[i] = right ? State.RIGHT : State.GAINED;
+    else if (one && two && one[i] === label[i] && two[i] === label[i]) states[i] = State.ONLY_PAIR;
+    else states[i] = right ? State.LOST : State.WRONG;
+  }
+  return states;
+}
+
+/** (example,) of the intact network: RIGHT or WRONG. */
+export function intactStates(sweep: Sweep, examples: Examples): Uint8Array {
+  return Uint8Array.from({ length: examples.length }, (_, i) =>
+    sweep.intact[i] === examples.label[i] ? State.RIGHT : State.WRONG,
+  );
+}
+
+/** How many examples are in each state, by the state's number. */
+export function counts(states: Uint8Array, some?: Iterable<number>): number[] {
+  const found = [0, 0, 0, 0, 0, 0];
+  if (some) for (const i of some) found[states[i]!]! += 1;
+  else for (const state of states) found[state]! += 1;
+  return found;
+}

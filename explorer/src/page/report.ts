@@ -1,0 +1,68 @@
+// What a report says of itself; written by lashley.report.
+import { json } from "./blocks";
+
+/**
+ * One way in which networks were measured: the ablations, and what each did to each example.
+ *
+ * The blocks `ablations-NAME`, `predictions-NAME` and `intact-NAME` hold it.
+ */
+export interface Evaluation {
+  readonly name: string;
+  readonly title: string;
+}
+
+/** An ablation that is worth a look, as an address inside the page. */
+export interface Case {
+  readonly title: string;
+  readonly caption: string;
+  readonly fragment: string;
+}
+
+export interface TableNote {
+  readonly name: string;
+  readonly title: string;
+  readonly note: string;
+  /** In the whole run, where the page carries fewer. */
+  readonly rows: number;
+}
+
+/** A figure that lies in the run folder, as PNG and SVG. */
+export interface FigureNote {
+  readonly name: string;
+  readonly title: string;
+  readonly caption: string;
+}
+
+export interface Atlas {
+  /** How many pictures there are, of the first examples. */
+  readonly pictures: number;
+  readonly columns: number;
+  readonly width: number;
+  readonly height: number;
+  /** "ink": grey, 255 is ink; it takes the colour of the example's state. */
+  readonly kind: "ink" | "colour";
+}
+
+export interface Report {
+  readonly kind: "mlp" | "layers";
+  readonly title: string;
+  readonly study: string;
+  readonly run: string;
+  readonly lead: string;
+  readonly numbers: readonly (readonly [label: string, value: string])[];
+  /** What the first unit is called where units are shown as in the paper: 0, or 1. */
+  readonly first_unit: number;
+  readonly classes: readonly string[];
+  readonly evaluations: readonly Evaluation[];
+  /** Of the map; `absent` says why there is none. */
+  readonly map: { readonly note: string; readonly absent: string; readonly atlas: Atlas | null };
+  readonly cases: readonly Case[];
+  readonly figures: readonly FigureNote[];
+  readonly claims_note: string;
+  readonly tables: readonly TableNote[];
+  readonly provenance: Readonly<Record<string, unknown>>;
+}
+
+export function loadReport(): Promise<Report> {
+  return json<Report>("report");
+}

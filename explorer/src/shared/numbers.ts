@@ -1,0 +1,51 @@
+// Numbers as a reader wants them.
+
+const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+
+export const NOT_MEASURED = "not measured";
+
+export function count(value: number): string {
+  return whole.format(value);
+}
+
+export function fixed(value: number, digits = 2): string {
+  return Number.isFinite(value) ? value.toFixed(digits).replace("-", "\u2212") : "";
+}
+
+/** A number with its unit: "47.87 %p". */
+export function withUnit(value: number | undefined, unit = "%p", digits = 2): string {
+  return value !== undefined && Number.isFinite(value)
+    ? `${fixed(value, digits)}\u00a0${unit}`
+    : NOT_MEASURED;
+}
+
+/** A drop with its 95 % interval: "47.87 [46.88, 48.84] %p". */
+export function withInterval(
+  value: number,
+  interval: { readonly low: number; readonly high: number },
+  unit = "%p",
+): string {
+  if (!Number.isFinite(value)) return NOT_MEASURED;
+  const space = unit ? `\u00a0${unit}` : "";
+  return `${fixed(value)} [${fixed(interval.low)}, ${fixed(interval.high)}]${space}`;
+}
+
+/** A cell of a table: few digits, nothing for what is missing. */
+export function cellText(value: unknown): string {
+  if (value === null || value === undefined || Number.isNaN(value)) return "";
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  if (typeof value !== "number") return String(value);
+  if (Number.isInteger(value)) return String(value);
+  const short = value === 0 || Math.abs(value) >= 0.01 ? value.toFixed(2) : value.toExponential(1);
+  return short;
+}
+
+/** "p = 0.0040", "p < 0.001". */
+export function pText(p: number): string {
+  if (!Number.isFinite(p)) return "p unknown";
+  return p < 0.001 ? "p\u00a0<\u00a00.001" : `p\u00a0=\u00a0${p.toPrecision(2)}`;
+}
+
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

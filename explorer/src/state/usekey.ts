@@ -1,0 +1,14 @@
+// Keys of the address: a component that reads them so is drawn again when these change only.
+import { computed } from "@preact/signals";
+import { useMemo } from "preact/hooks";
+import { allowed, type Options } from "./chosen";
+import { get } from "./fragment";
+
+export function useKey(key: string): string {
+  return useMemo(() => computed(() => get(key)), [key]).value;
+}
+
+/** What is chosen: the address' value if it is allowed, else the default. */
+export function useChoice(options: Options): string {
+  return allowed(options, useKey(options.of));
+}

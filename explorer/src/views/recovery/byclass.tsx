@@ -1,0 +1,118 @@
+// Per class: what is lost right after the ablation, and what of it comes back.
+import { useMemo } from "preact/hooks";
+import type { Row, Table } from "../../page/blocks";
+import { Chart } from "../../shared/chart";
+import { withUnit } from "../../shared/numbers";
+import { Numbers } from "../../shared/numberstable";
+import { Panel } from "../../shared/panel";
+import { usePicture } from "../../shared/picture";
+import { palette } from "../../state/theme";
+import { type ClassRecovery, cameBack, classRecovery, mostAndLeast } from "./classes";
+import { countsPlot, dropsPlot } from "./classplots";
+
+export interface ByClassProps {
+  readonly classes: Table;
+  readonly site: string;
+  readonly top: number;
+  readonly label: string;
+}
+
+const MOST = 24; // classes drawn
+
+const COLUMNS = [
+  ["class", "class"],
+  ["before_pp", "drop right after (%p)"],
+  ["after_pp", "drop after retraining (%p)"],
+  ["came_back_pp", "came back (%p)"],
+  ["lost_before_percent", "lost right after (%)"],
+  ["lost_after_percent", "lost after (%)"],
+  ["gained_before_percent", "gained right after (%)"],
+  ["gained_after_percent", "gained after (%)"],
+] as const;
+
+const HELP =
+  "Classes stand in the order of what came back. Circles are means over the instances, lines go " +
+  "from the least to the most. Lost: wrong where the intact network is right; gained: the reverse; " +
+  "both in percent of the class's images.";
+
+export function ByClass({ classes, site, top, label }: ByClassProps) {
+  const found = useMemo(() => classRecovery(classes, { site, top }), [classes, site, top]);
+  const shown = useMemo(() => mostAndLeast(found, MOST), [found]);
+  if (found.length === 0) return null;
+  const some =
+    found.length > shown.length
+      ? ` Drawn: the ${MOST / 2} first and the ${MOST / 2} last of ${found.length}.`
+      : "";
+  const best = found[0];
+  const drops =
+    `Top-${top} accuracy of the classes when layer ${label} is ablated. Most comes back of class ${best?.name}: its drop ` +
+    `goes from ${withUnit(best?.before.mean)} to ${withUnit(best?.after.mean)}.${some}`;
+  return (
+    <div class="recovery-pair">
+      <Part
+        name="recovery-classes"
+        title="Each class before and after"
+        says={drops}
+        found={found}
+        shown={shown}
+        plot={dropsPlot}
+      />
+      <Part
+        name="recovery-counts"
+        title="Lost and gained by class"
+        says={saidOfCounts(found)}
+        found={found}
+        shown={shown}
+        plot={countsPlot}
+      />
+    </div>
+  );
+}
+
+interface PartProps {
+  readonly name: string;
+  readonly title: string;
+  readonly says: string;
+  readonly found: readonly ClassRecovery[];
+  readonly shown: readonly ClassRecovery[];
+  readonly plot: typeof dropsPlot;
+}
+
+function Part({ name, title, says, found, shown, plot }: PartProps) {
+  const options = useMemo(() => (width: number) => plot(shown, width, palette.peek()), [shown]);
+  const { drawn, picture } = usePicture(name);
+  const rows = () => found.map(rowOf);
+  return (
+    <Panel name={name} title={title} says={says} help={HELP} csv={rows} picture={picture}>
+      <Chart label={says} options={options} drawn={drawn} />
+      <Numbers label={title} rows={rows} columns={COLUMNS} />
+    </Panel>
+  );
+}
+
+function saidOfCounts(found: readonly ClassRecovery[]): string {
+  const still = [...found].sort((a, b) => b.after.lost - a.after.lost)[0];
+  return still
+    ? `After retraining most is still lost of class ${still.name}: ${withUnit(still.after.lost, "%", 1)} of its images, ` +
+        `beside ${withUnit(still.after.gained, "%", 1)} gained.`
+    : "";
+}
+
+function rowOf(each: ClassRecovery): Row {
+  const { name, index, before, after } = each;
+  return {
+    class: name,
+    class_index: index,
+    before_pp: before.mean,
+    before_least_pp: before.least,
+    before_most_pp: before.most,
+    after_pp: after.mean,
+    after_least_pp: after.least,
+    after_most_pp: after.most,
+    came_back_pp: cameBack(each),
+    lost_before_percent: before.lost,
+    lost_after_percent: after.lost,
+    gained_before_percent: before.gained,
+    gained_after_percent: after.gained,
+  };
+}
