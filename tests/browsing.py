@@ -52,7 +52,24 @@ class Report:
         self.page.goto("about:blank")
         self.page.goto(f"file://{self.path}{fragment}")
         self.page.wait_for_selector("main .panel, main section")
-        self.page.wait_for_function("!document.querySelector('.reading')")
+        return self.settled()
+
+    def go(self, fragment: str) -> "Report":
+        """Follow a link inside the page, which stays loaded."""
+        self.page.evaluate(
+            "hash => new Promise(done => { location.hash = hash;"
+            " requestAnimationFrame(() => requestAnimationFrame(done)); })",
+            fragment,
+        )
+        return self.settled()
+
+    def settled(self) -> "Report":
+        """Wait until all that a view shows is read; Playwright's own waiting needs eval."""
+        self.page.evaluate(
+            "() => new Promise(done => { const look = () => document.querySelector('.reading')"
+            " ? setTimeout(look, 10) : requestAnimationFrame(() => requestAnimationFrame(done));"
+            " look(); })"
+        )
         return self
 
     def find(self, selector: str, **how) -> Locator:

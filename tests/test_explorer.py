@@ -141,7 +141,7 @@ class TestAblations:
         names = [b.get_attribute("data-unit") for b in report.find("[data-unit]").all()]
         assert sorted(map(int, names)) == list(range(len(names)))
         for unit in names:
-            report.open(f"#view=explore&units={unit}")
+            report.go(f"#view=explore&units={unit}")
             assert_same_effects(report, run, unit)
 
     def test_the_published_evaluation(self, report, run):
@@ -151,7 +151,7 @@ class TestAblations:
         choice = report.find('select[data-key="evaluation"]')
         choice.focus()
         choice.select_option("published")
-        report.page.wait_for_function("!document.querySelector('.reading')")
+        report.settled()
         assert choice.evaluate("c => c === document.activeElement")
         printed = assert_same_effects(report, run, "11", "published")
         assert round(printed["all"]["drop_pp"], 2) == 44.54
@@ -187,7 +187,7 @@ class TestTheAddress:
         click_unit(report, 5)
         assert report.effects() != alone
         report.page.go_back()
-        report.page.wait_for_function("location.hash.includes('units=3')")
+        assert report.settled().page.url.endswith("units=3")
         assert report.effects() == alone
 
     def test_what_the_report_does_not_have_is_said(self, report):
@@ -212,9 +212,10 @@ class TestEveryView:
     def test_fits_the_window_and_says_what_it_shows(self, chromium, run, width, theme):
         how = {"viewport": {"width": width, "height": 800}, "color_scheme": theme}
         with reading(chromium, run / "report.html", **how) as report:
+            report.open()
             for view in VIEWS["mlp"]:
-                report.open(f"#view={view}&units=3,7")
-                report.page.wait_for_timeout(100)
+                report.go(f"#view={view}&units=3,7")
+                report.page.wait_for_timeout(50)
                 wide = report.page.evaluate("document.documentElement.scrollWidth")
                 assert wide <= width, view
                 for says in report.find(".says").all():
@@ -223,13 +224,15 @@ class TestEveryView:
                 assert (paper == "rgb(255, 255, 255)") == (theme == "light")
 
     def test_one_part_of_a_view_speaks_when_it_changes(self, report):
+        report.open()
         for view in VIEWS["mlp"][1:]:
-            report.open(f"#view={view}&units=3,7")
+            report.go(f"#view={view}&units=3,7")
             assert report.find(".says[role=status]").count() == 1, view
 
     def test_charts_have_words_and_buttons_have_names(self, report):
+        report.open()
         for view, charts in {**dict.fromkeys(VIEWS["mlp"], 0), "explore": 2, "scores": 4}.items():
-            report.open(f"#view={view}&units=3,7")
+            report.go(f"#view={view}&units=3,7")
             if charts:
                 report.find("main svg[role=img]").nth(charts - 1).wait_for()
             for chart in report.find("main svg[role=img]").all():
@@ -314,9 +317,10 @@ class TestWhatNoOneShouldTrust:
                        page.pictures)  # fmt: skip
         (tmp_path / "report.html").write_text(render(changed), encoding="utf-8")
         with reading(chromium, tmp_path / "report.html") as report:
+            report.open()
             for view in VIEWS["mlp"]:
-                report.open(f"#view={view}&units=1,2&class=3")
-                report.page.wait_for_timeout(200)
+                report.go(f"#view={view}&units=1,2&class=3")
+                report.page.wait_for_timeout(100)
                 assert "owned" not in report.page.title()
                 assert report.find("h1").inner_text().startswith("A <script>")
                 assert report.find("img[src=x]").count() == 0
@@ -352,8 +356,9 @@ class TestLayers:
     def test_every_view_opens(self, chromium, finished_layers, width, theme):
         how = {"viewport": {"width": width, "height": 800}, "color_scheme": theme}
         with reading(chromium, finished_layers / "report.html", **how) as report:
+            report.open()
             for view in VIEWS["layers"]:
-                report.open(f"#view={view}&site=features.7")
+                report.go(f"#view={view}&site=features.7")
                 assert len(report.find("main").inner_text()) > 40
                 assert report.page.evaluate("document.documentElement.scrollWidth") <= width, view
 
