@@ -19,7 +19,7 @@ from playwright.sync_api import sync_playwright
 HOME = Path(__file__).parent / "images"
 WIDE, PHONE = (1280, 860), (390, 844)
 MLP = {
-    "report": ("#view=explore&units=3,15", WIDE, "light"),
+    "report": ("#view=explore&units=3,15", (1280, 1080), "light"),
     "report-overview": ("#view=overview", WIDE, "light"),
     "report-dark": ("#view=explore&units=18&zoom=3.2,0.12,0.62", WIDE, "dark"),
     "report-phone": ("#view=explore&units=11", PHONE, "light"),
