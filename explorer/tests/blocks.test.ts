@@ -1,21 +1,10 @@
 // Blocks as lashley.report writes them; tests/fixtures.py made those in blocks.json.
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { has, json, picture, table, tensor } from "../src/page/blocks";
-import found from "./blocks.json";
 
-beforeAll(() => {
-  // All that the reader asks of a page.
-  const elements = new Map(
-    Object.entries(found).map(([name, { text, dtype, shape }]) => [
-      `block-${name}`,
-      { textContent: text, dataset: { dtype, shape } },
-    ]),
-  );
-  vi.stubGlobal("document", { getElementById: (id: string) => elements.get(id) ?? null });
-});
-afterAll(() => {
-  vi.unstubAllGlobals();
-});
+import { expect, test } from "vitest";
+import { has, json, picture, table, tensor } from "../src/page/blocks";
+import { onAPage } from "./made";
+
+onAPage();
 
 test("a table has its names, its length, and its columns", async () => {
   const read = await table("table");

@@ -1,6 +1,5 @@
 // The layers view's logic: rows of large tables, choices, groups, curves, bins, outcomes by example.
 
-import { tableFromArrays, tableToIPC } from "@uwdata/flechette";
 import { expect, test } from "vitest";
 import { numberAt, rowAt, where } from "../src/model/columns";
 import {
@@ -13,20 +12,13 @@ import {
 import { inOrder } from "../src/model/names";
 import { sweepOf } from "../src/model/sweep";
 import { meansOf, tablesOf } from "../src/model/tables";
-import { asTable, type Row, type Table } from "../src/page/blocks";
+import type { Row } from "../src/page/blocks";
 import { clipped, percent } from "../src/shared/words";
 import { allowed } from "../src/state/chosen";
 import { choicesOf, nearest, optionsOf } from "../src/views/layers/choices";
 import { classCurves, classesIn, mostAndLeast, toggled } from "../src/views/layers/classes";
 import { edgesOf } from "../src/views/layers/histogram";
-
-function tableOf(rows: readonly Row[]): Table {
-  const names = Object.keys(rows[0] ?? {});
-  const columns = Object.fromEntries(names.map((name) => [name, rows.map((row) => row[name])]));
-  const bytes = tableToIPC(tableFromArrays(columns as Record<string, unknown[]>), {});
-  if (bytes === null) throw new Error("no table");
-  return asTable(bytes);
-}
+import { tableOf } from "./made";
 
 const SETTING = { method: "silence", proportion: 0.1, top: 1 };
 

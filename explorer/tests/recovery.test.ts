@@ -1,7 +1,7 @@
 // The recovery view's logic: runs, controls, chains, classes, modules.
-import { tableFromArrays, tableToIPC } from "@uwdata/flechette";
+
 import { expect, test } from "vitest";
-import { asTable, type Row, type Table } from "../src/page/blocks";
+import type { Row } from "../src/page/blocks";
 import { chosenIn, optionsOf } from "../src/views/recovery/choices";
 import { cameBack, classRecovery, mostAndLeast } from "../src/views/recovery/classes";
 import { moved } from "../src/views/recovery/modules";
@@ -14,14 +14,7 @@ import {
   rowsOf,
   spread,
 } from "../src/views/recovery/runs";
-
-function tableOf(rows: readonly Row[]): Table {
-  const names = Object.keys(rows[0] ?? {});
-  const columns = Object.fromEntries(names.map((name) => [name, rows.map((row) => row[name])]));
-  const bytes = tableToIPC(tableFromArrays(columns as Record<string, unknown[]>), {});
-  if (bytes === null) throw new Error("no table");
-  return asTable(bytes);
-}
+import { tableOf } from "./made";
 
 const INTACT = 90; // % right
 

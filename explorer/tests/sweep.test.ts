@@ -1,6 +1,6 @@
 // Outcomes by example, against a slow and obvious count on random predictions.
 
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { effectOf, effectsOf } from "../src/model/effect";
 import { pairedInterval } from "../src/model/interval";
 import {
@@ -15,8 +15,7 @@ import {
   statesOf,
   unitsOf,
 } from "../src/model/sweep";
-import found from "./blocks.json"; // by tests/fixtures.py
-import { sweepWith } from "./made";
+import { onAPage, sweepWith } from "./made";
 
 const MISSING = 255;
 const CLEAN = { name: "clean", title: "clean" };
@@ -157,18 +156,7 @@ test("what was not measured is 65535 where classes need two bytes", () => {
 });
 
 describe("as lashley.report writes it", () => {
-  beforeAll(() => {
-    const elements = new Map(
-      Object.entries(found).map(([name, { text, dtype, shape }]) => [
-        `block-${name}`,
-        { textContent: text, dataset: { dtype, shape } },
-      ]),
-    );
-    vi.stubGlobal("document", { getElementById: (id: string) => elements.get(id) ?? null });
-  });
-  afterAll(() => {
-    vi.unstubAllGlobals();
-  });
+  onAPage();
 
   const EXPECTED = [
     [State.RIGHT, State.RIGHT, State.RIGHT, State.MISSING],

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { limitOf } from "../src/model/limit";
-import { images, unitsOf } from "../src/model/study";
+import { images, unitInfos } from "../src/model/study";
 import { sorted, type UnitInfo } from "../src/model/units";
 import type { Report } from "../src/page/report";
 import { around, diverging, sequential } from "../src/shared/colours";
@@ -172,7 +172,7 @@ describe("the units of a study", () => {
     { network: "population-00", site: "fc1", unit: 1, weight_l1: 9, firing_share: 0, drop_pp: 1 },
   ];
   const weights = images({ shape: [2, 1, 3], values: Float32Array.of(1, 2, 3, 4, 5, 6) });
-  const units = unitsOf(report, examples, sweep, weights, scores);
+  const units = unitInfos(report, examples, sweep, weights, scores);
 
   test("stand in the order of their numbers, which count as the report says", () => {
     expect(units.map((each) => [each.unit, each.number, each.name])).toEqual([

@@ -1,7 +1,7 @@
 // The groups of one layer: which filters go together, and what each group costs.
 import type { Table } from "../page/blocks";
 import { number, numberAt, rowAt, where } from "./columns";
-import { type Ablation, unitsOf } from "./sweep";
+import { type Ablation, ablationFrom } from "./sweep";
 import type { Setting, Tables } from "./tables";
 import type { UnitInfo } from "./units";
 
@@ -65,15 +65,8 @@ export function chosenGroup(
 
 /** A group as an ablation; its row leads to its outcomes by example, where the page carries them. */
 export function ablationOf(groups: Table, { at, row }: Group): Ablation {
-  const { site, units, method, design, row: _, ...more } = rowAt(groups, at);
-  return {
-    row,
-    site: String(site),
-    units: unitsOf(String(units)),
-    method: String(method),
-    design: String(design),
-    more,
-  };
+  const { row: _, ...found } = rowAt(groups, at);
+  return ablationFrom(found, row);
 }
 
 /** The layer's filters, each with the cost of its group. */

@@ -1,5 +1,6 @@
 // What the views of a study of one site need of the page.
 import { has, type Row, type Tensor, table, tensor } from "../page/blocks";
+import { keptByName } from "../page/once";
 import type { Report } from "../page/report";
 import { effectOf } from "./effect";
 import { limitOf } from "./limit";
@@ -20,13 +21,11 @@ export interface Study {
 
 const NO_SCORES = ["network", "site", "unit", "drop_pp"]; // columns of the table that are no scores
 
-const kept = new Map<string, Promise<Study>>();
+const kept = keptByName<Study>();
 
-/** The study as one of its evaluations measured it; read once. */
+/** The study as one of its evaluations measured it. */
 export function loadStudy(report: Report, evaluation: string): Promise<Study> {
-  const found = kept.get(evaluation) ?? read(report, evaluation);
-  kept.set(evaluation, found);
-  return found;
+  return kept(evaluation, () => read(report, evaluation));
 }
 
 async function read(report: Report, name: string): Promise<Study> {
@@ -39,7 +38,7 @@ async function read(report: Report, name: string): Promise<Study> {
     imagesOf("initial_weights"),
     has("scores") ? table("scores").then((found) => found.rows()) : [],
   ]);
-  const units = unitsOf(report, examples, sweep, weights, scores);
+  const units = unitInfos(report, examples, sweep, weights, scores);
   return {
     examples,
     sweep,
@@ -50,7 +49,7 @@ async function read(report: Report, name: string): Promise<Study> {
 }
 
 /** Units in ascending order; their drops are those of the single ablations. */
-export function unitsOf(
+export function unitInfos(
   report: Report,
   examples: Examples,
   sweep: Sweep,

@@ -1,5 +1,6 @@
 // Outcomes by example: what the page knows of each ablation, and what became of each example.
-import { table, tensor } from "../page/blocks";
+import { type Row, table, tensor } from "../page/blocks";
+import { keptByName } from "../page/once";
 import type { Evaluation } from "../page/report";
 
 export type Predictions = Uint8Array | Uint16Array;
@@ -51,29 +52,40 @@ export async function loadExamples(): Promise<Examples> {
   return { length: found.length, label: column("label")!, number, x, y };
 }
 
+const kept = keptByName<Sweep>();
+
 export function loadSweep(evaluation: Evaluation): Promise<Sweep> {
-  const known = loaded.get(evaluation.name) ?? read(evaluation);
-  loaded.set(evaluation.name, known);
-  return known;
+  return kept(evaluation.name, async () => {
+    const [rows, make] = await Promise.all([
+      table(`ablations-${evaluation.name}`),
+      loadOutcomes(evaluation),
+    ]);
+    return make(rows.rows().map(ablationFrom));
+  });
 }
 
-const loaded = new Map<string, Promise<Sweep>>();
-
-async function read(evaluation: Evaluation): Promise<Sweep> {
-  const [rows, packed, intact] = await Promise.all([
-    table(`ablations-${evaluation.name}`),
+/** Outcomes by example, which make a sweep of the ablations they are given. */
+export async function loadOutcomes(
+  evaluation: Evaluation,
+): Promise<(ablations: readonly Ablation[]) => Sweep> {
+  const [packed, intact] = await Promise.all([
     tensor<Predictions>(`predictions-${evaluation.name}`),
     tensor<Predictions>(`intact-${evaluation.name}`),
   ]);
-  const ablations = rows.rows().map(({ site, units, method, design, ...more }, row) => ({
+  return (ablations) => sweepOf(evaluation, ablations, intact.values, packed.values);
+}
+
+/** A row of the table of ablations. */
+export function ablationFrom(found: Row, row: number): Ablation {
+  const { site, units, method, design, ...more } = found;
+  return {
     row,
     site: String(site),
     units: unitsOf(String(units)),
     method: String(method),
     design: String(design),
     more,
-  }));
-  return sweepOf(evaluation, ablations, intact.values, packed.values);
+  };
 }
 
 /**

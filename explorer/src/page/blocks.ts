@@ -1,5 +1,6 @@
 // What a report carries: blocks of text in the page, each gzip'd bytes in base64 (lashley.report).
 import { tableFromIPC } from "@uwdata/flechette";
+import { keptByName } from "./once";
 
 export type Cell = string | number | boolean | null;
 export type Row = Record<string, Cell>;
@@ -36,7 +37,7 @@ const KINDS = {
   float64: Float64Array,
 } as const;
 
-const kept = new Map<string, Promise<unknown>>();
+const kept = keptByName<unknown>();
 
 export function has(name: string): boolean {
   return document.getElementById(idOf(name)) !== null;
@@ -92,8 +93,7 @@ function element(name: string): HTMLElement {
 }
 
 function once<T>(name: string, make: () => Promise<T>): Promise<T> {
-  if (!kept.has(name)) kept.set(name, make());
-  return kept.get(name) as Promise<T>;
+  return kept(name, make) as Promise<T>;
 }
 
 async function bytesOf(name: string): Promise<Uint8Array<ArrayBuffer>> {

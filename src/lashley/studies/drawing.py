@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 from matplotlib.figure import Figure
 
 from lashley import report
@@ -48,6 +50,39 @@ def figure_notes(captions: Mapping[str, str]) -> list[dict[str, str]]:
         {"name": name, "title": title_of(name.removeprefix("figure-")), "caption": caption}
         for name, caption in captions.items()
     ]
+
+
+def table_notes(
+    notes: Mapping[str, str], tables: Mapping[str, pd.DataFrame], titles: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """What the report says of its tables, as far as the run has them.
+
+    Args:
+        notes: What the rows of each are, by name.
+        tables: By name.
+        titles: Of those that are called otherwise than by their name.
+    """
+    return [
+        {"name": name, "title": titles.get(name, name.replace("_", ", ").capitalize()),
+         "note": note, "rows": len(tables[name])}
+        for name, note in notes.items() if name in tables
+    ]  # fmt: skip
+
+
+def map_note(what: str, neighbours: str, quality: Mapping[str, Any]) -> str:
+    """What the report says of a map.
+
+    Args:
+        what: Is mapped, such as "the pixels".
+        neighbours: Whose nearest neighbours are looked at, with "{}" for their number.
+        quality: As `embedding.json` has it.
+    """
+    return (
+        f"t-SNE of {what} (perplexity {quality['perplexity']:g}); "
+        f"of {neighbours.format(quality['neighbours'])} "
+        f"{100 * quality['knn_preservation']:.0f} % are among its nearest on the map, "
+        f"trustworthiness {quality['trustworthiness']:.3f}."
+    )
 
 
 def write_page(folder: RunFolder, page: report.Page) -> Path:

@@ -1,14 +1,10 @@
 // Per class: what is lost right after the ablation, and what of it comes back.
 import { useMemo } from "preact/hooks";
 import type { Row, Table } from "../../page/blocks";
-import { Chart } from "../../shared/chart";
 import { withUnit } from "../../shared/numbers";
-import { Numbers } from "../../shared/numberstable";
-import { Panel } from "../../shared/panel";
-import { usePicture } from "../../shared/picture";
-import { palette } from "../../state/theme";
 import { type ClassRecovery, cameBack, classRecovery, mostAndLeast } from "./classes";
 import { countsPlot, dropsPlot } from "./classplots";
+import { Part } from "./part";
 
 export interface ByClassProps {
   readonly classes: Table;
@@ -47,46 +43,24 @@ export function ByClass({ classes, site, top, label }: ByClassProps) {
   const drops =
     `Top-${top} accuracy of the classes when layer ${label} is ablated. Most comes back of class ${best?.name}: its drop ` +
     `goes from ${withUnit(best?.before.mean)} to ${withUnit(best?.after.mean)}.${some}`;
+  const same = { help: HELP, columns: COLUMNS, rowOf, found, shown };
   return (
     <div class="recovery-pair">
       <Part
         name="recovery-classes"
         title="Each class before and after"
         says={drops}
-        found={found}
-        shown={shown}
+        {...same}
         plot={dropsPlot}
       />
       <Part
         name="recovery-counts"
         title="Lost and gained by class"
         says={saidOfCounts(found)}
-        found={found}
-        shown={shown}
+        {...same}
         plot={countsPlot}
       />
     </div>
-  );
-}
-
-interface PartProps {
-  readonly name: string;
-  readonly title: string;
-  readonly says: string;
-  readonly found: readonly ClassRecovery[];
-  readonly shown: readonly ClassRecovery[];
-  readonly plot: typeof dropsPlot;
-}
-
-function Part({ name, title, says, found, shown, plot }: PartProps) {
-  const options = useMemo(() => (width: number) => plot(shown, width, palette.peek()), [shown]);
-  const { drawn, picture } = usePicture(name);
-  const rows = () => found.map(rowOf);
-  return (
-    <Panel name={name} title={title} says={says} help={HELP} csv={rows} picture={picture}>
-      <Chart label={says} options={options} drawn={drawn} />
-      <Numbers label={title} rows={rows} columns={COLUMNS} />
-    </Panel>
   );
 }
 

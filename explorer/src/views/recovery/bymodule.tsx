@@ -1,14 +1,10 @@
 // What carries the recovery: how far each module moved, and what undoing that costs.
 import { useMemo } from "preact/hooks";
 import type { Row } from "../../page/blocks";
-import { Chart } from "../../shared/chart";
 import { withUnit } from "../../shared/numbers";
-import { Numbers } from "../../shared/numberstable";
-import { Panel } from "../../shared/panel";
-import { usePicture } from "../../shared/picture";
-import { palette } from "../../state/theme";
 import { changePlot, undonePlot } from "./moduleplots";
 import { type Moved, moved } from "./modules";
+import { Part } from "./part";
 
 export interface ByModuleProps {
   readonly layers: readonly Row[];
@@ -38,43 +34,24 @@ export function ByModule({ layers, site, label }: ByModuleProps) {
   const largest = (column: "change" | "drop") =>
     [...found].sort((a, b) => b[column] - a[column])[0];
   const [far, dear] = [largest("change"), largest("drop")];
+  const same = { help: HELP, columns: COLUMNS, rowOf, found, shown: found };
   return (
     <div class="recovery-pair">
       <Part
         name="recovery-change"
         title="How far each module moved"
         says={`Of ${found.length} modules trained after the ablation of layer ${label}, ${far?.module} moved most: by ${withUnit(far?.change, "%")} of its weights' norm.`}
-        found={found}
+        {...same}
         plot={changePlot}
       />
       <Part
         name="recovery-undone"
         title="What undoing each module costs"
         says={`Undoing ${dear?.module} alone costs most: ${withUnit(dear?.drop)} of top-1 accuracy, mean over the runs.`}
-        found={found}
+        {...same}
         plot={undonePlot}
       />
     </div>
-  );
-}
-
-interface PartProps {
-  readonly name: string;
-  readonly title: string;
-  readonly says: string;
-  readonly found: readonly Moved[];
-  readonly plot: typeof changePlot;
-}
-
-function Part({ name, title, says, found, plot }: PartProps) {
-  const options = useMemo(() => (width: number) => plot(found, width, palette.peek()), [found]);
-  const { drawn, picture } = usePicture(name);
-  const rows = () => found.map(rowOf);
-  return (
-    <Panel name={name} title={title} says={says} help={HELP} csv={rows} picture={picture}>
-      <Chart label={says} options={options} drawn={drawn} />
-      <Numbers label={title} rows={rows} columns={COLUMNS} />
-    </Panel>
   );
 }
 

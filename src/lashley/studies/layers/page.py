@@ -12,8 +12,9 @@ import xarray as xr
 
 from lashley import outcomes as schema
 from lashley.figures.layers import LayerResults
+from lashley.figures.recovery import RecoveryResults
 from lashley.report import Page, atlas, sweep_arrays
-from lashley.studies.drawing import figure_notes, write_page
+from lashley.studies.drawing import figure_notes, map_note, table_notes, write_page
 from lashley.studies.folder import RunFolder
 from lashley.studies.layers.draw import captions
 from lashley.studies.layers.mapping import ABSENT, is_done
@@ -49,23 +50,29 @@ def write_report(folder: RunFolder) -> Path:
 
 def page(folder: RunFolder) -> Page:
     """What the report carries."""
-    study, found = folder.study(), results(folder)
-    outcomes = schema.open_store(folder.outcomes)
-    groups = _groups(found.effects)
-    shown, place, picture = _map(folder, outcomes)
-    kept = _kept(groups, shown.sizes["example"] * shown["prediction"].dtype.itemsize)
+    study, found, retrained = folder.study(), results(folder), recovery_results(folder)
+    outcomes, images = schema.open_store(folder.outcomes), _images(folder)
+    which = np.arange(outcomes.sizes["example"]) if images is None else images["example"]
+    shown, groups = outcomes.isel(example=which), _groups(found.effects)
+    kept = _kept(groups, len(which) * shown["prediction"].dtype.itemsize)
     groups["row"] = np.where(kept, np.cumsum(kept) - 1, -1)
-    tables = _tables(folder, found)
+    tables = _tables(folder, found, retrained) | {"ablations-sweep": groups}
+    place, pictures = _map(folder, images)
     return Page(
         title=study.title,
         lead=f"Run {folder.path.resolve().name} of the study {study.name}. Drops are in percentage "
         "points (%p), with 95 % intervals; layers are named by their index in features, as in the "
         "paper; filters count from 0.",
-        facts=_facts(folder, found, tables | {"ablations-sweep": groups}) | {"map": place},
-        tables=tables | {"ablations-sweep": groups, "examples": _examples(folder, shown)},
+        facts=_facts(folder, found, retrained, tables) | {"map": place},
+        tables=tables | {"examples": _examples(folder, which, shown, images is not None)},
         arrays=sweep_arrays(SWEEP, shown.isel(ablation=np.flatnonzero(kept)).load()),
-        pictures={} if picture is None else {"atlas": picture},
+        pictures=pictures,
     )
+
+
+def _images(folder: RunFolder) -> dict[str, np.ndarray] | None:
+    """The pictures of the examples on the map, and which these are; None where the map waits."""
+    return folder.arrays("images") if is_done(folder) else None
 
 
 def _groups(effects: pd.DataFrame) -> pd.DataFrame:
@@ -97,52 +104,50 @@ def _kept(groups: pd.DataFrame, each: int) -> np.ndarray:
 
 
 def _map(
-    folder: RunFolder, outcomes: xr.Dataset
-) -> tuple[xr.Dataset, dict[str, Any], np.ndarray | None]:
-    """The outcomes of the examples on the map, what is said of it, and their pictures."""
-    if not is_done(folder):
+    folder: RunFolder, images: Mapping[str, np.ndarray] | None
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What is said of the map, and its pictures in one."""
+    if images is None:
         why = "This run has no map of its images yet; the command that made it adds one."
-        return outcomes, {"note": "", "absent": why, "atlas": None}, None
-    found = folder.arrays("images")
-    picture, layout = atlas(found["images"])
+        return {"note": "", "absent": why, "atlas": None}, {}
+    picture, layout = atlas(images["images"])
     quality = folder.json("embedding")
-    shown = outcomes.isel(example=found["example"])
-    if ABSENT in quality:
-        return shown, {"note": "", "absent": quality[ABSENT], "atlas": layout}, picture
-    note = (
-        f"t-SNE of the intact network's last hidden layer (perplexity {quality['perplexity']:g}); "
-        f"of an image's {quality['neighbours']} nearest neighbours there "
-        f"{100 * quality['knn_preservation']:.0f} % are among its nearest on the map, "
-        f"trustworthiness {quality['trustworthiness']:.3f}."
-    )
-    return shown, {"note": note, "absent": "", "atlas": layout}, picture
+    absent = quality.get(ABSENT, "")
+    note = "" if absent else map_note(
+        "the intact network's last hidden layer", "an image's {} nearest neighbours there", quality
+    )  # fmt: skip
+    return {"note": note, "absent": absent, "atlas": layout}, {"atlas": picture}
 
 
-def _examples(folder: RunFolder, shown: xr.Dataset) -> pd.DataFrame:
-    which = folder.arrays("images")["example"] if is_done(folder) else range(shown.sizes["example"])
+def _examples(
+    folder: RunFolder, which: np.ndarray, shown: xr.Dataset, is_mapped: bool
+) -> pd.DataFrame:
     table = pd.DataFrame({"example": which, "label": shown["label"].values})
-    if folder.has("embedding.npy"):
+    if is_mapped and folder.has("embedding.npy"):
         table["x"], table["y"] = folder.array("embedding").astype(np.float32).T
     return table
 
 
-def _tables(folder: RunFolder, found: LayerResults) -> dict[str, pd.DataFrame]:
+def _tables(
+    folder: RunFolder, found: LayerResults, retrained: RecoveryResults | None
+) -> dict[str, pd.DataFrame]:
     tables = {"layers": found.layers, "classes": found.classes, "constants": found.constants}
-    if recovery_results(folder) is not None:
+    if retrained is not None:
         tables |= {name: folder.table(name) for name in RECOVERY}
     return tables | {"claims": folder.table("claims")}
 
 
 def _facts(
-    folder: RunFolder, found: LayerResults, tables: Mapping[str, pd.DataFrame]
-) -> dict[str, Any]:
+    folder: RunFolder, found: LayerResults, retrained: RecoveryResults | None,
+    tables: Mapping[str, pd.DataFrame],
+) -> dict[str, Any]:  # fmt: skip
     study, claims = folder.study(), tables["claims"]
     methods = " and, in the recovery, ".join(claims.method.unique())
     return {
         "kind": "layers",
         "study": study.name,
         "run": folder.path.resolve().name,
-        "numbers": _numbers(folder, found, claims),
+        "numbers": _numbers(found, retrained, claims),
         "first_unit": 0,
         "classes": list(found.class_names),
         "evaluations": [{"name": SWEEP, "title": f"{found.n_images:,} test images"}],
@@ -150,16 +155,14 @@ def _facts(
         "figures": figure_notes(captions(folder, found)),
         "claims_note": "What the paper says, and what this run measured with the method "
         f"{methods}.",
-        "tables": [
-            {"name": name, "title": _TITLES.get(name, name.replace("_", ", ").capitalize()),
-             "note": note, "rows": len(tables[name])}
-            for name, note in _NOTES.items() if name in tables
-        ],
+        "tables": table_notes(_NOTES, tables, _TITLES),
         "provenance": folder.json("provenance"),
     }  # fmt: skip
 
 
-def _numbers(folder: RunFolder, found: LayerResults, claims: pd.DataFrame) -> list[tuple[str, str]]:
+def _numbers(
+    found: LayerResults, retrained: RecoveryResults | None, claims: pd.DataFrame
+) -> list[tuple[str, str]]:
     first = found.effects.query("design == 'similar_groups' and top == 1")
     worst = first.loc[first.drop_pp.idxmax()]
     kept = found.constants.constant
@@ -176,14 +179,13 @@ def _numbers(folder: RunFolder, found: LayerResults, claims: pd.DataFrame) -> li
             f"{worst.drop_pp:.1f} %p [{worst.drop_low_pp:.1f}, {worst.drop_high_pp:.1f}]",
         ),
         ("filters that zeroing leaves active", f"{100 * (kept > 0).mean():.0f} %"),
-        *_recovered(folder),
+        *_recovered(retrained),
         ("claims that hold", f"{(claims.holds == 'yes').sum()} of {len(claims)}"),
     ]
 
 
-def _recovered(folder: RunFolder) -> list[tuple[str, str]]:
+def _recovered(found: RecoveryResults | None) -> list[tuple[str, str]]:
     """The drop right after the ablation and after retraining, mean over the instances."""
-    found = recovery_results(folder)
     if found is None:
         return []
     rows = brief("recovery", found.recovery.query("experiment == 'instances'"))

@@ -11,7 +11,7 @@ import pandas as pd
 
 from lashley.figures import Results
 from lashley.report import Page, atlas, sweep_arrays
-from lashley.studies.drawing import figure_notes, title_of, write_page
+from lashley.studies.drawing import figure_notes, map_note, table_notes, title_of, write_page
 from lashley.studies.folder import RunFolder
 from lashley.studies.mlp.draw import captions
 from lashley.studies.mlp.results import CLEAN, Evaluation, evaluations, results
@@ -60,7 +60,7 @@ def page(folder: RunFolder) -> Page:
 def _facts(
     folder: RunFolder, clean: Results, tables: Mapping[str, pd.DataFrame], found: Sequence[str]
 ) -> dict[str, Any]:
-    study = folder.study()
+    study, shown = folder.study(), captions(folder)
     return {
         "kind": "mlp",
         "study": study.name,
@@ -69,13 +69,10 @@ def _facts(
         "first_unit": clean.first_unit,
         "classes": list(clean.class_names),
         "evaluations": [{"name": name, "title": _TITLES[name]} for name in found],
-        "cases": _cases(clean, captions(folder)),
-        "figures": figure_notes(captions(folder)),
+        "cases": _cases(clean, shown),
+        "figures": figure_notes(shown),
         "claims_note": _claims_note(tables["claims"]),
-        "tables": [
-            {"name": name, "title": name.capitalize(), "note": note, "rows": len(tables[name])}
-            for name, note in _NOTES.items()
-        ],
+        "tables": table_notes(_NOTES, tables, {}),
         "provenance": folder.json("provenance") | {"t-SNE": folder.json("embedding")},
     }
 
@@ -99,12 +96,7 @@ def _numbers(clean: Results, tables: Mapping[str, pd.DataFrame]) -> list[tuple[s
 
 
 def _map(folder: RunFolder, layout: Mapping[str, Any]) -> dict[str, Any]:
-    quality = folder.json("embedding")
-    note = (
-        f"t-SNE of the pixels (perplexity {quality['perplexity']:g}); of an example's "
-        f"{quality['neighbours']} nearest neighbours {100 * quality['knn_preservation']:.0f} % are "
-        f"among its nearest on the map, trustworthiness {quality['trustworthiness']:.3f}."
-    )
+    note = map_note("the pixels", "an example's {} nearest neighbours", folder.json("embedding"))
     return {"map": {"note": note, "absent": "", "atlas": layout}}
 
 
