@@ -11,20 +11,12 @@ import xarray as xr
 from torch import nn
 
 from lashley.ablations import Ablation
-from lashley.data import as_examples
-from lashley.data.examples import in_order_of, require_classes
-from lashley.engine.building import build
-from lashley.engine.case import Options
-from lashley.engine.checks import (
-    check_arguments,
-    check_device,
-    check_precision,
-    check_reference,
-)
+from lashley.engine.asked import asked
+from lashley.engine.checks import check_device
 from lashley.engine.guards import evaluation_of, network_fingerprint
 from lashley.engine.plan import Savings
 from lashley.engine.running import Run
-from lashley.readouts import CLASSIFICATION, Readout, as_readout
+from lashley.readouts import Readout
 
 __all__ = ["Savings", "check_device", "evaluate", "network_fingerprint"]
 
@@ -91,17 +83,11 @@ def evaluate(
         OutcomesError: If the store holds something else.
         IntegrityError: If data or network changed while they were measured.
     """
-    examples, measure = as_examples(examples), as_readout(readout)
-    given = None if reference is None else as_examples(reference)
-    savings = Savings() if savings is None else savings
-    check_arguments(ablations, engine, device, dtype, network, seed, memory, savings)
-    given = None if given is None else in_order_of(given, examples)
-    check_reference(given, examples, {a.method for a in ablations})
-    check_precision(precision, dtype, measure)
-    if measure.name == CLASSIFICATION.name:
-        require_classes(examples)
-    options = Options(engine, device, dtype, channels_last, compile, memory, savings)
-    with evaluation_of(network, examples), torch.no_grad():
-        built = build(network, examples, given, ablations, measure, options)
-        run = Run(built, examples, given, ablations, device, precision, seed)
+    question = asked(
+        network, examples, ablations, readout=readout, reference=reference, precision=precision,
+        seed=seed, engine=engine, device=device, dtype=dtype, channels_last=channels_last,
+        compile=compile, memory=memory, savings=savings,
+    )  # fmt: skip
+    with evaluation_of(network, question.examples), torch.no_grad():
+        run = Run(question, question.build())
         return run.to_the_end(store, progress or (lambda done, total: None))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -50,11 +51,13 @@ class Batch:
         inputs: (example, ...) of each of the program's placeholders.
         labels: (example, ...) targets.
         donors: Of as many examples, whose activations `resample` puts in place; or None.
+        walks: How far the intact network was run on it, if it was.
     """
 
     inputs: tuple[Tensor, ...]
     labels: Tensor
     donors: tuple[Tensor, ...] | None
+    walks: list[Any] = field(default_factory=list, init=False)
 
     def take(self, which: Tensor) -> Batch:
         """Some of them."""

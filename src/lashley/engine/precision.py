@@ -20,18 +20,19 @@ class Counts:
         self.lost, self.gained, self.seen = (np.zeros(n_rows, np.int64) for _ in range(3))
         self.active = np.ones(n_rows, bool)
 
-    def add(self, ranks: np.ndarray, measured: np.ndarray) -> None:
+    def add(self, intact: np.ndarray, ranks: np.ndarray, rows: np.ndarray) -> None:
         """Count a batch.
 
         Args:
-            ranks: (row, example) of the true class; row 0 of the intact network.
-            measured: (row,) whether the row's ranks were found.
+            intact: (example,) ranks of the true class by the intact network.
+            ranks: (row, example) the same of some rows of the outcomes.
+            rows: (row,) which ones; not row 0.
         """
         if self._precision is None:
             return
-        right = ranks == 0
-        self.lost[measured] += (right[0] & ~right[measured]).sum(1)
-        self.gained[measured] += (~right[0] & right[measured]).sum(1)
-        self.seen[measured] += ranks.shape[1]
-        interval = confidence_sequence(self.lost[1:], self.gained[1:], self.seen[1:])
-        self.active[1:] &= ~precise_enough(interval, self._precision / 100)
+        before, right = intact == 0, ranks == 0
+        self.lost[rows] += (before & ~right).sum(1)
+        self.gained[rows] += (~before & right).sum(1)
+        self.seen[rows] += ranks.shape[1]
+        interval = confidence_sequence(self.lost[rows], self.gained[rows], self.seen[rows])
+        self.active[rows] &= ~precise_enough(interval, self._precision / 100)

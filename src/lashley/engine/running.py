@@ -3,46 +3,35 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
 import xarray as xr
-from torch import Tensor
 
-from lashley import outcomes as schema
-from lashley.ablations import Ablation
-from lashley.data import Examples
+from lashley.engine.asked import Evaluation
+from lashley.engine.batch import Batch
 from lashley.engine.building import Built
 from lashley.engine.loading import Loader, Which
 from lashley.engine.precision import Counts
-from lashley.stats import stratified_order
+from lashley.engine.record import About, Record, examples_at, loader_of, order_of, places
 
-_OUTCOMES = 1 << 24  # bytes of outcomes of a batch, at most
-_LOOK = 100  # examples between two looks at the precision, at least
-
-
-def batch_size(built: Built, n_ablations: int, n_examples: int, precision: float | None) -> int:
-    """Examples that an evaluation takes at once: outcomes of a batch, too, must fit in memory."""
-    row = sum(kind.itemsize for kind in built.kinds.values())
-    size = min(built.batch, max(1, _OUTCOMES // (row * (1 + n_ablations))))
-    return size if precision is None else min(size, max(_LOOK, n_examples // 50))
+Block = tuple[Any, dict[str, np.ndarray]]
+"""Rows of the outcomes, and what was found (row, example) by name."""
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Run:
-    """An evaluation whose engine has been built; its attributes are arguments of `evaluate`."""
+    """An evaluation whose engine has been built.
 
+    Attributes:
+        asked: What is evaluated.
+        built: With what.
+    """
+
+    asked: Evaluation
     built: Built
-    examples: Examples
-    reference: Examples | None
-    ablations: Sequence[Ablation]
-    device: str
-    precision: float | None
-    seed: int
 
     def to_the_end(
         self, store: str | os.PathLike[str] | None, report: Callable[[int, int], None]
@@ -53,102 +42,57 @@ class Run:
             store: A folder for the outcomes, or None.
             report: Called with the outcomes done and all outcomes.
         """
-        sink, counts = self._sink(store), Counts(1 + len(self.ablations), self.precision)
-        if isinstance(sink, schema.Store) and sink.is_finished:
-            return schema.open_store(sink.folder)
-        reference = None if self._donors is None else self.reference
-        loader = Loader(self.examples, reference, self._donors, torch.device(self.device))
-        n_rows, done = 1 + len(self.ablations), 0
-        total = n_rows * len(self.examples)
-        for which, following in self._batches(sink.batch if store else self._batch_size):
-            places = which if isinstance(which, slice) else which.numpy()
-            known = sink.known(places) if store else np.zeros(n_rows, bool)
-            rows = set(np.flatnonzero(counts.active & ~known).tolist())
-            size = len(self.examples.labels[which])
-            done += (n_rows - len(rows)) * size
+        record = Record(self.asked, About.of(self.built), store)
+        finished = record.finished
+        if finished is not None:
+            return finished
+        counts = Counts(record.n_rows, self.asked.precision)
+        loader, sink = loader_of(self.asked), record.sink
+        total, done = record.n_rows * len(self.asked.examples), 0
+        for which, following in self._batches(record):
+            rows = np.flatnonzero(counts.active & ~record.known(which))
+            size = len(self.asked.examples.labels[which])
+            done += (record.n_rows - len(rows)) * size
             try:
-                for found_rows, found in self._found(loader, which, following, rows):
-                    values = {name: value.numpy() for name, value in found.items()}
-                    sink.write(found_rows, places, values)
+                for numbers, values in self._found(loader, (which, following), rows):
+                    sink.write(numbers, places(which), values)
                     done += len(next(iter(values.values()))) * size
                     report(min(done, total), total)
             except KeyboardInterrupt:
                 sink.flush()  # what is finished is kept
                 raise
-            if self.precision is not None:
-                counts.add(sink.read(places)["rank"], counts.active.copy())
+            if self.asked.precision is not None:
+                active = np.flatnonzero(counts.active[1:]) + 1
+                ranks = sink.read(places(which))["rank"]
+                counts.add(ranks[0], ranks[active], active)
             if not counts.active[1:].any():
                 break
         report(total, total)
-        return sink.finish(self._attrs(), self._columns(counts))
+        return record.finish(self.built.attrs(), counts)
 
     def _found(
-        self, loader: Loader, which: Which, following: Which | None, rows: set[int]
-    ) -> Iterator[tuple[Any, dict[str, Tensor]]]:
-        if rows:
-            for found, values in self.built.engine.run(loader.load(which, following), rows):
-                yield _plain(found), values
+        self, loader: Loader, which: tuple[Which, Which | None], rows: np.ndarray
+    ) -> Iterator[Block]:
+        if len(rows):
+            yield from found(self.built, loader.load(*which), set(rows.tolist()))
 
-    def _batches(self, size: int) -> Iterator[tuple[Which, Which | None]]:
+    def _batches(self, record: Record) -> Iterator[tuple[Which, Which | None]]:
         """Which examples, and which ones after them."""
-        n = len(self.examples)
-        parts: list[Any] = [slice(start, min(start + size, n)) for start in range(0, n, size)]
-        if self._order is not None:
-            parts = [torch.from_numpy(self._order[part]) for part in parts]
+        order = order_of(self.asked)
+        parts = [examples_at(order, part) for part in record.batches]
         yield from zip(parts, [*parts[1:], None], strict=True)
 
-    @property
-    def _batch_size(self) -> int:
-        return batch_size(self.built, len(self.ablations), len(self.examples), self.precision)
 
-    @cached_property
-    def _order(self) -> np.ndarray | None:
-        if self.precision is None:
-            return None
-        return stratified_order(self.examples.labels.cpu().numpy(), self.seed)
+def found(built: Built, batch: Batch, rows: set[int]) -> Iterator[Block]:
+    """What an engine finds for some rows of a batch, block by block.
 
-    @cached_property
-    def _donors(self) -> Tensor | None:
-        """For each example the reference example that `resample` takes activations from."""
-        if self.reference is None or all(a.method != "resample" for a in self.ablations):
-            return None
-        generator = torch.Generator().manual_seed(self.seed)
-        return torch.randint(len(self.reference), (len(self.examples),), generator=generator)
-
-    def _sink(self, store: str | os.PathLike[str] | None) -> Any:
-        examples = self.examples
-        frame = schema.Frame(
-            ablations=self.ablations,
-            n_examples=len(examples),
-            kinds=self.built.kinds,
-            labels=examples.labels.cpu().numpy() if examples.class_names else None,
-            class_names=examples.class_names,
-            order=self._order,
-        )
-        if store is None:
-            return schema.Memory(frame)
-        return schema.Store(store, frame, self._identity(), self._batch_size)
-
-    def _identity(self) -> dict[str, str]:
-        same = ("data_fingerprint", "network_fingerprint", "readout")
-        identity = {k: str(v) for k, v in self._attrs().items() if k in same}
-        reference = "" if self.reference is None else "-".join(self.reference.fingerprint.values())
-        return identity | {
-            "precision": str(self.precision), "seed": str(self.seed), "reference": reference,
-        }  # fmt: skip
-
-    def _columns(self, counts: Counts) -> dict[str, np.ndarray] | None:
-        return None if self.precision is None else {"n_examples": counts.seen[1:]}
-
-    def _attrs(self) -> dict[str, Any]:
-        attrs = {
-            "readout": self.built.readout.name,
-            **self.built.attrs(),
-            "data_fingerprint": "-".join(self.examples.fingerprint.values()),
-            "network_fingerprint": self.built.fingerprint,
-            "torch": torch.__version__,
-        }
-        return attrs if self.precision is None else {**attrs, "precision": self.precision}
+    Args:
+        built: The engine.
+        batch: As a loader has loaded it.
+        rows: Of the outcomes; row 0 is found in any case.
+    """
+    for numbers, values in built.engine.run(batch, rows):
+        yield _plain(numbers), {name: value.numpy() for name, value in values.items()}
 
 
 def _plain(rows: tuple[int, ...]) -> Any:

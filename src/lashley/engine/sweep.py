@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Int
@@ -26,6 +27,9 @@ def run_batch(
 ) -> Iterator[tuple[Setting | None, Found]]:
     """Every ablation on every example of a batch.
 
+    What the intact network computes is kept with the batch as far as it was computed: a later call
+    for sites behind goes on from there.
+
     Args:
         sweep: What to run.
         settings: The ablations.
@@ -36,22 +40,48 @@ def run_batch(
         Ranks within rounding are `verdict.unknown`: they are to be settled.
     """
     program = sweep.fast
-    live, donors = batch.live(program)
     waiting: dict[int, list[Setting]] = {}
     for setting in settings:
         first = min(program.position[program.nodes[n]] for n in setting.place.nodes)
         waiting.setdefault(first, []).append(setting)
-    outputs = live[program.output] if _is_small(live) else program.run(batch.inputs)
-    intact = sweep.verdict.of_rows(outputs, batch.labels)
-    yield None, {name: value.cpu() for name, value in intact.items()}
-    for position, node in enumerate(program.nodes.values()):
+    walk = _walk(sweep, batch, min(waiting, default=0))
+    yield None, {name: value.cpu() for name, value in walk.intact.items()}
+    for position, node in list(enumerate(program.nodes.values()))[walk.position :]:
         if node.op == "output" or not waiting:
             return
-        live[node]
+        walk.position = position
+        walk.live[node]
         for setting in waiting.pop(position, ()):
-            found = _run_setting(sweep, setting, batch, (live, donors), intact)
+            found = _run_setting(sweep, setting, batch, walk)
             yield setting, {n: v[_index(setting.sets)] for n, v in found.items()}
-        live.forget(node)
+        if waiting:
+            walk.live.forget(node)
+
+
+@dataclass(eq=False)
+class Walk:
+    """How far the intact network was run on a batch.
+
+    Attributes:
+        live: Its values.
+        donors: The same of the examples whose activations `resample` takes, or None.
+        intact: What it has as outcomes, (1, example) by name.
+        position: Of the node it has come to; what only nodes before that read is forgotten.
+    """
+
+    live: Live
+    donors: Live | None
+    intact: Found
+    position: int = 0
+
+
+def _walk(sweep: Sweep, batch: Batch, position: int) -> Walk:
+    """The one that was kept with the batch, if it has not gone past a position."""
+    if not batch.walks or batch.walks[0].position > position:
+        live, donors = batch.live(sweep.fast)
+        outputs = live[sweep.fast.output] if _is_small(live) else sweep.fast.run(batch.inputs)
+        batch.walks[:] = [Walk(live, donors, sweep.verdict.of_rows(outputs, batch.labels))]
+    return batch.walks[0]
 
 
 def _is_small(live: Live) -> bool:
@@ -60,12 +90,10 @@ def _is_small(live: Live) -> bool:
     return live.size * sum(b.numbers for b in known if isinstance(b, Batched)) <= KEPT
 
 
-def _run_setting(
-    sweep: Sweep, setting: Setting, batch: Batch, live: tuple[Live, Live | None], intact: Found
-) -> Found:
+def _run_setting(sweep: Sweep, setting: Setting, batch: Batch, walk: Walk) -> Found:
     """Outcomes (set, example) of the setting's sets of units, in main memory."""
-    groups = _groups(sweep, setting, live[0])
-    run = _runner(sweep, setting, batch, live)
+    intact, groups = walk.intact, _groups(sweep, setting, walk.live)
+    run = _runner(sweep, setting, batch, (walk.live, walk.donors))
     check_empty(sweep.verdict, run.empty(), intact)
     blocks = [run.of(group, which) for group, which in groups]
     shape = (len(setting.unit_sets), len(batch.labels))

@@ -12,17 +12,21 @@ from lashley.ablations import Ablation
 from lashley.data import as_examples
 from lashley.data.examples import require_classes
 from lashley.engine import Savings
+from lashley.engine.asked import Evaluation
+from lashley.engine.building import Built
 from lashley.engine.case import Options
 from lashley.engine.checks import check_arguments, check_precision, check_reference
 from lashley.engine.guards import evaluation_of
 from lashley.planning.checks import check_plan
-from lashley.planning.making import planned
+from lashley.planning.making import model_of, planned
 from lashley.planning.model import CostModel, SiteCost, seconds_by_site, seconds_of, seconds_on
 from lashley.planning.planned import Plan
 from lashley.planning.sampling import BUILT_ON, Sweep, sample
 from lashley.readouts import CLASSIFICATION
 
-__all__ = ["CostModel", "Plan", "SiteCost", "plan", "seconds_by_site", "seconds_of", "seconds_on"]
+__all__ = [
+    "CostModel", "Plan", "SiteCost", "costs", "plan", "seconds_by_site", "seconds_of", "seconds_on",
+]  # fmt: skip
 
 
 def plan(
@@ -79,3 +83,19 @@ def plan(
     sweep = Sweep(network, given, some, donors, ablations, n, precision, options, seed)
     with evaluation_of(network, some), torch.no_grad():
         return planned(sweep, float(seconds), int(devices), is_sample=n_examples is not None)
+
+
+def costs(question: Evaluation, built: Built, seconds: float) -> CostModel:
+    """What the ablations of an evaluation cost, by laps of an engine that is built for it already.
+
+    Args:
+        question: The evaluation.
+        built: Its engine.
+        seconds: For the laps, about.
+    """
+    some, n = sample(question.examples, BUILT_ON, question.seed), len(question.examples)
+    sweep = Sweep(question.network, question.examples, some, question.reference,
+                  question.ablations, n, question.precision, question.options,
+                  question.seed)  # fmt: skip
+    with torch.no_grad():
+        return model_of(sweep, built, seconds)

@@ -58,7 +58,8 @@ class Course:
         start = perf_counter()
         with torch.no_grad():
             for found, values in self.engine.run(batch, {0, *wanted}):
-                ranks |= zip(found, values["rank"].numpy(), strict=True)
+                first = values.get("rank", next(iter(values.values())))
+                ranks |= zip(found, first.numpy(), strict=True)
                 now = perf_counter()
                 site = self.sites.get(found[0], INTACT)
                 spent[site] = spent.get(site, 0.0) + now - start

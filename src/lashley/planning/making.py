@@ -13,7 +13,7 @@ import pandas as pd
 
 from lashley.ablations import Ablation
 from lashley.engine.building import Built
-from lashley.engine.running import batch_size
+from lashley.engine.record import About, batch_size
 from lashley.outcomes import size_of
 from lashley.planning.calibration import Laps, Work, calibrate
 from lashley.planning.checks import check_outputs
@@ -83,15 +83,30 @@ def planned(sweep: Sweep, seconds: float, devices: int, *, is_sample: bool) -> P
         devices: How many there will be.
         is_sample: Whether the examples are a part of those of the sweep.
     """
+    built, setup = built_for(sweep, seconds)
+    return _plan(_found(sweep, built, setup, seconds, is_sample=is_sample), devices)
+
+
+def model_of(sweep: Sweep, built: Built, seconds: float) -> CostModel:
+    """What the ablations of a sweep cost with an engine that is built already.
+
+    Args:
+        sweep: Checked.
+        built: For all of its ablations; what building takes is not counted.
+        seconds: For the laps, about.
+    """
+    return _model(_found(sweep, built, 0.0, seconds, is_sample=True))
+
+
+def _found(sweep: Sweep, built: Built, setup: float, seconds: float, *, is_sample: bool) -> Found:
     names = dict.fromkeys(a.site.name for a in sweep.ablations)
     counted = flops(sweep.network, sweep.examples, names)
     check_outputs(sweep.examples, counted.n_outputs, is_sample)
-    built, setup = built_for(sweep, seconds)
     rows, batch = distinct_rows(built, len(sweep.ablations)), _batch(built, sweep)
     work = work_of(built, sweep, rows, counted, batch)
     laps = calibrate(work, seconds)
     fitted = fit(laps, work.shares, quickest_pass(built, work.examples, laps))
-    return _plan(Found(sweep, built, setup, batch, rows, work, laps, fitted), devices)
+    return Found(sweep, built, setup, batch, rows, work, laps, fitted)
 
 
 def _plan(found: Found, devices: int) -> Plan:
@@ -188,5 +203,5 @@ def _how(found: Found) -> str:
 
 def _batch(built: Built, sweep: Sweep) -> int:
     """Examples that the sweep will take at once."""
-    size = batch_size(built, len(sweep.ablations), sweep.n_examples, sweep.precision)
+    size = batch_size(About.of(built), len(sweep.ablations), sweep.n_examples, sweep.precision)
     return min(size, sweep.n_examples)

@@ -60,7 +60,8 @@ class Sweep:
 
 def sample(examples: Examples, n: int, seed: int) -> Examples:
     """Some examples, each class in its share; without class names, as classes may be missing."""
-    order = stratified_order(examples.labels.cpu().numpy(), seed)[:n]
+    classes = examples.labels if examples.class_names else torch.zeros(len(examples)).long()
+    order = stratified_order(classes.cpu().numpy(), seed)[:n]
     which = torch.from_numpy(order).to(examples.labels.device)
     return Examples(take(examples.inputs, order), examples.labels[which], ())
 

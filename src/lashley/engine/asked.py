@@ -1,0 +1,88 @@
+"""What is asked of an evaluation, checked at the door."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from lashley.ablations import Ablation
+from lashley.data import Examples, as_examples
+from lashley.data.examples import in_order_of, require_classes
+from lashley.engine.building import Built, build
+from lashley.engine.case import Options
+from lashley.engine.checks import check_arguments, check_precision, check_reference
+from lashley.engine.plan import Savings
+from lashley.readouts import CLASSIFICATION, Readout, as_readout
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The arguments of `evaluate`, as it uses them.
+
+    Attributes:
+        network: Any module.
+        examples: Those to be evaluated.
+        reference: Those that activations are taken from, or None.
+        ablations: Those to be measured.
+        readout: What is kept of an output.
+        options: How.
+        precision: Half width in %p, or None.
+        seed: Of the order, and of what "resample" draws.
+    """
+
+    network: nn.Module
+    examples: Examples
+    reference: Examples | None
+    ablations: Sequence[Ablation]
+    readout: Readout
+    options: Options
+    precision: float | None
+    seed: int
+
+    def build(self) -> Built:
+        """Its engine."""
+        return build(
+            self.network, self.examples, self.reference, self.ablations, self.readout, self.options
+        )
+
+
+def asked(
+    network: nn.Module,
+    examples: Any,
+    ablations: Sequence[Ablation],
+    *,
+    readout: str | Readout | Callable[..., Any] = "classification",
+    reference: Any = None,
+    precision: float | None = None,
+    seed: int = 0,
+    engine: str = "auto",
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    channels_last: bool = True,
+    compile: bool = False,
+    memory: int | None = None,
+    savings: Savings | None = None,
+) -> Evaluation:
+    """Check the arguments of `evaluate`, and bring them into one form.
+
+    Raises:
+        DataError: If the examples are unusable, or reference examples are evaluated too.
+        NetworkError: If weights are NaN or infinite.
+        EngineError: If an argument is none that can be used.
+        ReadoutError: If the readout is none.
+    """
+    examples, measure = as_examples(examples), as_readout(readout)
+    given = None if reference is None else as_examples(reference)
+    savings = Savings() if savings is None else savings
+    check_arguments(ablations, engine, device, dtype, network, seed, memory, savings)
+    given = None if given is None else in_order_of(given, examples)
+    check_reference(given, examples, {a.method for a in ablations})
+    check_precision(precision, dtype, measure)
+    if measure.name == CLASSIFICATION.name:
+        require_classes(examples)
+    options = Options(engine, device, dtype, channels_last, compile, memory, savings)
+    return Evaluation(network, examples, given, ablations, measure, options, precision, seed)

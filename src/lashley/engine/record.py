@@ -1,0 +1,171 @@
+"""The record of an evaluation: where its outcomes go, in which order, under which name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from lashley import outcomes as schema
+from lashley.engine.asked import Evaluation
+from lashley.engine.building import Built
+from lashley.engine.loading import Loader, Which
+from lashley.engine.precision import Counts
+from lashley.stats import stratified_order
+
+_OUTCOMES = 1 << 24  # bytes of outcomes of a batch, at most
+_LOOK = 100  # examples between two looks at the precision, at least
+
+
+@dataclass(frozen=True)
+class About:
+    """What an engine says of itself; it travels where the engine cannot.
+
+    Attributes:
+        kinds: The type of what is measured, by name.
+        batch: Examples that it takes at once.
+        fingerprint: Of the network.
+    """
+
+    kinds: Mapping[str, np.dtype[Any]]
+    batch: int
+    fingerprint: str
+
+    @classmethod
+    def of(cls, built: Built) -> About:
+        """What a built engine says."""
+        return cls(built.kinds, built.batch, built.fingerprint)
+
+
+def batch_size(about: About, n_ablations: int, n_examples: int, precision: float | None) -> int:
+    """Examples that an evaluation takes at once: outcomes of a batch, too, must fit in memory."""
+    row = sum(kind.itemsize for kind in about.kinds.values())
+    size = min(about.batch, max(1, _OUTCOMES // (row * (1 + n_ablations))))
+    return size if precision is None else min(size, max(_LOOK, n_examples // 50))
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """What an evaluation keeps, whoever finds it.
+
+    Attributes:
+        asked: The evaluation.
+        about: Its engine.
+        store: A folder for the outcomes, or None: they stay in memory.
+    """
+
+    asked: Evaluation
+    about: About
+    store: str | os.PathLike[str] | None
+
+    @property
+    def n_rows(self) -> int:
+        """Of the outcomes; row 0 is the intact network."""
+        return 1 + len(self.asked.ablations)
+
+    @cached_property
+    def sink(self) -> schema.Sink:
+        """Where outcomes go.
+
+        Raises:
+            OutcomesError: If the store holds something else.
+        """
+        examples = self.asked.examples
+        frame = schema.Frame(
+            ablations=self.asked.ablations,
+            n_examples=len(examples),
+            kinds=self.about.kinds,
+            labels=examples.labels.cpu().numpy() if examples.class_names else None,
+            class_names=examples.class_names,
+            order=order_of(self.asked),
+        )
+        if self.store is None:
+            return schema.Memory(frame)
+        return schema.Store(self.store, frame, self._identity(), self._batch)
+
+    @property
+    def finished(self) -> xr.Dataset | None:
+        """The outcomes, where a store has them all."""
+        done = isinstance(self.sink, schema.Store) and self.sink.is_finished
+        return schema.open_store(self.sink.folder) if done else None  # pyright: ignore
+
+    @property
+    def batches(self) -> list[slice]:
+        """Places, in the order of the evaluation, of the examples that are taken at once."""
+        n = len(self.asked.examples)
+        size = self.sink.batch if isinstance(self.sink, schema.Store) else self._batch
+        return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+    def known(self, which: Which) -> np.ndarray:
+        """(row,) whether all outcomes of these examples were kept by an earlier call."""
+        if self.store is None:
+            return np.zeros(self.n_rows, bool)
+        return self.sink.known(places(which))
+
+    def finish(self, attrs: Mapping[str, Any], counts: Counts) -> xr.Dataset:
+        """The outcomes; `attrs` say how they were found."""
+        columns = None if self.asked.precision is None else {"n_examples": counts.seen[1:]}
+        return self.sink.finish(self._attrs(attrs), columns)
+
+    @property
+    def _batch(self) -> int:
+        asked = self.asked
+        return batch_size(self.about, len(asked.ablations), len(asked.examples), asked.precision)
+
+    def _identity(self) -> dict[str, str]:
+        asked, reference = self.asked, self.asked.reference
+        same = ("data_fingerprint", "network_fingerprint", "readout")
+        return {k: str(v) for k, v in self._attrs({}).items() if k in same} | {
+            "precision": str(asked.precision), "seed": str(asked.seed),
+            "reference": "" if reference is None else "-".join(reference.fingerprint.values()),
+        }  # fmt: skip
+
+    def _attrs(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        asked = self.asked
+        attrs = {
+            "readout": asked.readout.name,
+            **found,
+            "data_fingerprint": "-".join(asked.examples.fingerprint.values()),
+            "network_fingerprint": self.about.fingerprint,
+            "torch": torch.__version__,
+        }
+        return attrs if asked.precision is None else {**attrs, "precision": asked.precision}
+
+
+def order_of(asked: Evaluation) -> np.ndarray | None:
+    """(example,) the order in which examples are taken; None: as they are."""
+    if asked.precision is None:
+        return None
+    return stratified_order(asked.examples.labels.cpu().numpy(), asked.seed)
+
+
+def examples_at(order: np.ndarray | None, part: slice) -> Which:
+    """Which examples lie at some places of the order."""
+    return part if order is None else torch.from_numpy(order[part])
+
+
+def places(which: Which) -> Any:
+    """The same for NumPy."""
+    return which if isinstance(which, slice) else which.numpy()
+
+
+def loader_of(asked: Evaluation) -> Loader:
+    """Loads the examples, with those that `resample` takes activations from."""
+    donors = _donors(asked)
+    reference = None if donors is None else asked.reference
+    return Loader(asked.examples, reference, donors, torch.device(asked.options.device))
+
+
+def _donors(asked: Evaluation) -> Tensor | None:
+    """For each example the reference example that `resample` takes activations from."""
+    if asked.reference is None or all(a.method != "resample" for a in asked.ablations):
+        return None
+    generator = torch.Generator().manual_seed(asked.seed)
+    return torch.randint(len(asked.reference), (len(asked.examples),), generator=generator)

@@ -1,0 +1,57 @@
+"""What is computed of a batch is kept with it: later sites go on from there."""
+
+import pytest
+import torch
+from torch import nn
+
+import lashley as la
+from lashley.engine.asked import asked
+from lashley.engine.record import loader_of
+from lashley.engine.running import found
+
+
+def network():
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 3), nn.ReLU(),
+              nn.Flatten(), nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 3)]  # fmt: skip
+    return nn.Sequential(*layers).eval()
+
+
+@pytest.fixture(scope="module")
+def question():
+    model = network()
+    data = la.Examples(torch.randn(40, 1, 8, 8), torch.arange(40) % 3, ("a", "b", "c"))
+    cuts = [c for s in la.find_sites(model, data).values() for c in la.singles(s)]
+    return asked(model, data, cuts)
+
+
+def ranks(built, batch, rows):
+    return {int(n): r.tolist() for numbers, values in found(built, batch, rows)
+            for n, r in zip(torch.arange(100)[numbers], values["rank"], strict=True)}  # fmt: skip
+
+
+@pytest.mark.parametrize("small", [True, False])
+@pytest.mark.parametrize(
+    "turns", [[range(1, 3), range(3, 17)], [range(9, 17), range(1, 9)], [range(1, 17)] * 2]
+)
+def test_units_in_any_order_find_what_one_call_finds(question, turns, small, monkeypatch):
+    monkeypatch.setattr("lashley.engine.sweep.KEPT", 1 << 26 if small else 0)
+    with torch.no_grad():
+        built, loader = question.build(), loader_of(question)
+        whole = ranks(built, loader.load(slice(0, 40), None), set(range(1, 17)))
+        batch, parts = loader.load(slice(0, 40), None), {}
+        for rows in turns:
+            parts |= ranks(built, batch, set(rows))
+    assert len(whole) == 17
+    assert parts == whole
+
+
+def test_a_later_site_does_not_run_the_network_again(question, monkeypatch):
+    with torch.no_grad():
+        built, loader = question.build(), loader_of(question)
+        batch = loader.load(slice(0, 40), None)
+        list(found(built, batch, {1, 2}))
+        monkeypatch.setattr("lashley.engine.sweep.Batch.live", lambda *_: pytest.fail("again"))
+        list(found(built, batch, {9, 10}))
+        with pytest.raises(BaseException, match="again"):
+            list(found(built, batch, {1}))
