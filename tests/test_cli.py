@@ -17,7 +17,9 @@ from PIL import Image
 from rich.console import Console
 from typer.testing import CliRunner
 
+import lashley
 from lashley import cli, studies
+from lashley.distribute import Local
 from lashley.studies import RunFolder
 
 import layer_study
@@ -139,8 +141,9 @@ class TestShow:
 
     def test_a_narrow_terminal_wraps_but_loses_no_column(self, finished_run, monkeypatch, capsys):
         table = RunFolder(finished_run).table("claims")
-        monkeypatch.setattr(cli, "_out", Console(force_terminal=True, width=80, no_color=True))
-        cli.show(finished_run, "claims")
+        narrow = Console(force_terminal=True, width=80, no_color=True)
+        monkeypatch.setattr(cli.printing, "out", narrow)
+        cli.showing.show(finished_run, "claims")
         lines = capsys.readouterr().out.splitlines()
         assert lines[0].split() == list(table.columns)
         assert len(lines) > 1 + len(table)
@@ -156,7 +159,7 @@ class TestCells:
          (True, "yes"), (False, "no"), (3, "3"), ("[b]x", "[b]x")],
     )  # fmt: skip
     def test_few_digits_and_nothing_for_what_is_missing(self, value, text):
-        assert cli._cell(value) == text
+        assert cli.printing.cell(value) == text
 
 
 class TestFailures:
@@ -220,25 +223,26 @@ class TestRun:
         """The calls of `studies.run`, which does nothing and returns a finished run."""
         calls = []
 
-        def run(study, path, *, device, tell):
+        def run(study, path, *, where, tell):
             tell("a stage", 0, 2)
             tell("a stage", 2, 2)
-            calls.append((study, str(path), device))
+            calls.append((study, str(path), where))
             return RunFolder(finished_run)
 
         monkeypatch.setattr(studies, "run", run)
+        monkeypatch.setattr("lashley.distribute.local.check_device", lambda _: None)
         return calls
 
     def test_hands_on_study_settings_folder_and_device(self, carried_out, tmp_path):
         said("run", "digits-mlp", "--set", "training.epochs=3", "--set", "scores.seed=4",
              "--out", tmp_path / "r", "--device", "cuda")  # fmt: skip
-        ((study, path, device),) = carried_out
+        ((study, path, where),) = carried_out
         assert (study.training.epochs, study.scores.seed) == (3, 4)
-        assert (path, device) == (str(tmp_path / "r"), "cuda")
+        assert (path, where) == (str(tmp_path / "r"), Local("cuda"))
 
     def test_the_folder_is_named_after_the_study(self, carried_out):
         text = said("run", "digits-mlp")
-        assert carried_out[0][1:] == ("runs/digits-mlp", "cpu")
+        assert carried_out[0][1:] == ("runs/digits-mlp", Local("cpu"))
         assert "lashley show runs/digits-mlp claims" in text
 
     def test_ends_with_the_claims_and_the_report(self, carried_out, finished_run, tmp_path):
@@ -246,6 +250,140 @@ class TestRun:
         claims = RunFolder(finished_run).table("claims")
         assert f"{claims.clean_holds.sum()} of {len(claims)} claims hold" in text
         assert f"Report: {(tmp_path / 'r' / 'report.html').resolve()}" in text
+
+
+class TestRay:
+    @pytest.fixture
+    def clusters(self, monkeypatch, finished_run):
+        """Clusters that were asked for; the run is carried out on them and does nothing."""
+        asked = []
+
+        class Cluster:
+            def __init__(self, *given):
+                self.given = given
+
+            def __enter__(self):
+                asked.append([*self.given, "joined"])
+                return self
+
+            def __exit__(self, *_):
+                asked[-1].append("left")
+
+        def run(study, path, *, where, tell):
+            assert (study.name, where.given) == ("digits-mlp", tuple(asked[-1][:5]))
+            asked[-1].append(f"{study.training.epochs} epochs")
+            return RunFolder(finished_run)
+
+        monkeypatch.setattr(cli.workplace, "Cluster", Cluster)
+        monkeypatch.setattr(studies, "run", run)
+        return asked
+
+    @pytest.mark.parametrize(
+        ("words", "address"),
+        [("--ray digits-mlp", None), ("digits-mlp --ray", None), ("--ray= digits-mlp", None),
+         ("--ray auto digits-mlp", "auto"), ("digits-mlp --ray local", "local"),
+         ("--ray 10.0.0.1:6379 digits-mlp", "10.0.0.1:6379"),
+         ("digits-mlp --ray=head-node:6379", "head-node:6379"),
+         ("digits-mlp --ray [::1]:6379", "[::1]:6379")],
+    )  # fmt: skip
+    def test_its_address_may_be_left_out(self, clusters, words, address):
+        said("run", *words.split(), "--set", "training.epochs=7")
+        said("run", "--set", "training.epochs=7", *words.split())
+        assert clusters == 2 * [[address, "cpu", None, None, None, "joined", "7 epochs", "left"]]
+
+    def test_in_front_of_another_option(self, clusters):
+        said("run", "digits-mlp", "--ray", "--set", "training.epochs=3", "--workers", 4,
+             "--cpus", 2, "--share", "s3://bucket/data")  # fmt: skip
+        assert clusters[0][:5] == [None, "cpu", 4, 2, "s3://bucket/data"]
+        assert "3 epochs" in clusters[0]
+
+    def test_is_left_when_the_run_fails(self, clusters, failure, monkeypatch):
+        def fails(*_args, **_options):
+            raise lashley.LashleyError("run: no.")
+
+        monkeypatch.setattr(studies, "run", fails)
+        assert failure("run", "digits-mlp", "--ray")[0] == 1
+        assert clusters[0][-1] == "left"
+
+    @pytest.mark.parametrize(
+        ("words", "answer"),
+        [("digits-mlp --ray ray://head:10001", "Give HOST:PORT of the head node"),
+         ("--ray=ray://head:10001 digits-mlp", "ray job submit"),
+         ("digits-mlp --ray http://head:8265", "given 'http://head:8265'; allowed are HOST:PORT"),
+         ("digits-mlp --ray=head", "--ray: given 'head'; allowed are HOST:PORT"),
+         ("digits-mlp --ray head", "given 'digits-mlp' and 'head'; one study is allowed. "
+          "Behind --ray allowed are HOST:PORT"),
+         ("--ray 10.0.0.1 digits-mlp", "given '10.0.0.1' and 'digits-mlp'; one study"),
+         ("--ray digit-mlp", "did you mean digits-mlp?"),
+         ("digits-mlp --workers 2", "--workers: given 2 without --ray; it is allowed on a cluster"),
+         ("digits-mlp --cpus 2", "Add --ray, or leave --cpus out."),
+         ("digits-mlp --share /data", "--share: given /data without --ray")],
+    )  # fmt: skip
+    def test_refuses(self, clusters, failure, words, answer):
+        code, err = failure("run", *words.split())
+        assert code == 1
+        assert answer in err
+        assert clusters == []
+
+    @pytest.mark.parametrize("option", ["--workers", "--cpus"])
+    def test_refuses_counts_below_1(self, failure, option):
+        code, err = failure("run", "digits-mlp", "--ray", option, "0")
+        assert code == 1
+        assert f"{option[2:]}: given 0; allowed is a whole number from 1 on" in err
+
+    @pytest.mark.parametrize(
+        ("words", "answer"),
+        [("digits-mlp further", "unexpected extra argument"), ("--ray auto", "Missing argument"),
+         ("digits-mlp --ray --workers two", "--workers")],
+    )  # fmt: skip
+    def test_refuses_as_any_command_does(self, clusters, failure, monkeypatch, words, answer):
+        monkeypatch.setenv("COLUMNS", "200")
+        code, err = failure("run", *words.split())
+        assert code == 2
+        assert answer.lower() in err.lower()
+        assert clusters == []
+
+    def test_the_help_shows_that_the_address_may_be_left_out(self):
+        words = said("run", "--help")
+        assert re.search(r"--ray +\[ADDRESS\] ", words)
+        assert "without ADDRESS" in words
+
+
+class TestBars:
+    @pytest.fixture
+    def shown(self, monkeypatch):
+        """A function: what stands on a terminal of 80 columns after so many seconds."""
+        file, now = io.StringIO(), [1e9]
+        console = Console(file=file, force_terminal=True, width=80, no_color=True)
+        monkeypatch.setattr(cli.bars, "err", console)
+        monkeypatch.setattr(cli.bars.time, "time", lambda: now[0])
+
+        def shown(*steps):
+            with cli.bars.bars() as tell:
+                for seconds, *told in steps:
+                    now[0] = 1e9 + seconds
+                    tell(*told)
+            text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", file.getvalue())
+            return text.replace("\r", "\n").splitlines()
+
+        return shown
+
+    def test_of_a_large_sweep_fits_on_80_columns_with_the_time_left(self, shown):
+        lines = shown((0, "ablations, 12,345 MB", 0, 1_375_999),
+                      (3600, "ablations, 12,345 MB", 343_999, 1_375_999))  # fmt: skip
+        (line,) = {line.rstrip() for line in lines if "343999/1375999" in line}
+        assert line.startswith("ablations, 12,345 MB ")
+        assert line.endswith("3:00:00 left")
+        assert len(line) <= 80
+
+    def test_the_time_left_is_of_this_command_and_of_steps_minutes_apart(self, shown):
+        lines = shown((0, "recovery", 10, 20), (240, "recovery", 12, 20))
+        assert any("12/20" in line and "0:16:00 left" in line for line in lines)
+
+    def test_unknown_at_first_and_none_in_the_end(self, shown):
+        assert any("0/20" in line and "-:--:-- left" in line for line in shown((0, "a", 0, 20)))
+        lines = shown((0, "b", 0, 20), (9, "b", 20, 20))
+        assert not any("left" in line for line in lines if "20/20" in line)
 
 
 class TestReport:

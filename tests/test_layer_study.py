@@ -20,6 +20,7 @@ from PIL import Image
 
 import lashley as la
 from lashley import networks, studies
+from lashley.distribute import Local
 from lashley.errors import AblationError, DataError, NetworkError, RunError, StudyError
 from lashley.figures.layers import CAPTIONS
 from lashley.studies import RunFolder
@@ -59,7 +60,9 @@ def no_figures(monkeypatch):
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    """All but the progress, which holds times."""
+    files = {str(p.relative_to(folder)): p for p in folder.rglob("*") if p.is_file()}
+    return {name: p.read_bytes() for name, p in files.items() if name != "progress.json"}
 
 
 def assert_same_tables(folder: Path, finished: Path) -> None:
@@ -94,8 +97,8 @@ class TestACompleteRun:
         assert content["seeds"]["groups"] == 0
 
     def test_is_not_run_again(self, finished, study_file, tmp_path, monkeypatch):
-        for name in ("evaluate", "examples_of", "given_network"):
-            monkeypatch.setattr(stages, name, lambda *_, **__: pytest.fail("ran"))
+        for home, name in ((Local, "evaluate"), (stages, "examples_of"), (stages, "given_network")):
+            monkeypatch.setattr(home, name, lambda *_, **__: pytest.fail("ran"))
         folder = shutil.copytree(finished.path, tmp_path / "run")
         studies.run(studies.load(str(study_file)), folder, tell=silent)
         assert files_of(folder) == files_of(finished.path)
@@ -288,7 +291,7 @@ class TestGoesOn:
     def test_from_before_there_was_a_map(
         self, study_file, finished, tmp_path, no_figures, monkeypatch
     ):
-        monkeypatch.setattr(stages, "evaluate", lambda *_, **__: pytest.fail("ran"))
+        monkeypatch.setattr(Local, "evaluate", lambda *_, **__: pytest.fail("ran"))
         folder = Path(shutil.copytree(finished.path, tmp_path / "run"))
         content = yaml.safe_load((folder / "study.yaml").read_text())
         assert content.pop("embedding")["images"] == 2000

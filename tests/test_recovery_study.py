@@ -34,7 +34,7 @@ from lashley.studies.layers import run as stages
 from lashley.studies.layers.changes import Changes
 from lashley.studies.layers.forecast import forecast
 from lashley.studies.layers.page import page
-from lashley.studies.layers.recovering import images, stage
+from lashley.studies.layers.recovering import images, retraining
 from lashley.studies.layers.recovering.choosing import chosen, importance
 from lashley.studies.layers.recovering.claims import claims_table
 from lashley.studies.layers.recovering.evidence import Retrained
@@ -45,10 +45,19 @@ from lashley.studies.layers.recovering.undone import undone
 from lashley.studies.layers.results import recovery_results
 
 from browsing import browser, reading
-from finished import carried_out, made_once, small_pictures
-from layer_study import CLASSES, PER_CLASS, SIDE, generated, network
+from finished import small_pictures
+from layer_study import (
+    CLASSES,
+    PER_CLASS,
+    SIDE,
+    at_the_recovery,
+    finished_recovery,
+    generated,
+    network,
+    recovery_study,
+    with_recovery,
+)
 
-LEARNT = 5  # training images per class
 TABLES = (*NAMES, "claims")
 QUICK = [
     "recovery.sites=[features.49]", "recovery.instances=1", "recovery.controls=[intact]",
@@ -65,40 +74,15 @@ def silent(*_):
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-def with_recovery(folder: Path) -> Path:
-    """The tiny layer study with training images and a recovery that takes seconds."""
-    content = yaml.safe_load(generated(folder).read_text())
-    draw = np.random.default_rng(1)
-    for name in CLASSES:
-        (folder / "training" / name).mkdir(parents=True)
-        for i in range(LEARNT):
-            pixels = draw.integers(0, 256, (SIDE, SIDE, 3), np.uint8)
-            Image.fromarray(pixels).save(folder / "training" / name / f"{i}.png")
-    content["sweep"] |= {"methods": ["zero_weights"], "proportions": [0.25], "random_groups": 1}
-    content["recovery"] = {
-        "instances": 2, "iterations": 2, "epochs": 2, "most_epochs": 3,
-        "stop": {"least": 1, "within": 1, "top": 1}, "training": {"lr": 0.001, "batch_size": 8},
-        "validation_images": 7, "images": 21, "root": str(folder / "training"),
-    }  # fmt: skip
-    (folder / "recovery.yaml").write_text(yaml.safe_dump(content))
-    return folder / "recovery.yaml"
-
-
 @pytest.fixture(scope="module")
 def study_file(tmp_path_factory):
-    return made_once(tmp_path_factory, "recovery", with_recovery) / "recovery.yaml"
+    return recovery_study(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
-def finished(study_file, tmp_path_factory):
+def finished(tmp_path_factory):
     """A complete run; tests that change it take a copy. What it told lies beside its folder."""
-
-    def make(folder):
-        told = []
-        carried_out(study_file, folder / "run", tell=lambda *now: told.append(now))
-        (folder / "told.json").write_text(json.dumps(told))
-
-    return RunFolder(made_once(tmp_path_factory, "recovery-run", make) / "run")
+    return finished_recovery(tmp_path_factory)
 
 
 @pytest.fixture
@@ -116,19 +100,6 @@ def quick(study_file):
 def swept(finished, quick, tmp_path):
     """The folder of a quick run that has come to the end of its sweep."""
     return at_the_recovery(finished.path, quick, tmp_path / "swept")
-
-
-def at_the_recovery(finished: Path, study: studies.Study, folder: Path) -> Path:
-    """A copy of a run without its recovery, as a run of the study."""
-    shutil.copytree(finished, folder)
-    shutil.rmtree(folder / "recovery")
-    for name in (*(f"{n}.parquet" for n in NAMES), "claims.parquet", "ranks.npz"):
-        (folder / name).unlink()
-    content = json.loads((folder / "provenance.json").read_text())
-    del content["recovery"]
-    (folder / "provenance.json").write_text(json.dumps(content))
-    (folder / "study.yaml").write_text(study.to_yaml())
-    return folder
 
 
 def assert_same_tables(folder: Path, other: Path) -> None:
@@ -343,13 +314,13 @@ class TestGoesOn:
         self, quick, swept, tmp_path, no_figures, monkeypatch
     ):
         shutil.copytree(swept, tmp_path / "undisturbed")
-        ran, whole = [], stage.recover
+        ran, whole = [], retraining.recover
 
         def counted(*args, **options):
             ran.append((options["start"], args[1].columns.get("iteration")))
             return whole(*args, **options)
 
-        monkeypatch.setattr(stage, "recover", counted)
+        monkeypatch.setattr(retraining, "recover", counted)
 
         def stop(name, done, _):
             if name == "recovery" and done >= 2:
@@ -368,7 +339,7 @@ class TestGoesOn:
     def test_a_table_that_is_lost_is_made_again_without_training(
         self, study_file, finished, tmp_path, no_figures, monkeypatch, name
     ):
-        monkeypatch.setattr(stage, "recover", lambda *_, **__: pytest.fail("trained"))
+        monkeypatch.setattr(retraining, "recover", lambda *_, **__: pytest.fail("trained"))
         folder = shutil.copytree(finished.path, tmp_path / "run")
         (folder / f"{name}.parquet").unlink()
         studies.run(studies.load(str(study_file)), folder, tell=silent)
@@ -596,7 +567,7 @@ class TestUndone:
         site = la.find_sites(model, examples)["features.40"]
         recipe = la.Recipe(epochs=2, lr=0.002, batch_size=14)
         (group,) = la.random_groups(site, 0.25, 1)
-        found = stage.recover(model, group, examples, examples, recipe)
+        found = la.recover(model, group, examples, examples, recipe)
         frozen = frozen_by(model, site, "upstream", True, examples)
         modules = ["features.40", "features.44", "classifier"]
         table = undone(found, modules, frozen, examples, recipe, 1)

@@ -11,6 +11,8 @@
     ├── OutcomesError    outcomes that are incomplete or do not belong together
     ├── TrainingError    a training that cannot start
     │   └── DivergenceError  or whose loss or weights are no longer finite
+    ├── ClusterError     a Ray cluster that cannot be used
+    │   └── UnitFailed       a unit of work that fails again and again
     ├── StudyError       a study file that cannot be run as it is written
     └── RunError         a run folder that cannot be used
 
@@ -60,6 +62,22 @@ class TrainingError(LashleyError):
 
 class DivergenceError(TrainingError):
     """Loss or weights of a training are no longer finite."""
+
+
+class ClusterError(LashleyError):
+    """A Ray cluster cannot be used."""
+
+
+class UnitFailed(ClusterError):
+    """A unit of work fails again and again.
+
+    Attributes:
+        unit: Its name, by which it can be done alone.
+    """
+
+    def __init__(self, message: str, unit: str = "") -> None:
+        super().__init__(message)
+        self.unit = unit
 
 
 class StudyError(LashleyError):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lashley.distribute import Local, Workplace
 from lashley.engine import check_device
 from lashley.studies.folder import RunFolder, Tell, disk_errors, open_folder
 from lashley.studies.kind import Forecast, Kind
 from lashley.studies.layers import kind as layers
 from lashley.studies.loading import builtin, load
 from lashley.studies.mlp import kind as mlp
+from lashley.studies.progress import kept
 from lashley.studies.study import Study
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "write_report",
 ]
 
+_LOCAL = Local()
 _KINDS: dict[str, Kind] = {"mlp": mlp.KIND, "layers": layers.KIND}
 
 
@@ -32,23 +35,22 @@ def kind_of(study: Study) -> Kind:
     return _KINDS[study.kind]
 
 
-def run(study: Study, path: Path, *, device: str = "cpu", tell: Tell) -> RunFolder:
+def run(study: Study, path: Path, *, where: Workplace = _LOCAL, tell: Tell) -> RunFolder:
     """Carry out a study, or go on with one that was stopped; what is finished is not run again.
 
     Args:
         study: What to do.
         path: The run folder: new, empty, or of the same study.
-        device: Where to evaluate the networks.
+        where: Who runs the networks: this process, or a cluster.
         tell: Told of each stage and its progress.
 
     Raises:
         RunError: If the folder cannot be used, or the disk is full.
         DataError: If the data cannot be had.
     """
-    check_device(device)
     folder = open_folder(path, study)
-    with disk_errors(path):
-        kind_of(study).run(study, folder, device, tell)
+    with kept(folder, where, tell) as told, disk_errors(path):
+        kind_of(study).run(study, folder, where, told)
     return folder
 
 

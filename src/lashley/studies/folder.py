@@ -27,6 +27,7 @@ from lashley.studies.loading import reload
 from lashley.studies.study import Study
 
 _PACKAGES = ("lashley", "torch", "numpy", "scipy", "openTSNE", "xarray", "zarr")
+_NO_RESULTS = ("study.yaml", "progress.json")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _DENIED = (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EROFS, errno.ENAMETOOLONG)
 
@@ -136,7 +137,7 @@ def open_folder(path: Path, study: Study) -> RunFolder:
 
 def _is_bare(path: Path) -> bool:
     """Whether a run has left nothing but its study, because that could not be carried out."""
-    return all(p.name == "study.yaml" or is_draft(p) for p in path.iterdir())
+    return all(p.name in _NO_RESULTS or is_draft(p) for p in path.iterdir())
 
 
 def _clear_drafts(path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 from torch import nn
 
+from lashley.distribute import Workplace
 from lashley.planning import Plan
 from lashley.studies.folder import RunFolder, Tell
 
@@ -32,7 +33,7 @@ class Kind:
     """How studies of a kind are carried out.
 
     Attributes:
-        run: (study, run folder, device, tell) carries one out.
+        run: (study, run folder, where, tell) carries one out.
         plan: (study, device, devices, seconds) says what its ablations will take.
         network: The network of a study, untrained, and an example for it.
         draw_figures: (run folder, tell, again) draws the figures, all of them or the missing ones.
@@ -42,7 +43,7 @@ class Kind:
         holds: Of the table of claims: which hold.
     """
 
-    run: Callable[[Any, RunFolder, str, Tell], None]
+    run: Callable[[Any, RunFolder, Workplace, Tell], None]
     plan: Callable[..., Forecast]
     network: Callable[[Any], tuple[nn.Module, Any]]
     draw_figures: Callable[[RunFolder, Tell, bool], None]

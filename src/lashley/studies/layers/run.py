@@ -17,9 +17,11 @@ from lashley import outcomes as schema
 from lashley.ablations import Ablation
 from lashley.data import Examples
 from lashley.designs import random_groups, similar_groups
-from lashley.engine import evaluate, network_fingerprint
+from lashley.distribute import Workplace
+from lashley.engine import network_fingerprint
 from lashley.errors import StudyError
 from lashley.sites import Site, find_sites
+from lashley.studies.bar import Bar
 from lashley.studies.folder import RunFolder, Tell, keep_provenance
 from lashley.studies.layers import mapping, tables
 from lashley.studies.layers.draw import draw_figures
@@ -27,18 +29,19 @@ from lashley.studies.layers.page import write_report
 from lashley.studies.layers.recovering import whole
 from lashley.studies.layers.recovering.claims import add_claims
 from lashley.studies.layers.study import LayerStudy, NetworkPart, SweepPart
-from lashley.training import Recipe, train
+from lashley.studies.training import Group, Weights, alone, train_groups
+from lashley.training import Recipe
 
 _IMAGES = "images"  # decoded images, where they are many; removed when all is measured
 
 
-def run(study: LayerStudy, folder: RunFolder, device: str, tell: Tell) -> None:
+def run(study: LayerStudy, folder: RunFolder, where: Workplace, tell: Tell) -> None:
     """Carry out what of the study the folder does not have yet.
 
     Args:
         study: What to do.
         folder: Where to.
-        device: Where to evaluate the network.
+        where: Who runs the network.
         tell: Told of each stage and its progress.
 
     Raises:
@@ -48,12 +51,12 @@ def run(study: LayerStudy, folder: RunFolder, device: str, tell: Tell) -> None:
         StudyError: If data and network do not go together.
     """
     if not folder.has(*(f"{name}.parquet" for name in tables.NAMES)):
-        _measure(study, folder, device, tell)
+        _measure(study, folder, where, tell)
     if not mapping.is_done(folder):
-        swept, network = _measured(study, folder, device, tell)
-        mapping.carry_out(study, folder, network, swept, device, tell)
+        swept, network = _measured(study, folder, where, tell)
+        mapping.carry_out(study, folder, network, swept, where.here, tell)
     if study.recovery is not None:
-        _recover(study, folder, device, tell)
+        _recover(study, folder, where, tell)
     shutil.rmtree(folder.path / _IMAGES, ignore_errors=True)
     draw_figures(folder, tell)
     write_report(folder)
@@ -149,38 +152,38 @@ def filters_of(study: LayerStudy, network: nn.Module) -> list[Site]:
     return filters
 
 
-def _measure(study: LayerStudy, folder: RunFolder, device: str, tell: Tell) -> None:
+def _measure(study: LayerStudy, folder: RunFolder, where: Workplace, tell: Tell) -> None:
     _check(study)
     test, left_out = _examples(study, folder, tell)
-    network = _network(study, folder, tell)
+    network = _network(study, folder, where, tell)
     seeds = {
         "network": study.network.seed, "images": study.data.seed, "groups": study.sweep.seed,
         "order": study.sweep.seed, "batches": study.training.seed if study.training else None,
         "embedding": study.embedding.seed,
     }  # fmt: skip
     found = {"test examples": test.fingerprint, "network": network_fingerprint(network)}
-    keep_provenance(folder, device, seeds, found, {"images left out": left_out})
+    keep_provenance(folder, where.device, seeds, found, {"images left out": left_out})
     sites = filters_of(study, network)  # with the trained weights, which the groups depend on
-    _sweep(study, folder, network, test, sites, device, tell)
+    _sweep(study, folder, network, test, sites, where, tell)
     tables.write(folder, network, test, sites, tell)
 
 
 def _measured(
-    study: LayerStudy, folder: RunFolder, device: str, tell: Tell
+    study: LayerStudy, folder: RunFolder, where: Workplace, tell: Tell
 ) -> tuple[Examples, nn.Module]:
     """The examples and the network of the sweep, once more."""
     swept, _ = _examples(study, folder, tell)
-    network = _network(study, folder, tell)
+    network = _network(study, folder, where, tell)
     same = {"test examples": swept.fingerprint, "network": network_fingerprint(network)}
-    keep_provenance(folder, device, {}, same)
+    keep_provenance(folder, where.device, {}, same)
     return swept, network
 
 
-def _recover(study: LayerStudy, folder: RunFolder, device: str, tell: Tell) -> None:
+def _recover(study: LayerStudy, folder: RunFolder, where: Workplace, tell: Tell) -> None:
     if not whole.is_done(folder):
-        swept, network = _measured(study, folder, device, tell)
+        swept, network = _measured(study, folder, where, tell)
         sites = filters_of(study, network)
-        whole.carry_out(study, folder, network, swept, sites, device, tell)
+        whole.carry_out(study, folder, network, swept, sites, where, tell)
     add_claims(folder)
 
 
@@ -218,28 +221,31 @@ def _examples(study: LayerStudy, folder: RunFolder, tell: Tell) -> tuple[Example
     return found, [str(w.message) for w in said if issubclass(w.category, UserWarning)]
 
 
-def _network(study: LayerStudy, folder: RunFolder, tell: Tell) -> nn.Module:
+def _network(study: LayerStudy, folder: RunFolder, where: Workplace, tell: Tell) -> nn.Module:
     """Train, or load, the network; it lies in the run folder from then on."""
     home = folder.path / "networks"
     kept, checkpoint = home / "trained.safetensors", home / "checkpoint.safetensors"
     if not kept.is_file():
-        networks.save_weights(_trained(study, checkpoint, tell), kept)
+        networks.write_weights(_weights(study, checkpoint, where, tell), kept)
     checkpoint.unlink(missing_ok=True)
     return networks.with_weights(network_of(study.network), networks.read_weights(kept)).eval()
 
 
-def _trained(study: LayerStudy, checkpoint: Path, tell: Tell) -> nn.Module:
+def _weights(study: LayerStudy, checkpoint: Path, where: Workplace, tell: Tell) -> Weights:
     if study.network.weights != "train" or study.training is None:
-        return given_network(study.network)
-    return train(
-        network_of(study.network), data.cifar10("train"), Recipe(**study.training.model_dump()),
-        checkpoint=checkpoint, progress=partial(tell, "training"),
+        return given_network(study.network).state_dict()
+    recipe, found = Recipe(**study.training.model_dump()), list[Weights]()
+    train_groups(
+        where, alone, [Group("network", [network_of(study.network)], checkpoint.absolute())],
+        data.cifar10("train"), recipe, torch.get_num_threads(),
+        lambda _, trained: found.extend(trained), Bar(tell, "training", recipe.epochs),
     )  # fmt: skip
+    return found[0]
 
 
 def _sweep(
     study: LayerStudy, folder: RunFolder, network: nn.Module, test: Examples,
-    sites: Sequence[Site], device: str, tell: Tell,
+    sites: Sequence[Site], where: Workplace, tell: Tell,
 ) -> None:  # fmt: skip
     sweep = study.sweep
     cuts = ablations_of(sites, sweep)
@@ -247,8 +253,8 @@ def _sweep(
     size = schema.size_of(len(cuts), len(test), {"rank": kind, "prediction": kind})
     if not folder.outcomes.exists():
         _warn_of_room(folder, size)
-    evaluate(
-        network, test, cuts, precision=sweep.precision, seed=sweep.seed, device=device,
+    where.evaluate(
+        network, test, cuts, precision=sweep.precision, seed=sweep.seed,
         dtype=getattr(torch, sweep.dtype), store=folder.outcomes,
         progress=partial(tell, f"ablations, {size / 1e6:,.0f} MB"),
     )  # fmt: skip

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-import xarray as xr
 from torch import nn
 
 from lashley import data, networks
-from lashley import outcomes as schema
 from lashley.data import Examples
 from lashley.data.examples import require_tensor
 from lashley.designs import pairs, singles
+from lashley.distribute import Workplace
 from lashley.embedding import embed
-from lashley.engine import evaluate, network_fingerprint
+from lashley.engine import network_fingerprint
 from lashley.planning import plan
 from lashley.sites import find_sites
 from lashley.studies.folder import RunFolder, Tell, keep_provenance
@@ -29,7 +27,9 @@ from lashley.studies.mlp.page import write_report
 from lashley.studies.mlp.results import CLEAN, PUBLISHED
 from lashley.studies.mlp.results import member as member_name
 from lashley.studies.mlp.study import MlpStudy, NetworkPart
-from lashley.training import Recipe, train_population
+from lashley.studies.mlp.sweeping import Sweep, sweep
+from lashley.studies.mlp.training import clear, train_members
+from lashley.training import Recipe
 
 _LOADERS = {"mnist": data.mnist, "digits": data.digits}
 
@@ -47,13 +47,13 @@ class Members:
     population: tuple[tuple[nn.Module, nn.Module], ...]
 
 
-def run(study: MlpStudy, folder: RunFolder, device: str, tell: Tell) -> None:
+def run(study: MlpStudy, folder: RunFolder, where: Workplace, tell: Tell) -> None:
     """Carry out what of the study the folder does not have yet.
 
     Args:
         study: What to do.
         folder: Where to.
-        device: Where to evaluate the networks.
+        where: Who runs the networks.
         tell: Told of each stage and its progress.
 
     Raises:
@@ -61,9 +61,9 @@ def run(study: MlpStudy, folder: RunFolder, device: str, tell: Tell) -> None:
         DataError: If the data cannot be had.
     """
     test = _LOADERS[study.data.name]("test")
-    members = _networks(study, folder, tell)
-    _keep_provenance(study, folder, device, test, members)
-    _outcomes(study, folder, test, members, device, tell)
+    members = _networks(study, folder, where, tell)
+    _keep_provenance(study, folder, where.device, test, members)
+    _outcomes(study, folder, test, members, where, tell)
     _embedding(study, folder, test, tell)
     tables.write(study, folder, test, members.main, members.population, tell)
     draw_figures(folder, tell)
@@ -95,35 +95,43 @@ def network_of(part: NetworkPart, seed: int | None = None) -> nn.Module:
     return networks.mlp(part.widths, bias=part.bias, seed=part.seed if seed is None else seed)
 
 
-def _networks(study: MlpStudy, folder: RunFolder, tell: Tell) -> Members:
+def _networks(study: MlpStudy, folder: RunFolder, where: Workplace, tell: Tell) -> Members:
     """Train, or load, all networks; they lie in the run folder from then on."""
-    home, part = folder.path / "networks", study.network
-    fresh = partial(network_of, part)
-    seeds = range(part.seed, part.seed + 1 + study.population.networks)
-    checkpoint = home / "checkpoint.safetensors"
+    home, fresh = folder.path / "networks", partial(network_of, study.network)
     if not folder.has(*(f"networks/{n}.safetensors" for n in ("population", "trained", "initial"))):
-        initial = [fresh(seed) for seed in seeds]
-        given = _given(part)
-        trained = train_population(
-            initial if given is None else initial[1:],
-            _LOADERS[study.data.name]("train"),
-            Recipe(**study.training.model_dump()),
-            checkpoint=checkpoint,
-            progress=partial(tell, f"training {len(seeds) - (given is not None)} networks"),
-        )
-        main = given or (trained.pop(0), initial[0])
-        _save_stacked(trained, home / "population.safetensors")
-        networks.save_weights(main[1], home / "initial.safetensors")
-        networks.save_weights(main[0], home / "trained.safetensors")
-    checkpoint.unlink(missing_ok=True)
+        _train(study, home, where, tell)
+    clear(home)
     states = (networks.read_weights(home / f"{n}.safetensors") for n in ("trained", "initial"))
     trained, initial = (networks.with_weights(fresh(), state).eval() for state in states)
     stacked = networks.read_weights(home / "population.safetensors")
     population = [
         (networks.with_weights(fresh(), {k: v[i] for k, v in stacked.items()}).eval(), fresh(seed))
-        for i, seed in enumerate(seeds[1:])
+        for i, seed in enumerate(_seeds(study)[1:])
     ]
     return Members((trained, initial), tuple(population))
+
+
+def _train(study: MlpStudy, home: Path, where: Workplace, tell: Tell) -> None:
+    main, *further = _seeds(study)
+    given = _given(study.network)
+    seeds = further if given else (main, *further)
+    initial = {seed: network_of(study.network, seed) for seed in seeds}
+    examples, recipe = _LOADERS[study.data.name]("train"), Recipe(**study.training.model_dump())
+    states = train_members(initial, examples, recipe, home, where, tell)
+    before, after = (
+        (given[1].state_dict(), given[0].state_dict())
+        if given else (initial[main].state_dict(), states[main])
+    )  # fmt: skip
+    stacked = {k: torch.stack([states[seed][k] for seed in further]) for k in before}
+    networks.write_weights(stacked, home / "population.safetensors")
+    networks.write_weights(before, home / "initial.safetensors")
+    networks.write_weights(after, home / "trained.safetensors")
+
+
+def _seeds(study: MlpStudy) -> range:
+    """Of all networks, that under study first."""
+    first = study.network.seed
+    return range(first, first + 1 + study.population.networks)
 
 
 def _given(part: NetworkPart) -> tuple[nn.Module, nn.Module] | None:
@@ -141,19 +149,13 @@ def _given(part: NetworkPart) -> tuple[nn.Module, nn.Module] | None:
     return trained, initial
 
 
-def _save_stacked(members: Sequence[nn.Module], path: Path) -> None:
-    states = [member.state_dict() for member in members]
-    stacked = {k: torch.stack([s[k] for s in states]) for k in states[0]}
-    networks.write_weights(stacked, path)
-
-
 def _keep_provenance(
     study: MlpStudy, folder: RunFolder, device: str, test: Examples, members: Members
 ) -> None:
-    first = study.network.seed
+    first, *further = _seeds(study)
     seeds = {
         "network": first,
-        "population": [first + i for i in range(1, study.population.networks + 1)],
+        "population": further,
         "batches": study.training.seed,
         "bootstrap": study.scores.seed,
         "embedding": study.embedding.seed,
@@ -167,34 +169,21 @@ def _keep_provenance(
 
 
 def _outcomes(
-    study: MlpStudy, folder: RunFolder, test: Examples, members: Members, device: str, tell: Tell
-) -> None:
+    study: MlpStudy, folder: RunFolder, test: Examples, members: Members, where: Workplace,
+    tell: Tell,
+) -> None:  # fmt: skip
     trained, method = members.main[0], study.ablation.method
-    site = find_sites(trained, test)[study.ablation.site]
+    found = find_sites(trained, test)[study.ablation.site]
+    site = replace(found, weights=None)  # what travels is small
     cuts = [*singles(site, method), *pairs(site, method)]
-    work: dict[str, Callable[[], xr.Dataset]] = {
-        CLEAN: lambda: evaluate(trained, test, cuts, device=device)
-    }
+    main = {CLEAN: Sweep(trained, cuts)}
     if study.network.weights == "authors":
-        work[PUBLISHED] = lambda: _as_published(folder, trained, test, cuts, device)
-    for i, (member, _) in enumerate(members.population, start=1):
-        work[member_name(i)] = partial(evaluate, member, test, singles(site, method), device=device)
-    for done, (group, measure) in enumerate(work.items()):
-        tell("ablations", done, len(work))
-        if not schema.is_saved(folder.outcomes, group):
-            schema.save(measure(), folder.outcomes, group)
-    tell("ablations", len(work), len(work))
-
-
-def _as_published(
-    folder: RunFolder, network: nn.Module, test: Examples, cuts: Sequence, device: str
-) -> xr.Dataset:
-    """Ablated networks on binarised digits, held against the intact one on clean digits."""
-    clean = schema.open_saved(folder.outcomes, CLEAN)
-    damaged = evaluate(network, data.binarised(test), cuts, device=device)
-    intact = {name: clean[name] for name in ("intact_rank", "intact_prediction")}
-    note = {"intact_data_fingerprint": clean.attrs["data_fingerprint"]}
-    return damaged.assign(intact).assign_attrs(note)
+        main[PUBLISHED] = Sweep(trained, cuts, binarised=True)
+    further = [
+        {member_name(i): Sweep(member, singles(site, method))}
+        for i, (member, _) in enumerate(members.population, start=1)
+    ]
+    sweep(folder, [main, *further], test, where, tell)
 
 
 def _embedding(study: MlpStudy, folder: RunFolder, test: Examples, tell: Tell) -> None:

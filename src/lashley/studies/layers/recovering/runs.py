@@ -66,6 +66,14 @@ def runs_of(site: Site, part: RecoveryPart) -> list[Run]:
     return runs
 
 
+def lanes_of(site: Site, part: RecoveryPart) -> list[list[Run]]:
+    """The same, in lists: each run of a list needs to know of those before it."""
+    runs = runs_of(site, part)
+    chain = [run for run in runs if run.experiment == ITERATED]
+    alone = [[run] for run in runs if run.experiment == INSTANCES]
+    return [*alone, chain] if chain else alone
+
+
 def as_long(run: Run, part: RecoveryPart, epochs: int) -> Run:
     """The intact run with as many epochs as the iterations took, at least those of an instance."""
     return replace(run, recipe=part.recipe(max(part.epochs, epochs)))

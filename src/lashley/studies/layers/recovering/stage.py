@@ -1,93 +1,81 @@
 """The stage of a layer study that retrains; what is finished is never done again.
 
 Every finished retraining leaves a folder of its own in `recovery/` of the run folder. One in
-progress has a checkpoint there, which goes when the retraining is done. Retrained networks are not
+progress has a checkpoint there, which goes when the retraining is done. Kept networks are not
 kept, but for the last one of a chain of iterations as long as that goes on.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from torch import nn
 
 from lashley import networks
+from lashley.distribute import Lane, Task, Work, Workplace
 from lashley.errors import RunError
 from lashley.files import written_whole
-from lashley.recovery import Recovery, recover
-from lashley.recovery.freezing import frozen_by, trained_modules
 from lashley.sites import Site
+from lashley.studies.bar import Bar
 from lashley.studies.folder import Tell
 from lashley.studies.layers.recovering import rows
 from lashley.studies.layers.recovering.form import RecoveryPart
-from lashley.studies.layers.recovering.images import Sets
 from lashley.studies.layers.recovering.ranks import Ranks
-from lashley.studies.layers.recovering.runs import INSTANCES, Run, as_long, runs_of
-from lashley.studies.layers.recovering.undone import not_measured, undone
+from lashley.studies.layers.recovering.retraining import Kept, Retraining
+from lashley.studies.layers.recovering.runs import Run, as_long, lanes_of, runs_of
 
 _RANKS = "ranks.npz"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Stage:
-    """What the retrainings of all layers share.
+    """Which retrainings there are, and where they are kept.
 
     Attributes:
         part: How to retrain.
-        network: The intact one, where it is to be trained.
-        sets: Images.
-        layers: Where each layer stands in forward order, by site.
+        sites: The layers.
         home: The folder of the retrainings.
-        tell: Told of the epochs done.
     """
 
     part: RecoveryPart
-    network: nn.Module
-    sets: Sets
-    layers: Mapping[str, int]
+    sites: Sequence[Site]
     home: Path
-    tell: Tell
+
+    def place(self, run: Run) -> Path:
+        """The folder of a retraining."""
+        return self.home / run.ablation.site.name / run.name
+
+    def link(self, run: Run, iteration: int) -> Path:
+        """The file of the network after an iteration of the run's chain."""
+        return self.place(run).with_name(f"after-{iteration}.safetensors")
 
 
-def retrain(stage: Stage, sites: Sequence[Site]) -> None:
-    """Carry out all retrainings of these layers that are not done yet."""
-    plan = {site.name: runs_of(site, stage.part) for site in sites}
-    done, whole = 0, sum(run.recipe.epochs for runs in plan.values() for run in runs)
-    for runs in plan.values():
-        chain = 0  # epochs of the iterations so far
-        for planned in runs:
-            is_intact = planned.start == "intact"
-            run = as_long(planned, stage.part, chain) if is_intact else planned
-            whole += run.recipe.epochs - planned.recipe.epochs
-            _once(stage, run, chain if run.is_step else 0, partial(_told, stage, done, whole))
-            epochs = _epochs(stage, run)
-            done, whole = done + epochs, whole + epochs - run.recipe.epochs
-            chain += epochs if run.is_step else 0
-    stage.tell("recovery", done, whole)
+def retrain(stage: Stage, work: Work, where: Workplace, tell: Tell) -> None:
+    """Carry out all retrainings of the stage that are not done yet."""
+    sites = [replace(site, weights=None) for site in stage.sites]  # what travels is small
+    plan = [runs for site in sites for runs in lanes_of(site, stage.part)]
+    bar = Bar(tell, "recovery", sum(run.recipe.epochs for runs in plan for run in runs))
+    where.carry_out(work, [_lane(stage, runs, bar) for runs in plan], bar.running)
     for file in stage.home.glob("*/*.safetensors"):
         file.unlink()
 
 
-def gathered(stage: Stage, sites: Sequence[Site]) -> tuple[dict[str, pd.DataFrame], Ranks]:
+def gathered(stage: Stage) -> tuple[dict[str, pd.DataFrame], Ranks]:
     """The tables of all retrainings, which are done.
 
     Raises:
         RunError: If they are of several intact networks.
     """
-    folders = [_place(stage, run) for site in sites for run in runs_of(site, stage.part)]
+    runs = [run for site in stage.sites for run in runs_of(site, stage.part)]
     tables = {
-        name: pd.concat([pd.read_parquet(f / f"{name}.parquet") for f in folders],
+        name: pd.concat([pd.read_parquet(stage.place(run) / f"{name}.parquet") for run in runs],
                         ignore_index=True)
         for name in rows.NAMES
     }  # fmt: skip
-    ranks = [_ranks(stage, run) for site in sites for run in runs_of(site, stage.part)]
+    ranks = [_ranks(stage, run) for run in runs]
     if any(not np.array_equal(found.intact, ranks[0].intact) for found in ranks):
         raise RunError(
             "run: retrainings are of different intact networks, so they do not fit together. "
@@ -98,85 +86,53 @@ def gathered(stage: Stage, sites: Sequence[Site]) -> tuple[dict[str, pd.DataFram
 
 
 def _ranks(stage: Stage, run: Run) -> Ranks:
-    with np.load(_place(stage, run) / _RANKS, allow_pickle=False) as found:
+    with np.load(stage.place(run) / _RANKS, allow_pickle=False) as found:
         return Ranks(found["intact"], {run.key: found["rank"]})
 
 
-def _told(stage: Stage, before: int, whole: int, done: int, _: int) -> None:
-    stage.tell("recovery", before + done, whole)
-
-
-def _place(stage: Stage, run: Run) -> Path:
-    return stage.home / run.ablation.site.name / run.name
+def _lane(stage: Stage, runs: Sequence[Run], bar: Bar) -> Lane:
+    """Runs that follow one another, those that are done left out."""
+    chain = 0  # epochs of the iterations so far
+    for planned in runs:
+        run = as_long(planned, stage.part, chain) if planned.start == "intact" else planned
+        bar.expect(run.recipe.epochs - planned.recipe.epochs)
+        name = f"{run.ablation.site.name}/{run.name}"
+        if not stage.place(run).is_dir():
+            retraining = _retraining(stage, run, chain)
+            _keep(stage, run, (yield Task(name, retraining)))
+            _clear(stage, run, retraining.checkpoint)
+        epochs = _epochs(stage, run)
+        bar.expect(epochs - run.recipe.epochs)
+        bar.finish(name, epochs)
+        chain += epochs if run.is_step else 0
 
 
 def _epochs(stage: Stage, run: Run) -> int:
     """How many a finished run took."""
-    table = pd.read_parquet(_place(stage, run) / "recovery.parquet")
+    table = pd.read_parquet(stage.place(run) / "recovery.parquet")
     return int(table["epoch"].to_numpy().max())
 
 
-def _once(stage: Stage, run: Run, begun: int, progress: Callable[[int, int], None]) -> None:
-    """Carry out a run if it is not done; `begun` epochs were trained before, in a chain."""
-    place = _place(stage, run)
-    if place.is_dir():
-        return
-    checkpoint = place.with_name(f"{place.name}.safetensors")
+def _retraining(stage: Stage, run: Run, chain: int) -> Retraining:
+    goes_on = run.is_step and run.iteration > 1
+    weights = networks.read_weights(stage.link(run, run.iteration - 1)) if goes_on else None
+    checkpoint = stage.place(run).with_name(f"{run.name}.safetensors").absolute()
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
-    part, sets = stage.part, stage.sets
-    found = recover(
-        _begins_with(stage, run), run.ablation, sets.training, sets.test, run.recipe,
-        validation=sets.validation if run.stop else None, stop=run.stop, freeze=part.freeze,
-        train_ablated=part.train_ablated, start=run.start, cache_gb=part.cache_gb,
-        intact=stage.network, checkpoint=checkpoint, progress=progress,
-    )  # fmt: skip
-    if run.is_step:  # before the tables: what follows needs it
-        networks.save_weights(found.network, _link(stage, run, run.iteration))
-    _write(stage, run, found, begun)
-    checkpoint.unlink(missing_ok=True)
-    _link(stage, run, run.iteration - 1).unlink(missing_ok=True)
+    return Retraining(run, weights, chain if run.is_step else 0, checkpoint)
 
 
-def _link(stage: Stage, run: Run, iteration: int) -> Path:
-    """The file of the network after an iteration."""
-    return stage.home / run.ablation.site.name / f"after-{iteration}.safetensors"
-
-
-def _begins_with(stage: Stage, run: Run) -> nn.Module:
-    if not run.is_step or run.iteration == 1:
-        return stage.network
-    weights = networks.read_weights(_link(stage, run, run.iteration - 1))
-    return networks.with_weights(copy.deepcopy(stage.network), weights)
-
-
-def _write(stage: Stage, run: Run, found: Recovery, begun: int) -> None:
+def _keep(stage: Stage, run: Run, found: Kept) -> None:
     """All that is kept of a run, whole or not at all."""
-    site, part, test = run.ablation.site, stage.part, stage.sets.test
-    frozen = frozen_by(found.network, site, part.freeze, part.train_ablated, test)
-    modules = trained_modules(found.network, frozen)
-    keys = rows.keys_of(run, stage.layers[site.name], part.proportion)
-    back = (
-        undone(found, modules, frozen, test, run.recipe, part.cache_gb)
-        if _is_shown(run, part) else not_measured(modules)
-    )  # fmt: skip
-    tables = {
-        "recovery": rows.by_epoch(keys, found, begun),
-        "recovery_classes": rows.by_class(keys, found),
-        "recovery_layers": rows.by_module(keys, found, modules, back),
-    }
-    outcomes: Any = found.outcomes
-    with written_whole(_place(stage, run)) as draft:
+    if found.weights is not None:  # before the tables: what follows needs it
+        networks.write_weights(found.weights, stage.link(run, run.iteration))
+    with written_whole(stage.place(run)) as draft:
         draft.mkdir()
-        for name, table in tables.items():
+        for name, table in found.tables.items():
             table.to_parquet(draft / f"{name}.parquet", index=False)
-        np.savez_compressed(
-            draft / _RANKS, rank=outcomes["rank"].values, intact=outcomes["intact_rank"].values
-        )
+        np.savez_compressed(draft / _RANKS, rank=found.ranks["rank"], intact=found.ranks["intact"])
 
 
-def _is_shown(run: Run, part: RecoveryPart) -> bool:
-    """Whether its modules are undone: of instances, the last iteration and the intact network."""
-    if run.start == "ablated":
-        last = max(other.iteration for other in runs_of(run.ablation.site, part))
-        return run.experiment == INSTANCES or run.iteration == last
-    return run.start == "intact"
+def _clear(stage: Stage, run: Run, checkpoint: Path) -> None:
+    """Remove what only a run that is not done needs."""
+    checkpoint.unlink(missing_ok=True)
+    stage.link(run, run.iteration - 1).unlink(missing_ok=True)

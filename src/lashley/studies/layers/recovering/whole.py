@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from torch import nn
 
 from lashley.data import Examples
 from lashley.designs import random_groups
+from lashley.distribute import Workplace
 from lashley.errors import LashleyError, RunError, StudyError
 from lashley.recovery.freezing import frozen_by
 from lashley.sites import Site
@@ -20,6 +20,7 @@ from lashley.studies.layers.recovering import rows
 from lashley.studies.layers.recovering.choosing import changes_in, chosen, importance
 from lashley.studies.layers.recovering.form import RecoveryPart
 from lashley.studies.layers.recovering.images import Sets, check_sizes, sets_of
+from lashley.studies.layers.recovering.retraining import work
 from lashley.studies.layers.recovering.stage import Stage, gathered, retrain
 from lashley.studies.layers.study import LayerStudy
 from lashley.studies.layers.tables import label_of
@@ -62,7 +63,7 @@ def is_done(folder: RunFolder) -> bool:
 
 def carry_out(
     study: LayerStudy, folder: RunFolder, network: nn.Module, swept: Examples,
-    sites: Sequence[Site], device: str, tell: Tell,
+    sites: Sequence[Site], where: Workplace, tell: Tell,
 ) -> None:  # fmt: skip
     """Retrain, and write the tables; what is done already is not done again.
 
@@ -72,7 +73,7 @@ def carry_out(
         network: Intact.
         swept: The images of the sweep.
         sites: The network's convolutions.
-        device: Where to train.
+        where: Who trains.
         tell: Told of the progress.
 
     Raises:
@@ -87,10 +88,10 @@ def carry_out(
     sets = sets_of(study, swept, home / "images", tell)
     _keep_provenance(folder, part, sets, {s.name: costs[s.name] for s in taken})
     layers = {site.name: i for i, site in enumerate(sites)}
-    moved = copy.deepcopy(network).to(device)
-    stage = Stage(part, moved, sets, layers, home, tell)
-    retrain(stage, taken)
-    tables, ranks = gathered(stage, taken)
+    threads = folder.json("provenance")["threads"]
+    stage = Stage(part, taken, home)
+    retrain(stage, work(part, network, layers, sets, threads), where, tell)
+    tables, ranks = gathered(stage)
     folder.write_arrays(RANKS, ranks.arrays())
     for name, table in tables.items():
         folder.write_table(name, table)

@@ -1,0 +1,36 @@
+"""The command line: `lashley run`, `status`, `unit`, `plan`, `show`, `figures`, `report` ..."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from lashley.cli import printing, running, showing, status
+from lashley.cli.workplace import RunCommand
+from lashley.errors import LashleyError
+
+app = typer.Typer(
+    help="Ablation studies of trained neural networks.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command(cls=RunCommand)(running.run)
+app.command()(status.status)
+app.command()(running.unit)
+app.command()(showing.plan)
+app.command("list")(showing.list_studies)
+app.command()(showing.sites)
+app.command()(showing.show)
+app.command()(showing.figures)
+app.command()(showing.report)
+
+
+def main() -> None:
+    """The entry point: errors of Lashley's own are printed without a traceback."""
+    try:
+        app()
+    except LashleyError as error:
+        printing.err.print(f"lashley: {error}", style="red", highlight=False, markup=False)
+        sys.exit(1)

@@ -1,0 +1,5 @@
+"""`python -m lashley.cli` is `lashley`."""
+
+from lashley.cli import main
+
+main()

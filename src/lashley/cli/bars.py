@@ -1,0 +1,51 @@
+"""A bar for each stage, with the time left."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn
+from rich.progress import Progress as Bars
+from rich.text import Text
+
+from lashley.cli.printing import clock, err
+from lashley.studies.folder import Tell
+from lashley.studies.progress import Stage, advanced
+
+
+class _Left(ProgressColumn):
+    """The time left, as `lashley status` has it, or the time a finished stage took.
+
+    Rich's own knows none where a stage is told of less often than every 30 seconds.
+    """
+
+    def render(self, task: Task) -> Text:
+        if task.finished_time is not None:
+            return Text(clock(task.finished_time), style="progress.elapsed")
+        stage: Stage = task.fields["stage"]
+        left = stage.left(time.time())
+        words = "-:--:--" if left is None else clock(left)
+        return Text(f"{words} left", style="progress.remaining")
+
+
+@contextmanager
+def bars() -> Iterator[Tell]:
+    """To be told of a run's progress; on narrow terminals the bars give way."""
+    columns = (TextColumn("{task.description:24}"), BarColumn(), MofNCompleteColumn(), _Left())
+    try:
+        with Bars(*columns, console=err) as shown:
+            stages, tasks = {}, {}
+
+            def tell(name: str, done: int, total: int) -> None:
+                stages.update(advanced(stages, name, done, total, time.time()))
+                if name not in tasks:
+                    tasks[name] = shown.add_task(name, total=total, stage=stages[name])
+                shown.update(tasks[name], completed=done, total=total, stage=stages[name])
+
+            yield tell
+    except KeyboardInterrupt:  # caught here, for typer would leave without a word
+        err.print("Stopped. The same command goes on where it was.", highlight=False)
+        raise typer.Exit(130) from None

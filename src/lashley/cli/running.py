@@ -1,0 +1,77 @@
+"""The commands that carry out a run, or one unit of it."""
+
+from __future__ import annotations
+
+import shlex
+import traceback
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lashley import studies
+from lashley.cli.bars import bars
+from lashley.cli.parameters import Device, RunPath, Settings, StudyName
+from lashley.cli.printing import say
+from lashley.cli.workplace import Cpus, Ray, Share, Workers, workplace
+from lashley.distribute.alone import Alone, Found
+from lashley.errors import ClusterError, LashleyError
+from lashley.studies.folder import RunFolder
+
+
+def run(
+    study: StudyName,
+    out: Annotated[
+        Path | None, typer.Option(help="The run folder (default: runs/ and the study's name).")
+    ] = None,
+    settings: Settings = None,
+    device: Device = "cpu",
+    ray: Ray = None,
+    workers: Workers = None,
+    cpus: Cpus = None,
+    share: Share = None,
+) -> None:
+    """Carry out a study, or go on with a run that was stopped."""
+    checked = studies.load(study, settings or [])
+    path = out or Path("runs") / checked.name
+    place = workplace(ray, device, workers, cpus, share)
+    with bars() as tell, place as where:
+        folder = studies.run(checked, path, where=where, tell=tell)
+    claims = folder.table("claims")
+    say(f"{int(studies.kind_of(checked).holds(claims).sum())} of {len(claims)} claims hold: "
+        f"lashley show {path} claims")  # fmt: skip
+    say(f"Report: {(path / 'report.html').resolve()}")
+
+
+def unit(
+    run: RunPath,
+    name: Annotated[str, typer.Argument(help="As the error has it that the run ended with.")],
+    device: Device = "cpu",
+) -> None:
+    """Carry out one unit of a run alone, in this process, to see the error it ends with.
+
+    Nothing is kept of it; an error is shown with its traceback.
+    """
+    folder = RunFolder(run)
+    study = folder.study()
+    where = Alone(device, name)
+    try:
+        with bars() as tell:  # not `studies.run`: the run itself may be going on in its folder
+            studies.kind_of(study).run(study, folder, where, tell)
+    except Found as found:
+        say(str(found))
+        return
+    except ClusterError:  # there is no such unit
+        raise
+    except LashleyError as error:
+        traceback.print_exc()
+        raise typer.Exit(1) from error
+    raise LashleyError(
+        f"unit: {run}: there is no unit {name!r} left to do. Take the name from the error that the "
+        f"run ended with, or go on with the run: {go_on(run)}"
+    )
+
+
+def go_on(run: Path) -> str:
+    """The command that goes on with a run."""
+    return shlex.join(["lashley", "run", str(run / "study.yaml"), "--out", str(run)])

@@ -1,0 +1,105 @@
+"""Where a run is carried out: what `--ray` and the options that go with it mean."""
+
+from __future__ import annotations
+
+import re
+from contextlib import AbstractContextManager, nullcontext
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from lashley.distribute import Cluster, Local, Workplace
+from lashley.errors import LashleyError
+
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        metavar="[ADDRESS]",
+        help="Run on Ray: without ADDRESS on the cluster of this machine (or of RAY_ADDRESS), else "
+        "on one started here; HOST:PORT of a head node; auto: never start one; local: always.",
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        help="With --ray: how many workers (default: one per GPU with --device cuda, else as many "
+        "as the CPUs carry).",
+    ),
+]
+Cpus = Annotated[
+    int | None,
+    typer.Option(help="With --ray: CPUs of each worker (default: its fair share)."),
+]
+Share = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="With --ray: a folder or URL from which all workers read the data "
+        "(default: Ray's object store).",
+    ),
+]
+_ADDRESS = re.compile(r"auto|local|(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):\d{1,5}")
+_ALLOWED = (
+    "allowed are HOST:PORT of the head node, auto, local, or nothing: then it takes the cluster of "
+    "this machine."
+)
+
+
+class RunCommand(TyperCommand):
+    """A command with an option `--ray` whose value may be left out."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put an empty value behind a `--ray` that no address follows.
+
+        Raises:
+            LashleyError: If one of two words behind it is no study, and neither is an address.
+        """
+        followers = [*args[1:], ""]
+        bare = [a == "--ray" and not _may_be(f) for a, f in zip(args, followers, strict=True)]
+        ctx.allow_extra_args = any(bare)
+        rest = super().parse_args(
+            ctx, ["--ray=" if b else a for a, b in zip(args, bare, strict=True)]
+        )
+        if rest:
+            given = " and ".join(map(repr, [ctx.params["study"], *rest]))
+            raise LashleyError(f"run: given {given}; one study is allowed. Behind --ray {_ALLOWED}")
+        return rest
+
+
+def workplace(
+    ray: str | None, device: str, workers: int | None, cpus: int | None, share: str | None
+) -> AbstractContextManager[Workplace]:
+    """This process, or a cluster that is joined inside.
+
+    Raises:
+        LashleyError: If the options do not go together, or the address is none.
+        ClusterError: If there can be no such workers.
+    """
+    of_clusters = {"--workers": workers, "--cpus": cpus, "--share": share}
+    for option, given in of_clusters.items():
+        if given is not None and ray is None:
+            raise LashleyError(
+                f"{option}: given {given} without --ray; it is allowed on a cluster only. Add "
+                f"--ray, or leave {option} out."
+            )
+    if ray is None:
+        return nullcontext(Local(device))
+    return Cluster(_address(ray), device, workers, cpus, share)
+
+
+def _may_be(word: str) -> bool:
+    """Whether the word behind `--ray` is meant as an address, right or wrong."""
+    return "://" in word or _ADDRESS.fullmatch(word) is not None
+
+
+def _address(given: str) -> str | None:
+    if given.startswith("ray://"):
+        raise LashleyError(
+            f"--ray: given {given!r}, an address for Ray's client, which cannot carry a run. Give "
+            "HOST:PORT of the head node from a machine of the cluster, or run the command there: "
+            "ray job submit."
+        )
+    if given and not _ADDRESS.fullmatch(given):
+        raise LashleyError(f"--ray: given {given!r}; {_ALLOWED}")
+    return given or None

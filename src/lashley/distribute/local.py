@@ -1,0 +1,82 @@
+"""One process: tasks are done here, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import xarray as xr
+
+from lashley.distribute.work import Lane, Running, Task, Work
+from lashley.engine import check_device, evaluate
+
+
+@dataclass(frozen=True)
+class Local:
+    """This process.
+
+    Attributes:
+        device: Where it computes.
+    """
+
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        check_device(self.device)
+
+    def __str__(self) -> str:
+        return "this process"
+
+    @property
+    def here(self) -> str:
+        """The same device."""
+        return self.device
+
+    @property
+    def parts(self) -> int:
+        """One: nothing is gained by dividing."""
+        return 1
+
+    def evaluate(self, network: Any, examples: Any, ablations: Any, **how: Any) -> xr.Dataset:
+        """As `lashley.evaluate`."""
+        return evaluate(network, examples, ablations, device=self.device, **how)
+
+    def carry_out(self, work: Work, lanes: Sequence[Lane], running: Running) -> None:
+        """Do all tasks, lane by lane; nothing is prepared where all is done already."""
+        prepared: list[Any] = []
+        for lane in lanes:
+            for task, send in steps(lane):
+                if not prepared:
+                    prepared.append(work.prepare(self.device, **work.inputs))
+                with threads(work.threads):
+                    send(work.carry_out(prepared[0], task.content, _reporting(running, task.name)))
+
+
+def steps(lane: Lane) -> Iterator[tuple[Task, Callable[[Any], None]]]:
+    """The tasks of a lane, each with what is to be called with its result."""
+    sent: list[Any] = []
+    try:
+        task = next(lane)
+        while True:
+            yield task, sent.append
+            task = lane.send(sent.pop())
+    except StopIteration:
+        return
+
+
+@contextmanager
+def threads(n: int | None) -> Iterator[None]:
+    """So many threads inside."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(before if n is None else n)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _reporting(running: Running, name: str) -> Callable[[int], None]:
+    return lambda done: running({name: done})

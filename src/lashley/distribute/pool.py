@@ -1,0 +1,245 @@
+"""The pool: workers on a Ray cluster, kept busy, replaced when they are lost.
+
+A worker has one task in hand. What a lost worker had in hand is handed out again; what it had done
+is kept by then. A task that fails three times ends the run: the fault is its own.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import ray
+from ray import exceptions
+
+from lashley.distribute.sharing import Refused
+from lashley.distribute.sources import Source
+from lashley.distribute.stage import Stage
+from lashley.distribute.work import Task
+from lashley.distribute.worker import quiet, versions
+from lashley.errors import ClusterError, UnitFailed
+
+_TIMES = 3  # that a task may fail, and that workers may fail to start in a row
+_LOOK = 0.5  # seconds between two looks at the progress
+_LONG = 300  # characters of an error's words
+_SILENCE = 60  # seconds without a word from any worker, after which that is said
+
+
+@dataclass(eq=False)
+class Hand:
+    """A worker as the driver sees it.
+
+    Attributes:
+        number: Unique.
+        actor: Ray's handle.
+        stage: That it is prepared for.
+        call: What it was asked for last and has not answered.
+        task: That this is; None if it is preparing.
+        look: A question for its progress, not answered yet.
+        done: How much of the task is done.
+    """
+
+    number: int
+    actor: Any
+    stage: Stage | None = None
+    call: Any = None
+    task: Task | None = None
+    look: Any = None
+    done: int = 0
+
+
+@dataclass(eq=False)
+class Pool:
+    """Workers of a cluster.
+
+    Attributes:
+        start: Starts a worker: Ray's handle of the actor.
+        size: How many there are to be.
+    """
+
+    start: Callable[[], Any]
+    size: int
+    _hands: list[Hand] = field(default_factory=list)
+    _started: int = 0
+    _unborn: int = 0  # workers lost in a row before they had prepared anything
+    _failed: Counter[str] = field(default_factory=Counter)
+    _refusal: Refused | None = None
+    _looked: float = 0.0  # when workers were last asked how far they are
+    _heard: float = field(default_factory=time.monotonic)  # when a worker last said anything
+
+    def run(self, stage: Stage, source: Source) -> None:
+        """Have all tasks of a source done.
+
+        Args:
+            stage: That they belong to.
+            source: Of tasks.
+
+        Raises:
+            UnitFailed: If a task failed three times.
+            ClusterError: If no worker can be used.
+            LashleyError: If the stage cannot be prepared.
+        """
+        self._failed.clear()
+        self._heard = time.monotonic()
+        try:
+            while self._has_work(stage, source):
+                self._answered(source, stage)
+        except BaseException:
+            self._let_go()
+            raise
+
+    def close(self, stage: Stage) -> None:
+        """Have all workers end a stage.
+
+        Raises:
+            IntegrityError: If network or data changed on a worker.
+        """
+        asked = [hand for hand in self._hands if hand.stage is stage and hand.call is None]
+        for hand, call in [(hand, hand.actor.close.remote()) for hand in asked]:
+            hand.stage = None
+            try:
+                ray.get(call)
+            except exceptions.RayTaskError as error:
+                raise _cause(error) from None
+            except exceptions.RayError:
+                self._lose(hand)
+
+    def end(self) -> None:
+        """End all workers."""
+        for hand in self._hands:
+            quiet(hand.actor)
+        self._hands.clear()
+
+    def _has_work(self, stage: Stage, source: Source) -> bool:
+        """Give all that are free something to do; whether anything is left to wait for."""
+        self._fill()
+        for hand in [hand for hand in self._hands if hand.call is None]:
+            self._employ(hand, stage, source)
+        # One that is prepared and free found nothing; others may still prepare, for nothing.
+        free = any(hand.stage is stage and hand.call is None for hand in self._hands)
+        return not free or any(hand.task is not None for hand in self._hands)
+
+    def _let_go(self) -> None:
+        """Leave no worker with a task that nobody waits for."""
+        for hand in [hand for hand in self._hands if hand.task is not None]:
+            self._lose(hand)
+
+    def _fill(self) -> None:
+        """As many workers as there are to be; those that were refused are not replaced."""
+        while len(self._hands) < self.size:
+            self._hands.append(Hand(self._started, self.start()))
+            self._started += 1
+        if not self.size:
+            raise self._refusal or ClusterError("cluster: there is no worker.")
+
+    def _employ(self, hand: Hand, stage: Stage, source: Source) -> None:
+        """Give a worker something to do, if there is anything."""
+        if hand.stage is not stage:
+            hand.stage = stage
+            hand.call = hand.actor.prepare.remote(stage.work, stage.inputs, versions())
+            return
+        hand.task = source.take(hand.number)
+        if hand.task is not None:
+            hand.call, hand.done = hand.actor.carry_out.remote(hand.task.content), 0
+
+    def _answered(self, source: Source, stage: Stage) -> None:
+        """Wait a little for answers, and take them."""
+        calls = {hand.call: hand for hand in self._hands if hand.call is not None}
+        ready, _ = ray.wait(list(calls), num_returns=1, timeout=_LOOK)
+        more, _ = ray.wait(list(calls), num_returns=len(calls), timeout=0) if ready else ([], [])
+        for call in more:
+            self._answer(calls[call], source, stage)
+        if time.monotonic() - self._looked > _LOOK:
+            self._looked = time.monotonic()
+            source.tell(self._progress())
+            self._listen()
+
+    def _answer(self, hand: Hand, source: Source, stage: Stage) -> None:
+        task, call, hand.task, hand.call = hand.task, hand.call, None, None
+        try:
+            result = ray.get(call)
+        except exceptions.RayTaskError as error:
+            self._fail(hand, task, _cause(error), source, stage)
+        except exceptions.RayError as error:
+            self._fail(hand, task, error, source, stage)
+        else:
+            self._unborn, self._heard = 0, time.monotonic()
+            if task is not None:
+                found, said = result
+                for category, message in said:
+                    warnings.warn(message, category, stacklevel=2)
+                source.keep(task, found)
+
+    def _fail(
+        self, hand: Hand, task: Task | None, error: BaseException, source: Source, stage: Stage
+    ) -> None:
+        """A worker has failed at a task, or while it prepared; another one takes its place."""
+        self._lose(hand)  # if it is still there: a GPU may be of no use after an error
+        source.leave(hand.number)
+        if task is not None:
+            source.give_back(task)
+            self._count(f"{stage.work.stage}/{task.name}", error)
+        elif isinstance(error, Refused):
+            warnings.warn(str(error), stacklevel=2)
+            self._refusal, self.size = error, self.size - 1
+        elif isinstance(error, exceptions.RayError):
+            self._unborn += 1
+            if self._unborn >= _TIMES * self.size:
+                raise ClusterError(
+                    f"cluster: workers end before they have begun ({_why(error)}). Look at Ray's "
+                    "logs; install Lashley on all nodes; with less memory use fewer --workers."
+                ) from error
+        elif hand.stage is stage:  # not of a stage that has ended meanwhile
+            raise error
+
+    def _count(self, name: str, error: BaseException) -> None:
+        """A task has failed once more."""
+        self._failed[name] += 1
+        if self._failed[name] >= _TIMES:
+            raise UnitFailed(
+                f"unit {name} failed {_TIMES} times, the last time because {_why(error)}. All else "
+                "is kept.", name,
+            ) from error  # fmt: skip
+
+    def _lose(self, hand: Hand) -> None:
+        quiet(hand.actor)
+        self._hands.remove(hand)
+
+    def _listen(self) -> None:
+        """Say so, once in a while, if there is no worker that says anything."""
+        if time.monotonic() - self._heard > _SILENCE:
+            self._heard = time.monotonic()
+            warnings.warn(
+                f"no worker has answered for {_SILENCE} s. The run goes on as soon as the cluster "
+                "has room for one; what is finished is kept if you stop it.",
+                stacklevel=2,
+            )
+
+    def _progress(self) -> dict[str, int]:
+        """How much of each task in hand is done, as far as it has been told."""
+        for hand in [hand for hand in self._hands if hand.task is not None]:
+            if hand.look is None:
+                hand.look = hand.actor.progress.remote()
+            elif ray.wait([hand.look], timeout=0)[0]:
+                look, hand.look = hand.look, None
+                try:
+                    hand.done, self._heard = ray.get(look), time.monotonic()
+                except exceptions.RayError:
+                    hand.done = 0  # it is lost: its task's own answer will say so
+        return {hand.task.name: hand.done for hand in self._hands if hand.task is not None}
+
+
+def _cause(error: exceptions.RayTaskError) -> BaseException:
+    """What was raised on the worker."""
+    return error if error.cause is None else error.cause
+
+
+def _why(error: BaseException) -> str:
+    lines = [line for line in str(error).strip().splitlines() if line] or [""]
+    if isinstance(error, exceptions.RayError):
+        return f"its worker was lost: {lines[-1][:_LONG]}"
+    return f"of {type(error).__name__}: {lines[0][:_LONG]}"

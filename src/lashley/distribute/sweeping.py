@@ -1,0 +1,143 @@
+"""Sweeping: what a worker does of a sweep."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from lashley.ablations import Ablation
+from lashley.data import Examples
+from lashley.distribute.units import STAGE
+from lashley.distribute.work import Report, Work
+from lashley.engine.asked import Evaluation, asked
+from lashley.engine.batch import Batch
+from lashley.engine.building import Built
+from lashley.engine.guards import evaluation_of
+from lashley.engine.loading import Loader
+from lashley.engine.record import About, examples_at, loader_of, order_of
+from lashley.engine.running import found
+from lashley.planning import CostModel, costs
+
+_CALIBRATION = 2.0  # seconds, about
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a worker is to find.
+
+    Attributes:
+        rows: Of the outcomes.
+        parts: Places of the examples, batch by batch.
+    """
+
+    rows: tuple[int, ...]
+    parts: tuple[slice, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Outcomes:
+    """What a worker found.
+
+    Attributes:
+        blocks: Rows of the outcomes, places of the examples, values (row, example) by name.
+        attrs: How its engine has worked so far.
+        worker: Its process.
+    """
+
+    blocks: Sequence[tuple[Any, slice, Mapping[str, np.ndarray]]]
+    attrs: Mapping[str, Any]
+    worker: str
+
+
+@dataclass(frozen=True, eq=False)
+class Engine:
+    """An engine at work.
+
+    Attributes:
+        question: What is evaluated.
+        built: With what.
+        loader: Of the examples.
+        order: In which they come.
+        guard: Closed at the end: network and data must be as they were.
+        kept: The batch that was run last, by its places.
+    """
+
+    question: Evaluation
+    built: Built
+    loader: Loader
+    order: np.ndarray | None
+    guard: ExitStack
+    kept: dict[tuple[int, int], Batch] = field(default_factory=dict)
+
+    def close(self) -> None:
+        """End the evaluation.
+
+        Raises:
+            IntegrityError: If data or network changed while they were measured.
+        """
+        self.guard.close()
+
+
+def sweep(
+    network: nn.Module, examples: Examples, reference: Examples | None,
+    ablations: Sequence[Ablation], how: Mapping[str, Any],
+) -> Work:  # fmt: skip
+    """The work of a sweep.
+
+    Args:
+        network: As of `evaluate`.
+        examples: As of `evaluate`.
+        reference: As of `evaluate`.
+        ablations: As of `evaluate`.
+        how: Its other arguments, but for device, store and progress.
+    """
+    inputs = {"network": network, "examples": examples, "reference": reference,
+              "ablations": list(ablations), "how": dict(how)}  # fmt: skip
+    return Work(STAGE, _prepare, _carry_out, inputs)
+
+
+def _prepare(
+    device: str, network: nn.Module, examples: Examples, reference: Examples | None,
+    ablations: Sequence[Ablation], how: Mapping[str, Any],
+) -> Engine:  # fmt: skip
+    question = asked(network, examples, ablations, reference=reference, device=device, **how)
+    guard = ExitStack()
+    guard.enter_context(evaluation_of(network, question.examples))
+    with torch.no_grad():
+        built = question.build()
+    return Engine(question, built, loader_of(question), order_of(question), guard)
+
+
+def _carry_out(engine: Engine, content: Part | None, report: Report) -> Any:
+    """Find what is asked for; asked for nothing, say what the engine is and what it takes."""
+    if content is None:
+        return _about(engine)
+    blocks, done, rows = [], 0, set(content.rows)
+    with torch.no_grad():
+        for part in content.parts:
+            for numbers, values in found(engine.built, _batch(engine, part), rows):
+                blocks.append((numbers, part, values))
+                done += len(next(iter(values.values()))) * (part.stop - part.start)
+                report(done)
+    return Outcomes(blocks, engine.built.attrs(), f"{platform.node()}-{os.getpid()}")
+
+
+def _batch(engine: Engine, part: slice) -> Batch:
+    """The examples at some places; those of the call before with what was computed of them."""
+    key = (part.start, part.stop)
+    if key not in engine.kept:
+        engine.kept.clear()
+        engine.kept[key] = engine.loader.load(examples_at(engine.order, part), None)
+    return engine.kept[key]
+
+
+def _about(engine: Engine) -> tuple[About, CostModel]:
+    return About.of(engine.built), costs(engine.question, engine.built, _CALIBRATION)

@@ -1,0 +1,97 @@
+"""The worker: an actor that prepares a stage's work once, then does one task after the other."""
+
+from __future__ import annotations
+
+import platform
+import warnings
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib.metadata import version
+from typing import Any
+
+from lashley.distribute.local import threads
+from lashley.distribute.sharing import Refused, Shared
+from lashley.distribute.work import Work
+
+Said = tuple[type[Warning], str]
+_ALIKE = ("lashley", "torch")  # packages whose versions must be those of the driver
+
+
+def versions() -> dict[str, str]:
+    """Of what numbers depend on."""
+    return {name: version(name) for name in _ALIKE} | {"python": platform.python_version()}
+
+
+class Worker:
+    """Does tasks; lives in a process of its own.
+
+    Args:
+        device: Where to compute.
+        cpus: Threads that it may use.
+    """
+
+    def __init__(self, device: str, cpus: int) -> None:
+        self._device, self._cpus = device, cpus
+        self._work: Work | None = None
+        self._prepared: Any = None
+        self._done = 0
+
+    def prepare(self, work: Work, inputs: Mapping[str, Shared], same: Mapping[str, str]) -> None:
+        """Make what all tasks of a stage share; what the stage before had is given up.
+
+        Args:
+            work: The stage, without its inputs.
+            inputs: These.
+            same: Versions that the driver has.
+
+        Raises:
+            Refused: If data, network or versions are others than the driver's.
+        """
+        mine = versions()
+        differ = [f"{k} {mine[k]}, not {same[k]}" for k in _ALIKE if mine[k] != same[k]]
+        if differ:
+            raise Refused(
+                f"worker: {platform.node()} has {'; '.join(differ)}. Install the same versions on "
+                "all nodes."
+            )
+        self._work = self._prepared = None
+        values = {name: shared.arrived() for name, shared in inputs.items()}
+        with threads(work.threads or self._cpus):
+            self._prepared = work.prepare(self._device, **values)
+        self._work = work
+
+    def carry_out(self, content: Any) -> tuple[Any, list[Said]]:
+        """Do a task of the stage that was prepared last; also what was warned of meanwhile."""
+        assert self._work is not None, "prepare comes first"
+        self._done = 0
+        with (
+            threads(self._work.threads or self._cpus),
+            warnings.catch_warnings(record=True) as said,
+        ):
+            found = self._work.carry_out(self._prepared, content, self._report)
+        return found, [(warning.category, str(warning.message)) for warning in said]
+
+    def progress(self) -> int:
+        """How much of the task in hand is done."""
+        return self._done
+
+    def close(self) -> None:
+        """End the stage.
+
+        Raises:
+            IntegrityError: If what was shared has changed.
+        """
+        prepared, self._work, self._prepared = self._prepared, None, None
+        if hasattr(prepared, "close"):
+            prepared.close()
+
+    def _report(self, done: int) -> None:
+        self._done = done
+
+
+def quiet(actor: Any) -> None:
+    """End a worker, whatever state it is in."""
+    import ray
+
+    with suppress(Exception):
+        ray.kill(actor)

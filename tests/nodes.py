@@ -1,0 +1,68 @@
+"""A Ray cluster of several nodes on this machine, for tests; nothing of it is left behind."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lashley.distribute import Task, Work, Workplace
+
+MEMORY = 1 << 27  # bytes of a node's object store
+
+
+@contextmanager
+def nodes(*cpus: int) -> Iterator[Any]:
+    """A cluster with a head without CPUs, and a node for each number."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ["PYTHONPATH"] = str(Path(__file__).parent)  # workers know what tests define
+    from ray.cluster_utils import Cluster
+
+    # Paths of sockets must be short; each cluster has a folder of its own.
+    home = tempfile.mkdtemp(prefix="r", dir="/tmp")
+    head = {"num_cpus": 0, "include_dashboard": False, "temp_dir": home}
+    made = Cluster(head_node_args=head | {"object_store_memory": MEMORY}, initialize_head=True)
+    try:
+        for n in cpus:
+            made.add_node(num_cpus=n, object_store_memory=MEMORY)
+        made.home = home
+        yield made
+    finally:
+        made.shutdown()
+
+
+def processes(home: str) -> list[int]:
+    """Processes that know a folder by their arguments or surroundings."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            said = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
+        except OSError:
+            continue
+        if home.encode() in said and folder.name != str(os.getpid()):
+            found.append(int(folder.name))
+    return found
+
+
+def pids(place: Workplace, lanes: int = 8) -> set[int]:
+    """The processes of a workplace's workers."""
+    found: set[int] = set()
+
+    def lane(i: int):
+        found.add((yield Task(str(i), i)))
+
+    place.carry_out(Work("pids", ready, pid), [lane(i) for i in range(lanes)], lambda _: None)
+    return found
+
+
+def ready(device: str) -> None:
+    """Nothing to prepare."""
+
+
+def pid(prepared: None, content: int, report: Any) -> int:
+    """Of the worker; others get a turn meanwhile."""
+    import time
+
+    time.sleep(0.2)
+    return os.getpid()
