@@ -70,6 +70,7 @@ check: lint check-explorer test
 
 bench: .venv/.bench
 	$(BIN)/python -m benchmarks.engine
+	$(BIN)/python -m benchmarks.cluster
 	$(BIN)/python -m benchmarks.mlp
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.population

@@ -21,7 +21,12 @@ def nodes(*cpus: int) -> Iterator[Any]:
 
     # Paths of sockets must be short; each cluster has a folder of its own.
     home = tempfile.mkdtemp(prefix="r", dir="/tmp")
-    head = {"num_cpus": 0, "include_dashboard": False, "temp_dir": home}
+    noticed = {
+        "health_check_initial_delay_ms": 0,
+        "health_check_period_ms": 500,
+        "health_check_failure_threshold": 3,
+    }  # a lost node, sooner than by default
+    head = {"num_cpus": 0, "include_dashboard": False, "temp_dir": home, "_system_config": noticed}
     made = Cluster(head_node_args=head | {"object_store_memory": MEMORY}, initialize_head=True)
     try:
         for n in cpus:

@@ -14,8 +14,9 @@ import xarray as xr
 from torch import nn
 
 import lashley as la
-from lashley.distribute import Cluster, Task, Work, cluster, sharing
-from lashley.errors import ClusterError, EngineError, OutcomesError, UnitFailed
+from lashley.distribute import Cluster, Task, Work, sharing
+from lashley.distribute.sizes import sizes as found_sizes
+from lashley.errors import ClusterError, EngineError, OutcomesError, TaskFailed
 
 from nodes import nodes, pids, processes
 
@@ -23,7 +24,7 @@ ray = pytest.importorskip("ray")
 
 CLASSES = tuple("abcd")
 FIRST = "fails first"
-ATTRS = {"settled_in_float64", "share_run_again"}  # of which the parts differ by the batches
+ATTRS = {"settled_in_float64", "share_run_again"}  # of what one command did
 
 
 def network():
@@ -44,6 +45,28 @@ def cuts_of(*methods, n=20):
     sites = la.find_sites(network(), examples(4)).values()
     return [c for s in sites for m in methods or ("silence",)
             for c in la.random_groups(s, 0.25, n, 0, m)]  # fmt: skip
+
+
+def decided():
+    """An evaluation of which some ablations change much, others little."""
+    model, data = network(), examples(800)
+    with torch.no_grad():
+        outputs = model(data.inputs)
+        model[-1].bias -= outputs.mean(0)
+        labels = model(data.inputs).argmax(1)
+    data = la.Examples(data.inputs, labels, CLASSES)
+    sites = la.find_sites(model, data).values()
+    return model, data, [c for s in sites for p in (0.13, 0.5) for c in la.random_groups(s, p, 12)]
+
+
+def stopping(share):
+    """Ctrl-C when so much is done."""
+
+    def stop(done, total):
+        if done > share * total:
+            raise KeyboardInterrupt
+
+    return stop
 
 
 @pytest.fixture(scope="module")
@@ -69,13 +92,14 @@ def place(ring):
 def small_units(monkeypatch):
     """So that a short sweep has many."""
     monkeypatch.setattr("lashley.distribute.ledger.LEAST", 0.02)
+    monkeypatch.setattr("lashley.distribute.pool._LOOK", 0.02)
     monkeypatch.setattr("lashley.engine.record._OUTCOMES", 1 << 14)
 
 
-def same(found, expected):
+def same(found, expected, apart=frozenset(ATTRS)):
     xr.testing.assert_identical(found.drop_attrs(), expected.drop_attrs())
     differ = {k for k in expected.attrs if found.attrs.get(k) != expected.attrs[k]}
-    assert differ <= ATTRS
+    assert differ <= apart
     assert set(found.attrs) == set(expected.attrs)
 
 
@@ -85,7 +109,6 @@ class TestOutcomes:
         [
             ({}, ["silence", "zero_weights"]),
             ({"reference": 50}, ["mean", "resample"]),
-            ({"precision": 6.0, "seed": 3}, ["silence"]),
             ({"readout": "loss", "savings": la.Savings(consumers=False)}, ["silence"]),
         ],
     )
@@ -101,10 +124,26 @@ class TestOutcomes:
         if how.get("readout") == "loss":  # stacked otherwise, so rounded otherwise
             xr.testing.assert_allclose(found.drop_attrs(), expected.drop_attrs(), rtol=1e-5)
         else:
-            same(found, expected)
-            same(place.evaluate(*asked, **how), expected)  # in memory
+            same(found, expected, {"share_run_again"})
+            same(place.evaluate(*asked, **how), expected, {"share_run_again"})  # in memory
         done = [now for now, _ in told]
         assert done[-1] == told[-1][1] == len(asked[1]) * len(asked[2])
+
+    def test_stop_each_at_its_own_time_with_a_precision(self, place, tmp_path):
+        asked, how = decided(), {"precision": 5.0, "seed": 3}
+        expected = la.evaluate(*asked, **how)
+        assert len(np.unique(expected["n_examples"])) > 2
+        same(place.evaluate(*asked, **how), expected)
+        for first, second, name in (
+            (la.evaluate, place.evaluate, "a"), (place.evaluate, la.evaluate, "b"),
+            (place.evaluate, place.evaluate, "c"),
+        ):  # fmt: skip
+            told, how["store"] = [], tmp_path / name
+            with pytest.raises(KeyboardInterrupt):
+                first(*asked, **how, progress=stopping(0.4))
+            same(second(*asked, **how, progress=lambda *now, to=told: to.append(now)), expected)
+            done = [now for now, _ in told]
+            assert done == sorted(done)
 
     def test_go_on_where_one_process_was_stopped_and_the_other_way_round(self, place, tmp_path):
         asked = (network(), examples(), cuts_of(n=40))
@@ -112,19 +151,16 @@ class TestOutcomes:
         for first, second, name in (
             (la.evaluate, place.evaluate, "a"), (place.evaluate, la.evaluate, "b"),
         ):  # fmt: skip
-            at = [0.0]
-
-            def stop(done, total):
-                if done > total / 4:
-                    raise KeyboardInterrupt
+            at = [0]
 
             def note(done, total, at=at):
                 at.append(done / total)
 
             with pytest.raises(KeyboardInterrupt):
-                first(*asked, store=tmp_path / name, progress=stop)
+                first(*asked, store=tmp_path / name, progress=stopping(0.25))
             same(second(*asked, store=tmp_path / name, progress=note), expected)
-            assert max(np.diff(at)) > 0.05  # what was known
+            assert at == sorted(at)
+            assert second == la.evaluate or at[2] > 0.2  # at[1]: before anybody has looked
 
     def test_of_another_network_are_not_mixed_in(self, place, tmp_path):
         place.evaluate(network(), examples(), cuts_of(n=2), store=tmp_path / "store")
@@ -132,7 +168,7 @@ class TestOutcomes:
             place.evaluate(network(), examples(seed=2), cuts_of(n=2), store=tmp_path / "store")
 
     def test_cannot_be_had_of_what_one_process_refuses(self, place):
-        cuts = [la.Ablation(la.Site("nowhere", "unit", 4, (), ()), (0,))]
+        cuts = [la.Ablation(la.Site("nowhere", "tile", 4, (), ()), (0,))]
         with pytest.raises(EngineError, match="nowhere"):
             place.evaluate(network(), examples(), cuts)
 
@@ -170,9 +206,9 @@ class TestFaults:
             kept.append((yield Task(f"n{i}", (i, str(tmp_path), how))))
 
         work = Work("numbers", _nothing, _square)
-        with pytest.raises(UnitFailed, match=r"unit numbers/n3 failed 3 times") as failed:
+        with pytest.raises(TaskFailed, match=r"task numbers/n3 failed 3 times") as failed:
             place.carry_out(work, [lane(i) for i in range(4)], lambda _: None)
-        assert failed.value.unit == "numbers/n3"
+        assert failed.value.task == "numbers/n3"
         said = "ValueError: three" if how == "raises" else "its worker was lost"
         assert said in str(failed.value)
         assert (tmp_path / "tries").read_text() == "3" * 3
@@ -245,11 +281,17 @@ class TestData:
         finally:
             place._pool.size = size
 
-    @pytest.mark.parametrize("plain", [True, False])
-    def test_of_any_form_arrive_as_they_were(self, plain, tmp_path):
-        inputs = torch.arange(12.0).reshape(4, 3)
-        given = la.Examples(inputs if plain else {"x": inputs, "mask": inputs > 3},
-                            torch.tensor([0, 1, 1, 0]), ("no", "yes"))  # fmt: skip
+    @pytest.mark.parametrize(
+        "inputs",
+        [
+            X := torch.arange(12.0).reshape(4, 3),
+            {"x": X, "mask": X > 3, "labels": X.long()},
+            {"one": X, "same": X},
+            X.bfloat16(),
+        ],
+    )
+    def test_of_any_form_arrive_as_they_were(self, inputs, tmp_path):
+        given = la.Examples(inputs, torch.tensor([0, 1, 1, 0]), ("no", "yes"))
         for found in (
             sharing.unpacked(sharing.packed(given)),
             sharing.read_from(sharing.write_to(str(tmp_path / "share"), given)),
@@ -257,6 +299,21 @@ class TestData:
         ):
             assert found.fingerprint == given.fingerprint
             assert found.class_names == given.class_names
+
+    def test_that_differ_in_labels_or_names_have_files_of_their_own(self, tmp_path):
+        inputs, labels = {"x": torch.zeros(4, 3), "y": torch.ones(4, 3)}, torch.tensor([0, 1, 1, 0])
+        several = [(labels, ("no", "yes")), (labels, ("0", "1")), (1 - labels, ("no", "yes"))]
+        given = [la.Examples(inputs, *other) for other in several]
+        found = [sharing.read_from(sharing.write_to(str(tmp_path), one)) for one in given]
+        for one, other in zip(found, given, strict=True):
+            assert (one.fingerprint, one.class_names) == (other.fingerprint, other.class_names)
+
+    def test_of_a_broken_file_are_refused(self, tmp_path):
+        address = sharing.write_to(str(tmp_path), examples(4))
+        (file,) = tmp_path.iterdir()
+        file.write_bytes(file.read_bytes()[:100])
+        with pytest.raises(sharing.Refused, match="it cannot read"):
+            sharing.read_from(address)
 
     def test_cannot_be_shared_where_nobody_can_write(self, tmp_path):
         (tmp_path / "file").write_text("")
@@ -289,17 +346,15 @@ class TestVersions:
 
         mine = versions() | {"torch": "1.0"}
         with pytest.raises(sharing.Refused, match=r"has torch .*, not 1\.0"):
-            Worker("cpu", 1).prepare(Work("numbers", _nothing, _square), {}, mine)
+            Worker("cpu", 1, str).prepare(Work("numbers", _nothing, _square), {}, mine)
 
 
-class FakeRay:
-    """A cluster that has what it is told to have."""
-
-    def __init__(self, *resources):
-        self._nodes = [{"Alive": True, "Resources": r} for r in resources]
-
-    def nodes(self):
-        return [*self._nodes, {"Alive": False, "Resources": {"CPU": 64, "GPU": 8}}]
+def sizes(has, workers=None, cpus=None, device="cpu", may_grow=False):
+    """Of nodes that have (CPUs, GPUs); another one has gone."""
+    gone = {"Alive": False, "Resources": {"CPU": 64.0, "GPU": 8.0}}
+    nodes = [{"Alive": True, "Resources": {"CPU": float(c), "GPU": float(g)} if c else {}}
+             for c, g in has]  # fmt: skip
+    return found_sizes([*nodes, gone], workers, cpus, device, may_grow=may_grow)
 
 
 class TestSizes:
@@ -317,22 +372,28 @@ class TestSizes:
         ],
     )
     def test_come_from_the_nodes(self, asked, cpus, found):
-        fake = FakeRay(*({"CPU": float(n)} if n else {} for n in cpus))
-        assert cluster._sizes(fake, Cluster(**asked)) == found
+        assert sizes([(n, 0) for n in cpus], **asked) == found
 
     def test_are_one_per_gpu(self):
-        fake = FakeRay({"CPU": 16.0, "GPU": 4.0}, {"CPU": 16.0, "GPU": 2.0})
-        assert cluster._sizes(fake, Cluster(device="cuda")) == (6, 4)
-        assert cluster._sizes(fake, Cluster(device="cuda", workers=2)) == (2, 4)
-        with pytest.raises(ClusterError, match=r"workers: 7 on device cuda .* has 6"):
-            cluster._sizes(fake, Cluster(device="cuda", workers=7))
-        with pytest.raises(ClusterError, match="one or more on device cuda"):
-            cluster._sizes(FakeRay({"CPU": 4.0}), Cluster(device="cuda"))
+        has = [(64, 0), (16, 4), (8, 2)]
+        assert sizes(has, device="cuda") == (6, 4)
+        assert sizes(has, 2, device="cuda") == (2, 4)
+        assert sizes(has, cpus=8, device="cuda") == (3, 8)
+        with pytest.raises(ClusterError, match=r"7 of 1 CPUs and a GPU each .* 0, 4, 2 GPUs"):
+            sizes(has, 7, device="cuda")
+        with pytest.raises(ClusterError, match=r"one of 1 CPUs and a GPU each .* 4 CPUs and 0"):
+            sizes([(4, 0)], device="cuda")
 
-    @pytest.mark.parametrize("asked", [{"workers": 5}, {"cpus": 3}, {"workers": 2, "cpus": 2}])
+    @pytest.mark.parametrize("asked", [(5, None), (None, 3), (2, 2)])
     def test_that_there_is_no_room_for_are_refused(self, asked):
         with pytest.raises(ClusterError, match=r"workers: .* have 2, 1 CPUs, room for"):
-            cluster._sizes(FakeRay({"CPU": 2.0}, {"CPU": 1.0}), Cluster(**asked))
+            sizes([(2, 0), (1, 0)], *asked)
+
+    def test_may_wait_for_nodes_that_come_later(self):
+        with pytest.warns(UserWarning, match=r"workers: 5 of 1 .* room for 2\. The others"):
+            assert sizes([(2, 0)], 5, 1, may_grow=True) == (5, 1)
+        with pytest.raises(ClusterError, match=r"workers: 5 of 1 .* have no CPUs, room for 0"):
+            sizes([], 5, may_grow=True)
 
     @pytest.mark.parametrize("asked", [{"workers": 0}, {"cpus": 1.5}, {"workers": True}])
     def test_that_are_no_counts_are_refused(self, asked):

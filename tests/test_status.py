@@ -1,4 +1,4 @@
-"""What a run keeps of its progress, and what `lashley status` and `lashley unit` make of it."""
+"""What a run keeps of its progress, and what `lashley status` and `lashley task` make of it."""
 
 import json
 import multiprocessing
@@ -18,11 +18,11 @@ from typer.testing import CliRunner
 
 from lashley import cli, studies
 from lashley.distribute.alone import Alone, Found
-from lashley.errors import ClusterError, DataError, LashleyError, RunError
+from lashley.errors import ClusterError, DataError, LashleyError, RunError, TaskFailed
 from lashley.studies import RunFolder, process, progress
 from lashley.studies.folder import open_folder
 from lashley.studies.process import this_process
-from lashley.studies.progress import Stage, advanced, kept
+from lashley.studies.progress import Progress, Stage, advanced, kept
 
 from finished import small_pictures
 
@@ -164,6 +164,42 @@ class TestKept:
         found = progress.read(RunFolder(tmp_path / "r"))
         assert (found.state, list(found.stages)) == ("failed", ["a stage"])
         assert words in found.error
+
+    def test_a_unit_that_fails_comes_with_the_command_that_shows_it(self, tmp_path, monkeypatch):
+        def run(*_):
+            raise TaskFailed("task a/1 failed 3 times.", "a/1")
+
+        monkeypatch.setattr(studies, "kind_of", lambda _: SimpleNamespace(run=run))
+        folder = tmp_path / "a run"
+        with pytest.raises(
+            TaskFailed, match=r"To see it alone: lashley task '.*a run' a/1"
+        ) as found:
+            studies.run(studies.load("digits-mlp"), folder, tell=untold)
+        assert found.value.task == "a/1"
+
+
+class TestASecondProcess:
+    def begun(self, folder, **other):
+        who = this_process().model_copy(update=other)
+        said = Progress(state="running", process=who, began=0, written=0, workers="")
+        RunFolder(folder).path.mkdir()
+        RunFolder(folder).write_json("progress", said.model_dump())
+
+    def test_is_kept_out_of_a_folder_where_one_is_at_work(self, tmp_path):
+        child = subprocess.Popen(["sleep", "60"])
+        try:
+            self.begun(tmp_path / "r", number=child.pid, birth=process._birth(child.pid))
+            with pytest.raises(RunError, match=rf"run: process {child.pid} is carrying out .*/r"):
+                studies.run(studies.load("digits-mlp"), tmp_path / "r", tell=untold)
+        finally:
+            child.kill()
+            child.wait()
+        assert [p.name for p in (tmp_path / "r").iterdir()] == ["progress.json"]
+
+    @pytest.mark.parametrize("other", [{}, {"number": 0, "birth": "1"}, {"host": "elsewhere"}])
+    def test_may_use_a_folder_that_was_left(self, tmp_path, other):
+        self.begun(tmp_path / "r", **other)
+        progress.check_alone(RunFolder(tmp_path / "r"))
 
 
 class TestProcesses:
@@ -315,7 +351,7 @@ class TestUnit:
         return alone
 
     def carried_out(self, folder, capfd, monkeypatch):
-        monkeypatch.setattr(sys, "argv", ["lashley", "unit", str(folder.path), "ablations/0/1"])
+        monkeypatch.setattr(sys, "argv", ["lashley", "task", str(folder.path), "ablations/0/1"])
         try:
             cli.main()
         except SystemExit as left:
@@ -338,10 +374,10 @@ class TestUnit:
             self.carried_out(folder, capfd, monkeypatch)
 
     def test_of_another_name_is_refused_without_a_traceback(self, folder, ends, capfd, monkeypatch):
-        ends(ClusterError("unit: given ablations/0/1; the run is at the stage training."))
+        ends(ClusterError("task: given ablations/0/1; the run is at the stage training."))
         code, _, err = self.carried_out(folder, capfd, monkeypatch)
         assert code == 1
-        assert "lashley: unit: given ablations/0/1; the run is at" in " ".join(err.split())
+        assert "lashley: task: given ablations/0/1; the run is at" in " ".join(err.split())
         assert "Traceback" not in err
 
     def test_that_there_is_not(self, folder, ends, capfd, monkeypatch):
@@ -349,13 +385,13 @@ class TestUnit:
         code, _, err = self.carried_out(folder, capfd, monkeypatch)
         assert code == 1
         words = " ".join(err.split())
-        assert f"{folder.path}: there is no unit 'ablations/0/1' left to do" in words
+        assert f"{folder.path}: there is no task 'ablations/0/1' left to do" in words
         assert f"go on with the run: lashley run {folder.path}/study.yaml" in words
 
     def test_of_a_real_run(self, finished_run, tmp_path, one_thread):
         folder = shutil.copytree(finished_run, tmp_path / "run")
         shutil.rmtree(folder / "outcomes.zarr" / "clean")
-        text = said("unit", folder, "ablations/clean")
+        text = said("task", folder, "ablations/clean")
         assert text.startswith("ablations/clean was carried out without an error")
         assert not (folder / "outcomes.zarr" / "clean").exists()
 

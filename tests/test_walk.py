@@ -5,9 +5,11 @@ import torch
 from torch import nn
 
 import lashley as la
-from lashley.engine.asked import asked
+from lashley.engine.batch import Batch
+from lashley.engine.evaluation import asked
 from lashley.engine.record import loader_of
 from lashley.engine.running import found
+from lashley.planning.laps import Course
 
 
 def network():
@@ -18,7 +20,7 @@ def network():
 
 
 @pytest.fixture(scope="module")
-def question():
+def evaluation():
     model = network()
     data = la.Examples(torch.randn(40, 1, 8, 8), torch.arange(40) % 3, ("a", "b", "c"))
     cuts = [c for s in la.find_sites(model, data).values() for c in la.singles(s)]
@@ -34,10 +36,10 @@ def ranks(built, batch, rows):
 @pytest.mark.parametrize(
     "turns", [[range(1, 3), range(3, 17)], [range(9, 17), range(1, 9)], [range(1, 17)] * 2]
 )
-def test_units_in_any_order_find_what_one_call_finds(question, turns, small, monkeypatch):
+def test_units_in_any_order_find_what_one_call_finds(evaluation, turns, small, monkeypatch):
     monkeypatch.setattr("lashley.engine.sweep.KEPT", 1 << 26 if small else 0)
     with torch.no_grad():
-        built, loader = question.build(), loader_of(question)
+        built, loader = evaluation.build(), loader_of(evaluation)
         whole = ranks(built, loader.load(slice(0, 40), None), set(range(1, 17)))
         batch, parts = loader.load(slice(0, 40), None), {}
         for rows in turns:
@@ -46,12 +48,23 @@ def test_units_in_any_order_find_what_one_call_finds(question, turns, small, mon
     assert parts == whole
 
 
-def test_a_later_site_does_not_run_the_network_again(question, monkeypatch):
+def test_a_later_site_does_not_run_the_network_again(evaluation, monkeypatch):
     with torch.no_grad():
-        built, loader = question.build(), loader_of(question)
+        built, loader = evaluation.build(), loader_of(evaluation)
         batch = loader.load(slice(0, 40), None)
         list(found(built, batch, {1, 2}))
         monkeypatch.setattr("lashley.engine.sweep.Batch.live", lambda *_: pytest.fail("again"))
         list(found(built, batch, {9, 10}))
         with pytest.raises(BaseException, match="again"):
             list(found(built, batch, {1}))
+
+
+def test_a_lap_of_a_plan_pays_for_its_prefix_again(evaluation, monkeypatch):
+    made, live = [], Batch.live
+    monkeypatch.setattr(Batch, "live", lambda *given: made.append(1) or live(*given))
+    with torch.no_grad():
+        built, loader = evaluation.build(), loader_of(evaluation)
+        course, batch = Course(built.engine, {1: "0", 2: "0"}), loader.load(slice(0, 40), None)
+        course.lap(batch, [1])
+        course.lap(batch, [1, 2])
+    assert len(made) == 2

@@ -12,7 +12,7 @@
     ├── TrainingError    a training that cannot start
     │   └── DivergenceError  or whose loss or weights are no longer finite
     ├── ClusterError     a Ray cluster that cannot be used
-    │   └── UnitFailed       a unit of work that fails again and again
+    │   └── TaskFailed       a task that fails again and again
     ├── StudyError       a study file that cannot be run as it is written
     └── RunError         a run folder that cannot be used
 
@@ -68,16 +68,16 @@ class ClusterError(LashleyError):
     """A Ray cluster cannot be used."""
 
 
-class UnitFailed(ClusterError):
-    """A unit of work fails again and again.
+class TaskFailed(ClusterError):
+    """A task fails again and again.
 
     Attributes:
-        unit: Its name, by which it can be done alone.
+        task: Its name, by which it can be done alone.
     """
 
-    def __init__(self, message: str, unit: str = "") -> None:
+    def __init__(self, message: str, task: str = "") -> None:
         super().__init__(message)
-        self.unit = unit
+        self.task = task
 
 
 class StudyError(LashleyError):

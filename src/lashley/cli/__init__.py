@@ -1,4 +1,4 @@
-"""The command line: `lashley run`, `status`, `unit`, `plan`, `show`, `figures`, `report` ..."""
+"""The command line: `lashley run`, `status`, `task`, `plan`, `show`, `figures`, `report` ..."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ app = typer.Typer(
 )
 app.command(cls=RunCommand)(running.run)
 app.command()(status.status)
-app.command()(running.unit)
+app.command()(running.task)
 app.command()(showing.plan)
 app.command("list")(showing.list_studies)
 app.command()(showing.sites)

@@ -23,9 +23,9 @@ class _Left(ProgressColumn):
     """
 
     def render(self, task: Task) -> Text:
-        if task.finished_time is not None:
-            return Text(clock(task.finished_time), style="progress.elapsed")
         stage: Stage = task.fields["stage"]
+        if stage.done >= stage.total:
+            return Text(clock(stage.updated - stage.began), style="progress.elapsed")
         left = stage.left(time.time())
         words = "-:--:--" if left is None else clock(left)
         return Text(f"{words} left", style="progress.remaining")

@@ -1,4 +1,4 @@
-"""The commands that carry out a run, or one unit of it."""
+"""The commands that carry out a run, or one task of it."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ def run(
     say(f"Report: {(path / 'report.html').resolve()}")
 
 
-def unit(
+def task(
     run: RunPath,
     name: Annotated[str, typer.Argument(help="As the error has it that the run ended with.")],
     device: Device = "cpu",
 ) -> None:
-    """Carry out one unit of a run alone, in this process, to see the error it ends with.
+    """Carry out one task of a run alone, in this process, to see the error it ends with.
 
     Nothing is kept of it; an error is shown with its traceback.
     """
@@ -61,13 +61,13 @@ def unit(
     except Found as found:
         say(str(found))
         return
-    except ClusterError:  # there is no such unit
+    except ClusterError:  # there is no such task
         raise
     except LashleyError as error:
         traceback.print_exc()
         raise typer.Exit(1) from error
     raise LashleyError(
-        f"unit: {run}: there is no unit {name!r} left to do. Take the name from the error that the "
+        f"task: {run}: there is no task {name!r} left to do. Take the name from the error that the "
         f"run ended with, or go on with the run: {go_on(run)}"
     )
 

@@ -1,4 +1,4 @@
-"""Alone: one unit of a run carried out here, to see why it failed; nothing of it is kept."""
+"""Alone: one task of a run carried out here, to see why it failed; its result is not kept."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Any, NoReturn
 import xarray as xr
 
 from lashley.distribute.local import Local, threads
-from lashley.distribute.sweeping import Part, sweep
-from lashley.distribute.units import STAGE, named
+from lashley.distribute.sweeping import sweep
+from lashley.distribute.tiles import STAGE, named
 from lashley.distribute.work import Lane, Running, Work
-from lashley.engine.asked import asked
+from lashley.engine.evaluation import asked
 from lashley.errors import ClusterError
 
 
 class Found(Exception):
-    """The unit was carried out; says how that went."""
+    """The task was carried out; says how that went."""
 
 
 @dataclass(frozen=True)
 class Alone(Local):
-    """A workplace that does a single unit of a run that has come to its stage.
+    """A workplace that does a single task of a run that has come to its stage.
 
     Attributes:
-        name: The unit's, with its stage: "ablations/0-11,40/0-124".
+        name: The task's, with its stage: "ablations/0-11,40/0-124".
     """
 
     name: str = ""
@@ -35,22 +35,22 @@ class Alone(Local):
         self, network: Any, examples: Any, ablations: Any, *, store: Any = None,
         progress: Any = None, reference: Any = None, **how: Any,
     ) -> xr.Dataset:  # fmt: skip
-        """Find the unit's outcomes.
+        """Find the task's outcomes.
 
         Raises:
             Found: When that is done.
-            ClusterError: If the unit is of another stage, or beyond the sweep.
+            ClusterError: If the task is of another stage, or beyond the sweep.
         """
-        unit = named(self._within(STAGE))
-        question = asked(network, examples, ablations, reference=reference, **how)
-        if unit.rows[-1] > len(question.ablations) or unit.stop > len(question.examples):
+        tile = named(self._within(STAGE))
+        evaluation = asked(network, examples, ablations, reference=reference, **how)
+        if tile.rows[-1] > len(evaluation.ablations) or tile.stop > len(evaluation.examples):
             raise ClusterError(
-                f"unit: given {self.name}; there are {len(question.ablations):,} ablations and "
-                f"{len(question.examples):,} examples, counted from 0. Take the name from the "
+                f"task: given {self.name}; there are {len(evaluation.ablations):,} ablations and "
+                f"{len(evaluation.examples):,} examples, counted from 0. Take the name from the "
                 "error's message."
             )
-        work = sweep(network, question.examples, question.reference, question.ablations, how)
-        self._do(work, Part(unit.rows, (slice(unit.start, unit.stop),)))
+        work = sweep(network, evaluation.examples, evaluation.reference, evaluation.ablations, how)
+        self._do(work, tile)
 
     def carry_out(self, work: Work, lanes: Sequence[Lane], running: Running) -> None:
         """Do the task, if it is the next one of its lane.
@@ -64,7 +64,7 @@ class Alone(Local):
         if name not in left:
             some = ", ".join(f"{work.stage}/{other}" for other in list(left)[:5]) or "nothing"
             raise ClusterError(
-                f"unit: given {self.name}; what can be done now is {some}"
+                f"task: given {self.name}; what can be done now is {some}"
                 f"{', and more' * (len(left) > 5)}. Take the name from the error's message."
             )
         self._do(work, left[name].content)
@@ -74,7 +74,7 @@ class Alone(Local):
         mine, _, rest = self.name.partition("/")
         if mine != stage:
             raise ClusterError(
-                f"unit: given {self.name}; the run is at the stage {stage}, whose units are called "
+                f"task: given {self.name}; the run is at the stage {stage}, whose tasks are called "
                 f"{stage}/... Take the name from the error's message."
             )
         return rest
@@ -87,6 +87,6 @@ class Alone(Local):
             work.carry_out(prepared, content, lambda _: None)
         raise Found(
             f"{self.name} was carried out without an error: {ready - start:.1f} s to prepare, "
-            f"{perf_counter() - ready:.1f} s for the unit. Nothing of it was kept: the command "
+            f"{perf_counter() - ready:.1f} s for the tile. Nothing of it was kept: the command "
             "that carries out the run does that."
         )

@@ -1,16 +1,16 @@
-"""Cells: the units of a sweep as tasks, from its record and back into it."""
+"""Cells: the tiles of a sweep as tasks, from its record and back into it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from lashley.distribute.ledger import Ledger, costs_of
-from lashley.distribute.sweeping import Outcomes, Part
-from lashley.distribute.units import Unit
+from lashley.distribute.sweeping import Outcomes
+from lashley.distribute.tiles import Tile
 from lashley.distribute.work import Task
 from lashley.engine.loading import Which
 from lashley.engine.precision import Counts
@@ -19,7 +19,7 @@ from lashley.planning import CostModel
 
 
 class Cells:
-    """A source of the units of a sweep; what the record has already is not handed out.
+    """A source of the tiles of a sweep; what the record has already is not handed out.
 
     Args:
         record: Where outcomes go.
@@ -31,40 +31,39 @@ class Cells:
     def __init__(
         self, record: Record, model: CostModel, workers: int, report: Callable[[int, int], None]
     ) -> None:
-        question = record.asked
-        self._record, self._report, self._order = record, report, order_of(question)
+        evaluation = record.evaluation
+        self._record, self._report, self._order = record, report, order_of(evaluation)
         self._batches, self._done = record.batches, 0
-        self._total = len(question.ablations) * len(question.examples)
-        self._counts = Counts(record.n_rows, question.precision)
+        self._total = len(evaluation.ablations) * len(evaluation.examples)
+        self._counts = Counts(record.n_rows, evaluation.precision)
         self._attrs: dict[str, tuple[int, Mapping[str, Any]]] = {}
-        self._in_hand: dict[str, Unit] = {}
-        self._again: list[Unit] = []
+        self._in_hand: dict[str, Tile] = {}
+        self._again: list[Tile] = []
         sizes = [part.stop - part.start for part in self._batches]
-        costs = costs_of(model, question.ablations, sizes)
+        costs = costs_of(model, evaluation.ablations, sizes)
         self._ledger = Ledger(costs, self._begin(), workers)
 
     def take(self, worker: int) -> Task | None:
         """As `Source.take`."""
-        unit = self._again.pop() if self._again else self._ledger.take(worker)
-        if unit is None:
+        tile = self._again.pop() if self._again else self._ledger.take(worker)
+        if tile is None:
             return None
-        self._in_hand[unit.name] = unit
-        return Task(unit.name, Part(unit.rows, tuple(self._ledger.parts_of(unit))))
+        self._in_hand[tile.name] = tile
+        return Task(tile.name, tile)
 
     def give_back(self, task: Task) -> None:
-        """As `Source.give_back`; the unit stays as it is, for its failures are counted by name."""
+        """As `Source.give_back`; the tile stays as it is, for its failures are counted by name."""
         self._again.append(self._in_hand.pop(task.name))
 
     def keep(self, task: Task, result: Outcomes) -> None:
         """Write outcomes; with a precision, see which ablations go on."""
-        unit = self._in_hand.pop(task.name)
+        tile = self._in_hand.pop(task.name)
         for rows, part, values in result.blocks:
             self._record.sink.write(rows, places(examples_at(self._order, part)), values)
-        self._done += len(unit.rows) * (unit.stop - unit.start)
-        if self._record.asked.precision is not None:
-            self._go_on(unit, result)
+        self._done += len(tile.rows) * (tile.stop - tile.start)
+        if self._record.evaluation.precision is not None:
+            self._go_on(tile, result)
         self._keep_attrs(result)
-        self.tell({})
 
     def leave(self, worker: int) -> None:
         """As `Source.leave`."""
@@ -75,9 +74,11 @@ class Cells:
         self._report(min(self._total, self._done + sum(running.values())), self._total)
 
     def finish(self) -> xr.Dataset:
-        """All outcomes, when every unit was kept."""
+        """All outcomes, when every tile was kept."""
         self._report(self._total, self._total)
-        return self._record.finish(_together(self._attrs.values()), self._counts)
+        return self._record.finish(
+            _together(self._record.about.attrs, list(self._attrs.values())), self._counts
+        )
 
     def _begin(self) -> np.ndarray:
         """(batch, row) what is ready, behind what an earlier call has kept."""
@@ -86,11 +87,12 @@ class Cells:
         for batch, part in enumerate(self._batches):
             which = examples_at(self._order, part)
             known = self._record.known(which)
+            known &= known[0]  # without the intact outcomes the others tell nothing
             ready[batch] = going & ~known
-            ready[batch, 1] |= not known[0] and not ready[batch].any() and going.any()
             self._done += int((going & known).sum()) * (part.stop - part.start)
-            if self._record.asked.precision is not None:
+            if self._record.evaluation.precision is not None:
                 self._count_kept(which, np.flatnonzero(going & known))
+                self._done += self._spared(going & known, part.stop)
                 going &= known & self._counts.active
         return ready
 
@@ -99,17 +101,23 @@ class Cells:
             ranks = self._record.sink.read(places(which))["rank"]
             self._counts.add(ranks[0], ranks[rows], rows)
 
-    def _go_on(self, unit: Unit, result: Outcomes) -> None:
+    def _go_on(self, tile: Tile, result: Outcomes) -> None:
         """Ablations that are not known precisely enough are measured on the next batch."""
         every = np.arange(self._record.n_rows)
         rows = np.concatenate([every[rows] for rows, _, _ in result.blocks])
         ranks = np.concatenate([values["rank"] for _, _, values in result.blocks])
         ablated = rows > 0
         self._counts.add(ranks[~ablated][0], ranks[ablated], rows[ablated])
-        following = self._ledger.batches_of(unit).stop
+        self._done += self._spared(rows[ablated], tile.stop)
+        following = self._ledger.batches_of(tile).stop
         again = rows[ablated & self._counts.active[rows]]
         if following < len(self._batches):
             self._ledger.add(again, slice(following, following + 1))
+
+    def _spared(self, rows: np.ndarray, stop: int) -> int:
+        """Outcomes of ablations, among some that were counted, that need no further examples."""
+        stopped = int(np.count_nonzero(~self._counts.active[rows]))
+        return stopped * (len(self._record.evaluation.examples) - stop)
 
     def _keep_attrs(self, result: Outcomes) -> None:
         """How each worker's engine has worked, and on how many outcomes."""
@@ -118,17 +126,15 @@ class Cells:
         self._attrs[result.worker] = (before + found, result.attrs)
 
 
-def _together(attrs: Any) -> dict[str, Any]:
-    """One engine's words; numbers over all of them: sums of counts, means of shares."""
-    every = list(attrs)
-    if not every:
-        return {}
-    weights = [count for count, _ in every]
-    found = dict(every[0][1])
-    for name, value in found.items():
+def _together(
+    attrs: Mapping[str, Any], every: Sequence[tuple[int, Mapping[str, Any]]]
+) -> dict[str, Any]:
+    """One engine's words; numbers over all workers: sums of counts, means of shares."""
+    found = dict(attrs)
+    for name, value in attrs.items():
         values = [own.get(name, 0) for _, own in every]
-        if isinstance(value, float):
-            found[name] = float(np.average(values, weights=weights))
+        if every and isinstance(value, float):
+            found[name] = float(np.average(values, weights=[count for count, _ in every]))
         elif isinstance(value, int):
             found[name] = sum(values)
     return found

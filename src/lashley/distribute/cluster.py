@@ -22,12 +22,13 @@ from lashley.distribute.sharing import (
     unpacked,
     write_to,
 )
+from lashley.distribute.sizes import sizes
 from lashley.distribute.sources import Lanes
 from lashley.distribute.stage import Stage
 from lashley.distribute.sweeping import sweep
 from lashley.distribute.work import Lane, Running, Task, Work
 from lashley.distribute.worker import Worker
-from lashley.engine.asked import asked
+from lashley.engine.evaluation import asked
 from lashley.engine.guards import evaluation_of
 from lashley.engine.record import Record
 from lashley.errors import ClusterError
@@ -36,7 +37,6 @@ if TYPE_CHECKING:  # it imports Ray, which need not be there
     from lashley.distribute.pool import Pool
 
 _PATIENCE = 10  # seconds for a cluster's head to answer
-_CPUS = 4  # of a worker, where nothing else is said and the nodes have them
 
 
 @dataclass(eq=False)
@@ -82,10 +82,11 @@ class Cluster:
         from lashley.distribute.pool import Pool
 
         self._joined = not ray.is_initialized()
-        if self._joined:
-            _join(ray, self.address)
+        started = self._joined and _join(ray, self.address)
         try:
-            workers, self._cpus = _sizes(ray, self)
+            workers, self._cpus = sizes(
+                ray.nodes(), self.workers, self.cpus, self.device, may_grow=not started
+            )
         except ClusterError:
             self.__exit__()
             raise
@@ -120,16 +121,18 @@ class Cluster:
         progress: Any = None, reference: Any = None, **how: Any,
     ) -> xr.Dataset:  # fmt: skip
         """As `lashley.evaluate`, but for `device`."""
-        question = asked(network, examples, ablations, reference=reference, **how)
-        work = sweep(network, question.examples, question.reference, question.ablations, how)
-        with evaluation_of(network, question.examples):
+        evaluation = asked(network, examples, ablations, reference=reference, **how)
+        work = sweep(network, evaluation.examples, evaluation.reference, evaluation.ablations, how)
+        with evaluation_of(network, evaluation.examples):
+            report = progress or (lambda done, total: None)
+            report(0, len(evaluation.ablations) * len(evaluation.examples))
             stage, told = Stage.of(work, self._shared), []
             self._open.run(stage, Lanes([_asking(told)], lambda _: None))
             about, model = told[0]
-            record = Record(question, about, store)
+            record = Record(evaluation, about, store)
             if record.finished is not None:
                 return record.finished
-            cells = Cells(record, model, self.parts, progress or (lambda done, total: None))
+            cells = Cells(record, model, self.parts, report)
             try:
                 self._open.run(stage, cells)
             finally:
@@ -139,7 +142,9 @@ class Cluster:
 
     def carry_out(self, work: Work, lanes: Sequence[Lane], running: Running) -> None:
         """As `Workplace.carry_out`."""
-        self._open.run(Stage.of(work, self._shared), Lanes(lanes, running))
+        source, pool = Lanes(lanes, running), self._open
+        if source.begin():
+            pool.run(Stage.of(work, self._shared), source)
 
     @property
     def _open(self) -> Pool:
@@ -165,7 +170,12 @@ def _started(device: str, cpus: int) -> Any:
         .remote(Worker)
         .options(num_cpus=cpus, num_gpus=int(device == "cuda"), max_concurrency=2)
     )
-    return made.remote(device, cpus)
+    return made.remote(device, cpus, _node)
+
+
+def _node() -> str:
+    """That this runs on."""
+    return _ray().get_runtime_context().get_node_id()
 
 
 def _ray() -> Any:
@@ -184,64 +194,31 @@ def _ray() -> Any:
     return ray
 
 
-def _join(ray: Any, address: str | None) -> None:
-    """Join a cluster, or start one.
+def _join(ray: Any, address: str | None) -> bool:
+    """Join a cluster, or start one; whether it was started.
 
     Raises:
         ClusterError: If there is none at the address.
     """
+    quiet = {"log_to_driver": False, "logging_level": "ERROR", "namespace": "lashley"}
+    if address is None:
+        try:
+            ray.init("auto", **quiet)
+        except ConnectionError:
+            address = "local"
+        else:
+            return False
     try:
-        if address is not None and ":" in address:  # Ray itself would try for minutes
+        if ":" in address:  # Ray itself would try for minutes
             host, _, port = address.rpartition(":")
             socket.create_connection((host.strip("[]"), int(port)), _PATIENCE).close()
-        ray.init(
-            address=address, include_dashboard=False if address == "local" else None,
-            log_to_driver=False, logging_level="ERROR", namespace="lashley",
-        )  # fmt: skip
+        ray.init(address, **quiet, **({"include_dashboard": False} if address == "local" else {}))
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         raise ClusterError(
             f"--ray: there is no cluster to join at {address!r} ({str(error).splitlines()[0]}). "
             "Start one with `ray start --head`, give its HOST:PORT, or leave the address out."
         ) from error
-
-
-def _sizes(ray: Any, cluster: Cluster) -> tuple[int, int]:
-    """How many workers, with how many CPUs each.
-
-    Raises:
-        ClusterError: If there is no room for them.
-    """
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    gpus = sum(int(node.get("GPU", 0)) for node in nodes)
-    cores = [int(node.get("CPU", 0)) for node in nodes]
-    wanted, cpus = cluster.workers, cluster.cpus
-    on_gpus = cluster.device == "cuda"
-    if on_gpus:
-        wanted = gpus if wanted is None else wanted
-        if not 1 <= wanted <= gpus:
-            raise ClusterError(
-                f"workers: {wanted or 'one or more'} on device cuda need a GPU each; the cluster "
-                f"has {gpus}. Use fewer of them, or --device cpu."
-            )
-    if cpus is None:
-        fair = max((c for c in range(1, max(cores, default=1) + 1)
-                    if _room(cores, c) >= (wanted or 1)), default=1)  # fmt: skip
-        least = min((c for c in cores if c), default=1)
-        spared = cluster.workers is None or on_gpus
-        cpus = min(_CPUS, least, fair) if spared else fair
-    room = _room(cores, cpus)
-    wanted = room if wanted is None else wanted
-    if not 1 <= wanted <= room:
-        raise ClusterError(
-            f"workers: {wanted or 'one'} of {cpus} CPUs each were to start; the cluster's nodes "
-            f"have {', '.join(map(str, cores)) or 'no'} CPUs, room for {room}. Use fewer workers, "
-            "or fewer CPUs for each."
-        )
-    return wanted, cpus
-
-
-def _room(cores: Sequence[int], cpus: int) -> int:
-    return sum(c // cpus for c in cores)
+    return address == "local"
 
 
 def _count(n: int, what: str) -> str:

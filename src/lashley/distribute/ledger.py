@@ -2,28 +2,27 @@
 
 A cell is one ablation on one batch. Cells are ready, in hand, or done; with a precision the cell of
 the next batch becomes ready when the one before is done and the ablation needs more examples.
-Units are cut from the ready cells when a worker asks: large ones first, then smaller and smaller,
+Tiles are cut from the ready cells when a worker asks: large ones first, then smaller and smaller,
 so that all workers end together (guided self-scheduling, Polychronopoulos and Kuck 1987). A worker
 stays with its batch as long as that has cells, in forward order: the prefix it has computed serves
-the next unit too.
+the next tile too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from lashley.ablations import Ablation
-from lashley.distribute.units import Unit
+from lashley.distribute.tiles import Tile
 from lashley.planning import CostModel
 
-LEAST, MOST = 0.5, 60.0  # seconds of a unit, about: below, the call costs; above, a fault
+LEAST, MOST = 0.5, 60.0  # seconds of a tile, about: below, the call costs; above, a fault
 _TINY = 1e-9  # seconds: nothing is for free, so what is left is told by its cost
-_SHARE = 4  # parts of what is left, for each worker, that a unit takes
+_SHARE = 4  # parts of what is left, for each worker, that a tile takes
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +55,7 @@ def costs_of(model: CostModel, ablations: Sequence[Ablation], sizes: Sequence[in
 
 
 class Ledger:
-    """Hands out units.
+    """Hands out tiles.
 
     Args:
         costs: Of the sweep.
@@ -67,8 +66,8 @@ class Ledger:
     def __init__(self, costs: Costs, ready: np.ndarray, workers: int) -> None:
         self._costs, self._workers = costs, max(1, workers)
         self._each = costs.of_rows[costs.order]
-        self._ready = ready[:, costs.order].copy()  # from here on rows lie in forward order
-        self._left = (self._ready @ self._each) * costs.sizes  # seconds, by batch
+        self._ready = ready[:, costs.order]  # from here on rows lie in forward order
+        self._left = np.array([self._each[row].sum() for row in self._ready]) * costs.sizes
         self._held: dict[Any, int] = {}  # the batch that a worker is at
         self._edges = np.concatenate([[0], np.cumsum(costs.sizes)])
 
@@ -77,8 +76,8 @@ class Ledger:
         """Of work that is ready."""
         return float(self._left.sum())
 
-    def take(self, worker: Any) -> Unit | None:
-        """The next unit for a worker; None if there is nothing ready."""
+    def take(self, worker: Any) -> Tile | None:
+        """The next tile for a worker; None if there is nothing ready."""
         batch = self._batch_for(worker)
         if batch is None:
             return None
@@ -95,7 +94,8 @@ class Ledger:
             last += 1
         self._mark(slice(batch, last), which, False)
         rows = tuple(np.sort(self._costs.order[which]).tolist())
-        return Unit(rows, int(self._edges[batch]), int(self._edges[last]))
+        start, stop = (int(self._edges[edge]) for edge in (batch, last))
+        return Tile(rows, start, stop, 0 if last == batch + 1 else int(self._costs.sizes[batch]))
 
     def add(self, rows: np.ndarray, batches: slice) -> None:
         """Make these rows of these batches ready."""
@@ -105,16 +105,10 @@ class Ledger:
         """A worker is gone."""
         self._held.pop(worker, None)
 
-    def batches_of(self, unit: Unit) -> slice:
-        """Which batches a unit is of."""
-        start, stop = np.searchsorted(self._edges, (unit.start, unit.stop)).tolist()
+    def batches_of(self, tile: Tile) -> slice:
+        """Which batches a tile is of."""
+        start, stop = np.searchsorted(self._edges, (tile.start, tile.stop)).tolist()
         return slice(start, stop)
-
-    def parts_of(self, unit: Unit) -> list[slice]:
-        """Places of the unit's batches."""
-        which = self.batches_of(unit)
-        edges = self._edges[which.start : which.stop + 1].tolist()
-        return [slice(a, b) for a, b in pairwise(edges)]
 
     def _batch_for(self, worker: Any) -> int | None:
         """Its own as long as that has cells, else one that nobody holds, else the longest."""

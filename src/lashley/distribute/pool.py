@@ -21,7 +21,7 @@ from lashley.distribute.sources import Source
 from lashley.distribute.stage import Stage
 from lashley.distribute.work import Task
 from lashley.distribute.worker import quiet, versions
-from lashley.errors import ClusterError, UnitFailed
+from lashley.errors import ClusterError, LashleyError, TaskFailed
 
 _TIMES = 3  # that a task may fail, and that workers may fail to start in a row
 _LOOK = 0.5  # seconds between two looks at the progress
@@ -39,8 +39,9 @@ class Hand:
         stage: That it is prepared for.
         call: What it was asked for last and has not answered.
         task: That this is; None if it is preparing.
-        look: A question for its progress, not answered yet.
+        look: A evaluation for its progress, not answered yet.
         done: How much of the task is done.
+        node: Where it runs; "" before it has prepared anything.
     """
 
     number: int
@@ -50,6 +51,7 @@ class Hand:
     task: Task | None = None
     look: Any = None
     done: int = 0
+    node: str = ""
 
 
 @dataclass(eq=False)
@@ -79,7 +81,7 @@ class Pool:
             source: Of tasks.
 
         Raises:
-            UnitFailed: If a task failed three times.
+            TaskFailed: If a task failed three times.
             ClusterError: If no worker can be used.
             LashleyError: If the stage cannot be prepared.
         """
@@ -133,8 +135,8 @@ class Pool:
         while len(self._hands) < self.size:
             self._hands.append(Hand(self._started, self.start()))
             self._started += 1
-        if not self.size:
-            raise self._refusal or ClusterError("cluster: there is no worker.")
+        if self._refusal is not None and not self.size:
+            raise self._refusal
 
     def _employ(self, hand: Hand, stage: Stage, source: Source) -> None:
         """Give a worker something to do, if there is anything."""
@@ -144,7 +146,8 @@ class Pool:
             return
         hand.task = source.take(hand.number)
         if hand.task is not None:
-            hand.call, hand.done = hand.actor.carry_out.remote(hand.task.content), 0
+            hand.call = hand.actor.carry_out.remote(hand.task.content)
+            hand.done, hand.look = 0, None
 
     def _answered(self, source: Source, stage: Stage) -> None:
         """Wait a little for answers, and take them."""
@@ -168,11 +171,13 @@ class Pool:
             self._fail(hand, task, error, source, stage)
         else:
             self._unborn, self._heard = 0, time.monotonic()
-            if task is not None:
-                found, said = result
-                for category, message in said:
-                    warnings.warn(message, category, stacklevel=2)
-                source.keep(task, found)
+            if task is None:
+                hand.node = str(result)
+                return
+            found, said = result
+            source.keep(task, found)
+            for message in said:
+                warnings.warn(message, stacklevel=2)
 
     def _fail(
         self, hand: Hand, task: Task | None, error: BaseException, source: Source, stage: Stage
@@ -182,27 +187,30 @@ class Pool:
         source.leave(hand.number)
         if task is not None:
             source.give_back(task)
-            self._count(f"{stage.work.stage}/{task.name}", error)
+            if not _is_lost(hand.node):  # else the fault is not the task's
+                self._count(f"{stage.work.stage}/{task.name}", error)
+        elif hand.stage is not stage:
+            return  # of a stage that has ended meanwhile
         elif isinstance(error, Refused):
             warnings.warn(str(error), stacklevel=2)
             self._refusal, self.size = error, self.size - 1
-        elif isinstance(error, exceptions.RayError):
+        elif isinstance(error, LashleyError):
+            raise error
+        else:
             self._unborn += 1
             if self._unborn >= _TIMES * self.size:
                 raise ClusterError(
                     f"cluster: workers end before they have begun ({_why(error)}). Look at Ray's "
                     "logs; install Lashley on all nodes; with less memory use fewer --workers."
                 ) from error
-        elif hand.stage is stage:  # not of a stage that has ended meanwhile
-            raise error
 
     def _count(self, name: str, error: BaseException) -> None:
         """A task has failed once more."""
         self._failed[name] += 1
         if self._failed[name] >= _TIMES:
-            raise UnitFailed(
-                f"unit {name} failed {_TIMES} times, the last time because {_why(error)}. All else "
-                "is kept.", name,
+            raise TaskFailed(
+                f"task {name} failed {_TIMES} times, the last time because {_why(error)}. What "
+                "is finished is kept.", name,
             ) from error  # fmt: skip
 
     def _lose(self, hand: Hand) -> None:
@@ -236,6 +244,11 @@ class Pool:
 def _cause(error: exceptions.RayTaskError) -> BaseException:
     """What was raised on the worker."""
     return error if error.cause is None else error.cause
+
+
+def _is_lost(node: str) -> bool:
+    """Whether a node has left the cluster."""
+    return not any(found["NodeID"] == node and found["Alive"] for found in ray.nodes())
 
 
 def _why(error: BaseException) -> str:

@@ -9,18 +9,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import torch
-from safetensors import safe_open
+import xxhash
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 
 from lashley.data import Examples
 from lashley.engine import network_fingerprint
 from lashley.errors import ClusterError
 from lashley.files import written_whole
 
-_SINGLE = "inputs"  # the name of a plain tensor
+_PLAIN = ""  # the name of inputs that have none
 
 
 class Refused(ClusterError):
@@ -66,23 +68,16 @@ def fingerprint_of(value: Any) -> dict[str, str] | None:
 
 
 def packed(examples: Examples) -> dict[str, Any]:
-    """Examples as arrays by name, which processes of one machine can share."""
-    inputs = examples.inputs
-    plain = isinstance(inputs, torch.Tensor)
-    parts: dict[str, Any] = {_SINGLE: inputs} if plain else dict(inputs)
-    return {
-        "inputs": {name: part.detach().cpu().numpy() for name, part in parts.items()},
-        "plain": plain,
-        "labels": examples.labels.cpu().numpy(),
-        "class_names": examples.class_names,
-    }
+    """Examples as bytes by name, which processes of one machine can share."""
+    return {name: (_bytes(part), part.dtype, part.shape)
+            for name, part in _parts(examples).items()} | {"about": _about(examples)}  # fmt: skip
 
 
 def unpacked(content: Mapping[str, Any]) -> Examples:
     """The reverse, without a copy; nothing may write to what comes out."""
-    inputs = {k: torch.from_numpy(v) for k, v in content["inputs"].items()}
-    labels = torch.from_numpy(content["labels"])
-    return Examples(inputs[_SINGLE] if content["plain"] else inputs, labels, content["class_names"])
+    parts = {name: torch.from_numpy(part[0]).view(part[1]).reshape(part[2])
+             for name, part in content.items() if name != "about"}  # fmt: skip
+    return _whole(parts, content["about"])
 
 
 def write_to(folder: str, examples: Examples) -> str:
@@ -95,7 +90,8 @@ def write_to(folder: str, examples: Examples) -> str:
     Raises:
         ClusterError: If it cannot be written to.
     """
-    name = "-".join(examples.fingerprint.values())[:80] + ".safetensors"
+    same = json.dumps([examples.fingerprint, examples.class_names]).encode()
+    name = f"{xxhash.xxh3_128_hexdigest(same)}.safetensors"
     try:
         fs, path = _opened(folder)
         target = f"{path.rstrip('/')}/{name}"
@@ -103,9 +99,10 @@ def write_to(folder: str, examples: Examples) -> str:
             with tempfile.TemporaryDirectory() as home:
                 _save(examples, Path(home) / name)
                 fs.makedirs(path, exist_ok=True)
-                fs.put_file(str(Path(home) / name), f"{target}.partial")
-                fs.mv(f"{target}.partial", target)
-    except (OSError, ImportError, ValueError) as error:
+                draft = f"{target}.{uuid4().hex}.partial"  # others may write the same
+                fs.put_file(str(Path(home) / name), draft)
+                fs.mv(draft, target)
+    except (OSError, ImportError, ValueError, SafetensorError) as error:
         raise ClusterError(
             f"--share: {folder} cannot be written to ({error}). Give a folder, or a URL that "
             "fsspec knows, that this process and all workers reach; or leave --share out."
@@ -125,25 +122,44 @@ def read_from(address: str) -> Examples:
         with safe_open(file, "pt") as found:
             about = json.loads(found.metadata()["lashley"])
             tensors = {key: found.get_tensor(key) for key in found.keys()}  # noqa: SIM118
-    except (OSError, ImportError, ValueError, KeyError) as error:
+    except (OSError, ImportError, ValueError, KeyError, SafetensorError) as error:
         raise Refused(
             f"worker: it cannot read {address} ({error}). Give --share a folder or URL that all "
             "workers reach, or leave it out: then data travel through Ray."
         ) from error
-    labels = tensors.pop("labels")
-    inputs = tensors["inputs." + _SINGLE] if about["plain"] else {
-        name: tensors[f"inputs.{name}"] for name in about["names"]
-    }  # fmt: skip
-    return Examples(inputs, labels, tuple(about["class_names"]))
+    return _whole(tensors, about)
+
+
+def _parts(examples: Examples) -> dict[str, Tensor]:
+    """All tensors by name, the labels last."""
+    inputs = examples.inputs
+    named = {_PLAIN: inputs} if isinstance(inputs, Tensor) else inputs
+    return {f"inputs.{name}": part.detach().cpu() for name, part in named.items()} | {
+        "labels": examples.labels.cpu()
+    }
+
+
+def _about(examples: Examples) -> dict[str, Any]:
+    return {"plain": isinstance(examples.inputs, Tensor), "names": list(_parts(examples)),
+            "class_names": list(examples.class_names)}  # fmt: skip
+
+
+def _whole(parts: Mapping[str, Tensor], about: Mapping[str, Any]) -> Examples:
+    """Examples from their parts, inputs in the order that they had."""
+    named = {name.removeprefix("inputs."): parts[name] for name in about["names"][:-1]}
+    inputs = named[_PLAIN] if about["plain"] else named
+    return Examples(inputs, parts["labels"], tuple(about["class_names"]))
+
+
+def _bytes(part: Tensor) -> Any:
+    return part.contiguous().view(torch.uint8).numpy()
 
 
 def _save(examples: Examples, file: Path) -> None:
-    content = packed(examples)
-    about = {"plain": content["plain"], "names": list(content["inputs"]),
-             "class_names": list(examples.class_names)}  # fmt: skip
-    tensors = {f"inputs.{k}": torch.from_numpy(v) for k, v in content["inputs"].items()}
-    tensors["labels"] = torch.from_numpy(content["labels"])
-    save_file({k: v.contiguous() for k, v in tensors.items()}, file, {"lashley": json.dumps(about)})
+    parts = {name: part.contiguous() for name, part in _parts(examples).items()}
+    tied = len({part.data_ptr() for part in parts.values()}) < len(parts)
+    parts = {name: part.clone() for name, part in parts.items()} if tied else parts
+    save_file(parts, file, {"lashley": json.dumps(_about(examples))})
 
 
 def _opened(address: str) -> tuple[Any, str]:
@@ -161,7 +177,7 @@ def _kept(fs: Any, path: str) -> Path:
     home = Path(tempfile.gettempdir()) / f"lashley-{os.getuid()}"
     home.mkdir(mode=0o700, exist_ok=True)
     file = home / Path(path).name
-    if not file.is_file():
+    if not file.is_file() or file.stat().st_size != fs.size(path):
         with written_whole(file) as draft:
             fs.get_file(path, str(draft))
     return file

@@ -46,11 +46,15 @@ class Lanes:
         self._in_hand: dict[str, Lane] = {}
         self._running = running
 
-    def take(self, worker: int) -> Task | None:
-        """As `Source.take`."""
+    def begin(self) -> bool:
+        """Whether there is a task to hand out."""
         while self._waiting and not self._ready:
             self._step(self._waiting.pop(0), None)
-        if not self._ready:
+        return bool(self._ready)
+
+    def take(self, worker: int) -> Task | None:
+        """As `Source.take`."""
+        if not self.begin():
             return None
         task, lane = self._ready.pop(0)
         self._in_hand[task.name] = lane

@@ -15,11 +15,12 @@ from torch import nn
 
 from lashley.ablations import Ablation
 from lashley.data import Examples
-from lashley.distribute.units import STAGE
+from lashley.distribute.tiles import STAGE, Tile
 from lashley.distribute.work import Report, Work
-from lashley.engine.asked import Evaluation, asked
 from lashley.engine.batch import Batch
 from lashley.engine.building import Built
+from lashley.engine.engines import Sweeping
+from lashley.engine.evaluation import Evaluation, asked
 from lashley.engine.guards import evaluation_of
 from lashley.engine.loading import Loader
 from lashley.engine.record import About, examples_at, loader_of, order_of
@@ -27,19 +28,6 @@ from lashley.engine.running import found
 from lashley.planning import CostModel, costs
 
 _CALIBRATION = 2.0  # seconds, about
-
-
-@dataclass(frozen=True)
-class Part:
-    """What a worker is to find.
-
-    Attributes:
-        rows: Of the outcomes.
-        parts: Places of the examples, batch by batch.
-    """
-
-    rows: tuple[int, ...]
-    parts: tuple[slice, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +50,7 @@ class Engine:
     """An engine at work.
 
     Attributes:
-        question: What is evaluated.
+        evaluation: What is evaluated.
         built: With what.
         loader: Of the examples.
         order: In which they come.
@@ -70,7 +58,7 @@ class Engine:
         kept: The batch that was run last, by its places.
     """
 
-    question: Evaluation
+    evaluation: Evaluation
     built: Built
     loader: Loader
     order: np.ndarray | None
@@ -108,21 +96,21 @@ def _prepare(
     device: str, network: nn.Module, examples: Examples, reference: Examples | None,
     ablations: Sequence[Ablation], how: Mapping[str, Any],
 ) -> Engine:  # fmt: skip
-    question = asked(network, examples, ablations, reference=reference, device=device, **how)
+    evaluation = asked(network, examples, ablations, reference=reference, device=device, **how)
     guard = ExitStack()
-    guard.enter_context(evaluation_of(network, question.examples))
+    guard.enter_context(evaluation_of(network, evaluation.examples))
     with torch.no_grad():
-        built = question.build()
-    return Engine(question, built, loader_of(question), order_of(question), guard)
+        built = evaluation.build()
+    return Engine(evaluation, built, loader_of(evaluation), order_of(evaluation), guard)
 
 
-def _carry_out(engine: Engine, content: Part | None, report: Report) -> Any:
+def _carry_out(engine: Engine, tile: Tile | None, report: Report) -> Any:
     """Find what is asked for; asked for nothing, say what the engine is and what it takes."""
-    if content is None:
+    if tile is None:
         return _about(engine)
-    blocks, done, rows = [], 0, set(content.rows)
+    blocks, done, rows = [], 0, set(tile.rows)
     with torch.no_grad():
-        for part in content.parts:
+        for part in tile.batches:
             for numbers, values in found(engine.built, _batch(engine, part), rows):
                 blocks.append((numbers, part, values))
                 done += len(next(iter(values.values()))) * (part.stop - part.start)
@@ -140,4 +128,7 @@ def _batch(engine: Engine, part: slice) -> Batch:
 
 
 def _about(engine: Engine) -> tuple[About, CostModel]:
-    return About.of(engine.built), costs(engine.question, engine.built, _CALIBRATION)
+    model = costs(engine.evaluation, engine.built, _CALIBRATION)
+    if isinstance(engine.built.engine, Sweeping):
+        engine.built.engine.sweep.tally.clear()  # the laps' outcomes are none of the sweep's
+    return About.of(engine.built), model

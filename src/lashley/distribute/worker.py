@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
@@ -13,13 +13,12 @@ from lashley.distribute.local import threads
 from lashley.distribute.sharing import Refused, Shared
 from lashley.distribute.work import Work
 
-Said = tuple[type[Warning], str]
 _ALIKE = ("lashley", "torch")  # packages whose versions must be those of the driver
 
 
 def versions() -> dict[str, str]:
-    """Of what numbers depend on."""
-    return {name: version(name) for name in _ALIKE} | {"python": platform.python_version()}
+    """Of the packages that numbers depend on."""
+    return {name: version(name) for name in _ALIKE}
 
 
 class Worker:
@@ -28,21 +27,25 @@ class Worker:
     Args:
         device: Where to compute.
         cpus: Threads that it may use.
+        node: Says on which node it runs.
     """
 
-    def __init__(self, device: str, cpus: int) -> None:
-        self._device, self._cpus = device, cpus
+    def __init__(self, device: str, cpus: int, node: Callable[[], str]) -> None:
+        self._device, self._cpus, self._node = device, cpus, node()
         self._work: Work | None = None
         self._prepared: Any = None
         self._done = 0
 
-    def prepare(self, work: Work, inputs: Mapping[str, Shared], same: Mapping[str, str]) -> None:
+    def prepare(self, work: Work, inputs: Mapping[str, Shared], same: Mapping[str, str]) -> str:
         """Make what all tasks of a stage share; what the stage before had is given up.
 
         Args:
             work: The stage, without its inputs.
             inputs: These.
             same: Versions that the driver has.
+
+        Returns:
+            The node that it runs on.
 
         Raises:
             Refused: If data, network or versions are others than the driver's.
@@ -59,17 +62,18 @@ class Worker:
         with threads(work.threads or self._cpus):
             self._prepared = work.prepare(self._device, **values)
         self._work = work
+        return self._node
 
-    def carry_out(self, content: Any) -> tuple[Any, list[Said]]:
+    def carry_out(self, content: Any) -> tuple[Any, list[str]]:
         """Do a task of the stage that was prepared last; also what was warned of meanwhile."""
         assert self._work is not None, "prepare comes first"
         self._done = 0
         with (
-            threads(self._work.threads or self._cpus),
             warnings.catch_warnings(record=True) as said,
+            threads(self._work.threads or self._cpus),
         ):
             found = self._work.carry_out(self._prepared, content, self._report)
-        return found, [(warning.category, str(warning.message)) for warning in said]
+        return found, [f"{warning.category.__name__}: {warning.message}" for warning in said]
 
     def progress(self) -> int:
         """How much of the task in hand is done."""

@@ -11,8 +11,8 @@ import xarray as xr
 from torch import nn
 
 from lashley.ablations import Ablation
-from lashley.engine.asked import asked
 from lashley.engine.checks import check_device
+from lashley.engine.evaluation import asked
 from lashley.engine.guards import evaluation_of, network_fingerprint
 from lashley.engine.plan import Savings
 from lashley.engine.running import Run
@@ -83,11 +83,11 @@ def evaluate(
         OutcomesError: If the store holds something else.
         IntegrityError: If data or network changed while they were measured.
     """
-    question = asked(
+    evaluation = asked(
         network, examples, ablations, readout=readout, reference=reference, precision=precision,
         seed=seed, engine=engine, device=device, dtype=dtype, channels_last=channels_last,
         compile=compile, memory=memory, savings=savings,
     )  # fmt: skip
-    with evaluation_of(network, question.examples), torch.no_grad():
-        run = Run(question, question.build())
+    with evaluation_of(network, evaluation.examples), torch.no_grad():
+        run = Run(evaluation, evaluation.build())
         return run.to_the_end(store, progress or (lambda done, total: None))

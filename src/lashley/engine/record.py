@@ -14,8 +14,8 @@ import xarray as xr
 from torch import Tensor
 
 from lashley import outcomes as schema
-from lashley.engine.asked import Evaluation
 from lashley.engine.building import Built
+from lashley.engine.evaluation import Evaluation
 from lashley.engine.loading import Loader, Which
 from lashley.engine.precision import Counts
 from lashley.stats import stratified_order
@@ -32,16 +32,18 @@ class About:
         kinds: The type of what is measured, by name.
         batch: Examples that it takes at once.
         fingerprint: Of the network.
+        attrs: How it works, for the outcomes.
     """
 
     kinds: Mapping[str, np.dtype[Any]]
     batch: int
     fingerprint: str
+    attrs: Mapping[str, Any]
 
     @classmethod
     def of(cls, built: Built) -> About:
         """What a built engine says."""
-        return cls(built.kinds, built.batch, built.fingerprint)
+        return cls(built.kinds, built.batch, built.fingerprint, built.attrs())
 
 
 def batch_size(about: About, n_ablations: int, n_examples: int, precision: float | None) -> int:
@@ -56,19 +58,19 @@ class Record:
     """What an evaluation keeps, whoever finds it.
 
     Attributes:
-        asked: The evaluation.
+        evaluation: What is evaluation.
         about: Its engine.
         store: A folder for the outcomes, or None: they stay in memory.
     """
 
-    asked: Evaluation
+    evaluation: Evaluation
     about: About
     store: str | os.PathLike[str] | None
 
     @property
     def n_rows(self) -> int:
         """Of the outcomes; row 0 is the intact network."""
-        return 1 + len(self.asked.ablations)
+        return 1 + len(self.evaluation.ablations)
 
     @cached_property
     def sink(self) -> schema.Sink:
@@ -77,14 +79,14 @@ class Record:
         Raises:
             OutcomesError: If the store holds something else.
         """
-        examples = self.asked.examples
+        examples = self.evaluation.examples
         frame = schema.Frame(
-            ablations=self.asked.ablations,
+            ablations=self.evaluation.ablations,
             n_examples=len(examples),
             kinds=self.about.kinds,
             labels=examples.labels.cpu().numpy() if examples.class_names else None,
             class_names=examples.class_names,
-            order=order_of(self.asked),
+            order=order_of(self.evaluation),
         )
         if self.store is None:
             return schema.Memory(frame)
@@ -99,7 +101,7 @@ class Record:
     @property
     def batches(self) -> list[slice]:
         """Places, in the order of the evaluation, of the examples that are taken at once."""
-        n = len(self.asked.examples)
+        n = len(self.evaluation.examples)
         size = self.sink.batch if isinstance(self.sink, schema.Store) else self._batch
         return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
@@ -111,39 +113,43 @@ class Record:
 
     def finish(self, attrs: Mapping[str, Any], counts: Counts) -> xr.Dataset:
         """The outcomes; `attrs` say how they were found."""
-        columns = None if self.asked.precision is None else {"n_examples": counts.seen[1:]}
+        columns = None if self.evaluation.precision is None else {"n_examples": counts.seen[1:]}
         return self.sink.finish(self._attrs(attrs), columns)
 
     @property
     def _batch(self) -> int:
-        asked = self.asked
-        return batch_size(self.about, len(asked.ablations), len(asked.examples), asked.precision)
+        evaluation = self.evaluation
+        return batch_size(
+            self.about, len(evaluation.ablations), len(evaluation.examples), evaluation.precision
+        )
 
     def _identity(self) -> dict[str, str]:
-        asked, reference = self.asked, self.asked.reference
+        evaluation, reference = self.evaluation, self.evaluation.reference
         same = ("data_fingerprint", "network_fingerprint", "readout")
         return {k: str(v) for k, v in self._attrs({}).items() if k in same} | {
-            "precision": str(asked.precision), "seed": str(asked.seed),
+            "precision": str(evaluation.precision), "seed": str(evaluation.seed),
             "reference": "" if reference is None else "-".join(reference.fingerprint.values()),
         }  # fmt: skip
 
     def _attrs(self, found: Mapping[str, Any]) -> dict[str, Any]:
-        asked = self.asked
+        evaluation = self.evaluation
         attrs = {
-            "readout": asked.readout.name,
+            "readout": evaluation.readout.name,
             **found,
-            "data_fingerprint": "-".join(asked.examples.fingerprint.values()),
+            "data_fingerprint": "-".join(evaluation.examples.fingerprint.values()),
             "network_fingerprint": self.about.fingerprint,
             "torch": torch.__version__,
         }
-        return attrs if asked.precision is None else {**attrs, "precision": asked.precision}
+        return (
+            attrs if evaluation.precision is None else {**attrs, "precision": evaluation.precision}
+        )
 
 
-def order_of(asked: Evaluation) -> np.ndarray | None:
+def order_of(evaluation: Evaluation) -> np.ndarray | None:
     """(example,) the order in which examples are taken; None: as they are."""
-    if asked.precision is None:
+    if evaluation.precision is None:
         return None
-    return stratified_order(asked.examples.labels.cpu().numpy(), asked.seed)
+    return stratified_order(evaluation.examples.labels.cpu().numpy(), evaluation.seed)
 
 
 def examples_at(order: np.ndarray | None, part: slice) -> Which:
@@ -156,16 +162,18 @@ def places(which: Which) -> Any:
     return which if isinstance(which, slice) else which.numpy()
 
 
-def loader_of(asked: Evaluation) -> Loader:
+def loader_of(evaluation: Evaluation) -> Loader:
     """Loads the examples, with those that `resample` takes activations from."""
-    donors = _donors(asked)
-    reference = None if donors is None else asked.reference
-    return Loader(asked.examples, reference, donors, torch.device(asked.options.device))
+    donors = _donors(evaluation)
+    reference = None if donors is None else evaluation.reference
+    return Loader(evaluation.examples, reference, donors, torch.device(evaluation.options.device))
 
 
-def _donors(asked: Evaluation) -> Tensor | None:
+def _donors(evaluation: Evaluation) -> Tensor | None:
     """For each example the reference example that `resample` takes activations from."""
-    if asked.reference is None or all(a.method != "resample" for a in asked.ablations):
+    if evaluation.reference is None or all(a.method != "resample" for a in evaluation.ablations):
         return None
-    generator = torch.Generator().manual_seed(asked.seed)
-    return torch.randint(len(asked.reference), (len(asked.examples),), generator=generator)
+    generator = torch.Generator().manual_seed(evaluation.seed)
+    return torch.randint(
+        len(evaluation.reference), (len(evaluation.examples),), generator=generator
+    )

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from lashley.engine.asked import Evaluation
 from lashley.engine.batch import Batch
 from lashley.engine.building import Built
+from lashley.engine.evaluation import Evaluation
 from lashley.engine.loading import Loader, Which
 from lashley.engine.precision import Counts
 from lashley.engine.record import About, Record, examples_at, loader_of, order_of, places
@@ -26,11 +26,11 @@ class Run:
     """An evaluation whose engine has been built.
 
     Attributes:
-        asked: What is evaluated.
+        evaluation: What is asked.
         built: With what.
     """
 
-    asked: Evaluation
+    evaluation: Evaluation
     built: Built
 
     def to_the_end(
@@ -42,16 +42,16 @@ class Run:
             store: A folder for the outcomes, or None.
             report: Called with the outcomes done and all outcomes.
         """
-        record = Record(self.asked, About.of(self.built), store)
+        record = Record(self.evaluation, About.of(self.built), store)
         finished = record.finished
         if finished is not None:
             return finished
-        counts = Counts(record.n_rows, self.asked.precision)
-        loader, sink = loader_of(self.asked), record.sink
-        total, done = record.n_rows * len(self.asked.examples), 0
+        counts = Counts(record.n_rows, self.evaluation.precision)
+        loader, sink = loader_of(self.evaluation), record.sink
+        total, done = record.n_rows * len(self.evaluation.examples), 0
         for which, following in self._batches(record):
             rows = np.flatnonzero(counts.active & ~record.known(which))
-            size = len(self.asked.examples.labels[which])
+            size = len(self.evaluation.examples.labels[which])
             done += (record.n_rows - len(rows)) * size
             try:
                 for numbers, values in self._found(loader, (which, following), rows):
@@ -61,7 +61,7 @@ class Run:
             except KeyboardInterrupt:
                 sink.flush()  # what is finished is kept
                 raise
-            if self.asked.precision is not None:
+            if self.evaluation.precision is not None:
                 active = np.flatnonzero(counts.active[1:]) + 1
                 ranks = sink.read(places(which))["rank"]
                 counts.add(ranks[0], ranks[active], active)
@@ -78,7 +78,7 @@ class Run:
 
     def _batches(self, record: Record) -> Iterator[tuple[Which, Which | None]]:
         """Which examples, and which ones after them."""
-        order = order_of(self.asked)
+        order = order_of(self.evaluation)
         parts = [examples_at(order, part) for part in record.batches]
         yield from zip(parts, [*parts[1:], None], strict=True)
 
@@ -99,4 +99,4 @@ def _plain(rows: tuple[int, ...]) -> Any:
     """Consecutive rows as a slice: that copies nothing."""
     first = rows[0]
     whole = slice(first, first + len(rows))
-    return whole if rows == tuple(range(whole.start, whole.stop)) else rows
+    return whole if rows == tuple(range(whole.start, whole.stop)) else list(rows)

@@ -9,20 +9,14 @@ import torch
 from torch import nn
 
 from lashley.ablations import Ablation
-from lashley.data import as_examples
-from lashley.data.examples import require_classes
-from lashley.engine import Savings
-from lashley.engine.asked import Evaluation
 from lashley.engine.building import Built
-from lashley.engine.case import Options
-from lashley.engine.checks import check_arguments, check_precision, check_reference
+from lashley.engine.evaluation import Evaluation, asked
 from lashley.engine.guards import evaluation_of
 from lashley.planning.checks import check_plan
 from lashley.planning.making import model_of, planned
 from lashley.planning.model import CostModel, SiteCost, seconds_by_site, seconds_of, seconds_on
 from lashley.planning.planned import Plan
 from lashley.planning.sampling import BUILT_ON, Sweep, sample
-from lashley.readouts import CLASSIFICATION
 
 __all__ = [
     "CostModel", "Plan", "SiteCost", "costs", "plan", "seconds_by_site", "seconds_of", "seconds_on",
@@ -73,29 +67,32 @@ def plan(
         NetworkError: If weights are NaN or infinite.
     """
     check_plan(devices, seconds, n_examples)
-    given, donors = as_examples(examples), None if reference is None else as_examples(reference)
-    check_arguments(ablations, "auto", device, dtype, network, seed, None, Savings())
-    check_precision(precision, dtype, CLASSIFICATION)
-    some = sample(require_classes(given), BUILT_ON, seed)
-    check_reference(donors, some, {a.method for a in ablations})
-    options = Options("auto", device, dtype, True, False, None, Savings())
-    n = len(given) if n_examples is None else int(n_examples)
-    sweep = Sweep(network, given, some, donors, ablations, n, precision, options, seed)
-    with evaluation_of(network, some), torch.no_grad():
+    evaluation = asked(
+        network, examples, ablations, reference=reference, precision=precision, seed=seed,
+        device=device, dtype=dtype,
+    )  # fmt: skip
+    sweep = _sweep(evaluation, n_examples)
+    with evaluation_of(network, sweep.sample), torch.no_grad():
         return planned(sweep, float(seconds), int(devices), is_sample=n_examples is not None)
 
 
-def costs(question: Evaluation, built: Built, seconds: float) -> CostModel:
+def costs(evaluation: Evaluation, built: Built, seconds: float) -> CostModel:
     """What the ablations of an evaluation cost, by laps of an engine that is built for it already.
 
     Args:
-        question: The evaluation.
+        evaluation: The evaluation.
         built: Its engine.
         seconds: For the laps, about.
     """
-    some, n = sample(question.examples, BUILT_ON, question.seed), len(question.examples)
-    sweep = Sweep(question.network, question.examples, some, question.reference,
-                  question.ablations, n, question.precision, question.options,
-                  question.seed)  # fmt: skip
     with torch.no_grad():
-        return model_of(sweep, built, seconds)
+        return model_of(_sweep(evaluation, None), built, seconds)
+
+
+def _sweep(evaluation: Evaluation, n_examples: int | None) -> Sweep:
+    """What is planned, on so many examples or on all."""
+    given, seed = evaluation.examples, evaluation.seed
+    n = len(given) if n_examples is None else int(n_examples)
+    return Sweep(
+        evaluation.network, given, sample(given, BUILT_ON, seed), evaluation.reference,
+        evaluation.ablations, n, evaluation.precision, evaluation.options, seed,
+    )  # fmt: skip

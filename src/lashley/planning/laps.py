@@ -55,6 +55,7 @@ class Course:
         wanted = set(rows)
         spent: dict[str, float] = {}
         ranks: dict[int, np.ndarray] = {}
+        batch.walks.clear()  # what a lap before has computed is to be timed again
         start = perf_counter()
         with torch.no_grad():
             for found, values in self.engine.run(batch, {0, *wanted}):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from lashley.distribute import Local, Workplace
 from lashley.engine import check_device
+from lashley.errors import TaskFailed
 from lashley.studies.folder import RunFolder, Tell, disk_errors, open_folder
 from lashley.studies.kind import Forecast, Kind
 from lashley.studies.layers import kind as layers
 from lashley.studies.loading import builtin, load
 from lashley.studies.mlp import kind as mlp
-from lashley.studies.progress import kept
+from lashley.studies.progress import check_alone, kept
 from lashley.studies.study import Study
 
 __all__ = [
@@ -45,12 +47,18 @@ def run(study: Study, path: Path, *, where: Workplace = _LOCAL, tell: Tell) -> R
         tell: Told of each stage and its progress.
 
     Raises:
-        RunError: If the folder cannot be used, or the disk is full.
+        RunError: If the folder cannot be used or another process uses it, or the disk is full.
         DataError: If the data cannot be had.
+        TaskFailed: If a task fails again and again on a cluster.
     """
+    check_alone(RunFolder(path))
     folder = open_folder(path, study)
-    with kept(folder, where, tell) as told, disk_errors(path):
-        kind_of(study).run(study, folder, where, told)
+    try:
+        with kept(folder, where, tell) as told, disk_errors(path):
+            kind_of(study).run(study, folder, where, told)
+    except TaskFailed as error:
+        alone = shlex.join(["lashley", "task", str(path), error.task])
+        raise TaskFailed(f"{error} To see it alone: {alone}", error.task) from error
     return folder
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from lashley.distribute import Workplace
-from lashley.errors import LashleyError
+from lashley.errors import LashleyError, RunError
 from lashley.studies.folder import RunFolder, Tell
 from lashley.studies.process import Process, this_process
 
@@ -131,6 +131,24 @@ def kept(folder: RunFolder, where: Workplace, tell: Tell) -> Iterator[Tell]:
         keep(state="stopped")
         raise
     keep(state="finished")
+
+
+def check_alone(folder: RunFolder) -> None:
+    """Refuse a folder that another process of this machine is at work in.
+
+    Of a process on another machine nobody here can tell whether it is still there.
+
+    Raises:
+        RunError: Naming the process.
+    """
+    before, mine = read(folder), this_process()
+    if before is None or before.state != "running" or before.process == mine:
+        return
+    if before.process.host == mine.host and before.process.runs(0):
+        raise RunError(
+            f"run: process {before.process.number} is carrying out {folder.path} at this moment. "
+            f"See how far it is: lashley status {folder.path}; or stop it first."
+        )
 
 
 def read(folder: RunFolder) -> Progress | None:

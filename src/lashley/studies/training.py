@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -62,8 +63,8 @@ def alone(networks: Sequence[nn.Module], *given: object, **options: object) -> l
 
 
 def reachable(checkpoint: Path) -> Path | None:
-    """The file, if its folder is seen from here: a worker may be on another machine."""
-    return checkpoint if checkpoint.parent.is_dir() else None
+    """The file, if it can be written from here: a worker may be on another machine."""
+    return checkpoint if os.access(checkpoint.parent, os.W_OK) else None
 
 
 def weights_of(network: nn.Module) -> dict[str, Tensor]:

@@ -23,6 +23,7 @@ from lashley.studies.layers.run import (
 )
 from lashley.studies.layers.study import LayerStudy, NetworkPart
 
+_RANDOM = "with random weights, so at most: more outcomes are within rounding, and run again"
 _SAMPLE = 64  # images that are decoded for the calibration
 
 
@@ -75,9 +76,9 @@ def _network(study: LayerStudy) -> tuple[nn.Module, list[str]]:
     """The network as far as it is at hand, and what to say of it."""
     part = study.network
     if part.weights == "train":
-        return _untrained(part), ["with random weights; the training comes on top"]
+        return _untrained(part), [f"{_RANDOM}; the training comes on top"]
     if part.weights == "imagenet" and not networks.imagenet_is_here():
-        return _untrained(part), ["with random weights; the official ones are 548 MB to download"]
+        return _untrained(part), [f"{_RANDOM}; the official ones are 548 MB to download"]
     return given_network(part), []
 
 
