@@ -103,7 +103,7 @@ class Watched(Cells):
         now = time.perf_counter()
         super().keep(task, result)
         worker, start = self._begun.pop(task.name)
-        tile = Tile(task.content.rows, task.content.parts[0].start, task.content.parts[-1].stop)
+        tile = task.content
         self._book.tiles.append((worker, tile, now - start))
         self._book.inner = time.perf_counter() - self._start
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as some
 from typer.testing import CliRunner
 
 from lashley import cli, studies
+from lashley.distribute import Local
 from lashley.distribute.alone import Alone, Found
 from lashley.errors import ClusterError, DataError, LashleyError, RunError, TaskFailed
 from lashley.studies import RunFolder, process, progress
@@ -26,7 +27,18 @@ from lashley.studies.progress import Progress, Stage, advanced, kept
 
 from finished import small_pictures
 
-HERE = "this process"  # a workplace, as far as progress goes
+HERE = Local()
+
+
+class Eight:
+    """Workers elsewhere, as far as progress goes."""
+
+    options = ("--ray", "HOST:1")
+
+    def __str__(self):
+        return "8 workers"
+
+
 NOW = 1_700_000_000.0
 
 
@@ -242,7 +254,7 @@ class TestProcesses:
 
 def carry_on(path, told):
     """A run that never ends."""
-    with kept(RunFolder(path), "8 workers", untold) as tell:
+    with kept(RunFolder(path), Eight(), untold) as tell:
         tell("training", 5, 5)
         tell("ablations", 100, 2000)
         time.sleep(1.1)
@@ -277,7 +289,8 @@ class TestStatus:
 
         found, text = status(folder.path), said("status", folder.path)
         assert (found["state"], found["stages"][1]["left"]) == ("stopped", None)
-        assert found["go_on"] == f"lashley run {folder.path}/study.yaml --out {folder.path}"
+        same = f"lashley run {folder.path}/study.yaml --out {folder.path} --ray HOST:1"
+        assert found["go_on"] == same
         assert found["go_on"] in text
 
     def test_of_one_that_failed(self, folder):

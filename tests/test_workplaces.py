@@ -47,6 +47,7 @@ class Travelling:
     parts: int = PARTS
     device: str = "cpu"
     here: str = "cpu"
+    options: tuple[str, ...] = ()
     done: list[str] = field(default_factory=list)
     fails_after: int | None = None
 

@@ -16,6 +16,7 @@ from lashley.cli.printing import say
 from lashley.cli.workplace import Cpus, Ray, Share, Workers, workplace
 from lashley.distribute.alone import Alone, Found
 from lashley.errors import ClusterError, LashleyError
+from lashley.studies import progress
 from lashley.studies.folder import RunFolder
 
 
@@ -73,5 +74,7 @@ def task(
 
 
 def go_on(run: Path) -> str:
-    """The command that goes on with a run."""
-    return shlex.join(["lashley", "run", str(run / "study.yaml"), "--out", str(run)])
+    """The command that goes on with a run, where it was carried out before."""
+    before = progress.read(RunFolder(run))
+    options = () if before is None else before.options
+    return shlex.join(["lashley", "run", str(run / "study.yaml"), "--out", str(run), *options])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import AbstractContextManager, nullcontext
 from typing import Annotated, Any
 
@@ -10,6 +9,7 @@ import typer
 from typer.core import TyperCommand
 
 from lashley.distribute import Cluster, Local, Workplace
+from lashley.distribute.address import ADDRESS, ALLOWED, checked
 from lashley.errors import LashleyError
 
 Ray = Annotated[
@@ -39,11 +39,6 @@ Share = Annotated[
         "(default: Ray's object store).",
     ),
 ]
-_ADDRESS = re.compile(r"auto|local|(\[[0-9a-fA-F:.]+\]|[^\s:/\[\]]+):\d{1,5}")
-_ALLOWED = (
-    "allowed are HOST:PORT of the head node, auto, local, or nothing: then it takes the cluster of "
-    "this machine."
-)
 
 
 class RunCommand(TyperCommand):
@@ -63,7 +58,7 @@ class RunCommand(TyperCommand):
         )
         if rest:
             given = " and ".join(map(repr, [ctx.params["study"], *rest]))
-            raise LashleyError(f"run: given {given}; one study is allowed. Behind --ray {_ALLOWED}")
+            raise LashleyError(f"run: given {given}; one study is allowed. Behind --ray {ALLOWED}")
         return rest
 
 
@@ -85,21 +80,9 @@ def workplace(
             )
     if ray is None:
         return nullcontext(Local(device))
-    return Cluster(_address(ray), device, workers, cpus, share)
+    return Cluster(checked(ray), device, workers, cpus, share)
 
 
 def _may_be(word: str) -> bool:
     """Whether the word behind `--ray` is meant as an address, right or wrong."""
-    return "://" in word or _ADDRESS.fullmatch(word) is not None
-
-
-def _address(given: str) -> str | None:
-    if given.startswith("ray://"):
-        raise LashleyError(
-            f"--ray: given {given!r}, an address for Ray's client, which cannot carry a run. Give "
-            "HOST:PORT of the head node from a machine of the cluster, or run the command there: "
-            "ray job submit."
-        )
-    if given and not _ADDRESS.fullmatch(given):
-        raise LashleyError(f"--ray: given {given!r}; {_ALLOWED}")
-    return given or None
+    return "://" in word or ADDRESS.fullmatch(word) is not None

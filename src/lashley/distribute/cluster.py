@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,16 +12,18 @@ import torch
 import xarray as xr
 
 from lashley.data import Examples
+from lashley.distribute.address import checked, join
 from lashley.distribute.cells import Cells
 from lashley.distribute.sharing import (
     Shared,
+    check_folder,
     fingerprint_of,
     packed,
     read_from,
     unpacked,
     write_to,
 )
-from lashley.distribute.sizes import sizes
+from lashley.distribute.sizes import counted, sizes
 from lashley.distribute.sources import Lanes
 from lashley.distribute.stage import Stage
 from lashley.distribute.sweeping import sweep
@@ -35,8 +36,6 @@ from lashley.errors import ClusterError
 
 if TYPE_CHECKING:  # it imports Ray, which need not be there
     from lashley.distribute.pool import Pool
-
-_PATIENCE = 10  # seconds for a cluster's head to answer
 
 
 @dataclass(eq=False)
@@ -61,9 +60,11 @@ class Cluster:
     share: str | None = None
     _pool: Pool | None = field(default=None, init=False)
     _cpus: int = field(default=0, init=False)
+    _at: str = field(default="", init=False)
     _joined: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
+        checked(self.address)
         for name in ("workers", "cpus"):
             given = getattr(self, name)
             if given is not None and (type(given) is not int or given < 1):
@@ -79,10 +80,12 @@ class Cluster:
 
     def __enter__(self) -> Cluster:
         ray = _ray()
+        if self.share is not None:
+            check_folder(self.share)
         from lashley.distribute.pool import Pool
 
         self._joined = not ray.is_initialized()
-        started = self._joined and _join(ray, self.address)
+        started = self._joined and join(ray, self.address)
         try:
             workers, self._cpus = sizes(
                 ray.nodes(), self.workers, self.cpus, self.device, may_grow=not started
@@ -90,6 +93,7 @@ class Cluster:
         except ClusterError:
             self.__exit__()
             raise
+        self._at = ray.get_runtime_context().gcs_address
         self._pool = Pool(partial(_started, self.device, self._cpus), workers)
         return self
 
@@ -104,7 +108,16 @@ class Cluster:
         pool = self._pool
         if pool is None:
             return "a Ray cluster"
-        return f"{_count(pool.size, 'worker')} of {_count(self._cpus, 'CPU')} on a Ray cluster"
+        sized = f"{counted(pool.size, 'worker')} of {counted(self._cpus, 'CPU')}"
+        waiting = pool.size - pool.ready
+        return f"{sized} on Ray at {self._at}{f', {waiting} not ready yet' * (waiting > 0)}"
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Of the command line, for the same workers once more."""
+        sizes = {"--workers": self.workers, "--cpus": self.cpus, "--share": self.share}
+        given = [part for name, value in sizes.items() if value for part in (name, str(value))]
+        return ("--ray", *filter(None, [self.address]), "--device", self.device, *given)
 
     @property
     def here(self) -> str:
@@ -125,9 +138,11 @@ class Cluster:
         work = sweep(network, evaluation.examples, evaluation.reference, evaluation.ablations, how)
         with evaluation_of(network, evaluation.examples):
             report = progress or (lambda done, total: None)
-            report(0, len(evaluation.ablations) * len(evaluation.examples))
+            total = len(evaluation.ablations) * len(evaluation.examples)
+            report(0, total)
             stage, told = Stage.of(work, self._shared), []
-            self._open.run(stage, Lanes([_asking(told)], lambda _: None))
+            asking = Lanes([_asking(told)], lambda _: report(0, total))
+            self._open.run(stage, asking)
             about, model = told[0]
             record = Record(evaluation, about, store)
             if record.finished is not None:
@@ -192,37 +207,6 @@ def _ray() -> Any:
             "--ray: Ray is not installed. Install it with: pip install 'lashley[ray]'"
         ) from error
     return ray
-
-
-def _join(ray: Any, address: str | None) -> bool:
-    """Join a cluster, or start one; whether it was started.
-
-    Raises:
-        ClusterError: If there is none at the address.
-    """
-    quiet = {"log_to_driver": False, "logging_level": "ERROR", "namespace": "lashley"}
-    if address is None:
-        try:
-            ray.init("auto", **quiet)
-        except ConnectionError:
-            address = "local"
-        else:
-            return False
-    try:
-        if ":" in address:  # Ray itself would try for minutes
-            host, _, port = address.rpartition(":")
-            socket.create_connection((host.strip("[]"), int(port)), _PATIENCE).close()
-        ray.init(address, **quiet, **({"include_dashboard": False} if address == "local" else {}))
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        raise ClusterError(
-            f"--ray: there is no cluster to join at {address!r} ({str(error).splitlines()[0]}). "
-            "Start one with `ray start --head`, give its HOST:PORT, or leave the address out."
-        ) from error
-    return address == "local"
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}{'s' * (n != 1)}"
 
 
 def _asking(told: list[Any]) -> Lane:

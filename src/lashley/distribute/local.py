@@ -31,6 +31,11 @@ class Local:
         return "this process"
 
     @property
+    def options(self) -> tuple[str, ...]:
+        """Of the command line, for the same place once more."""
+        return () if self.device == "cpu" else ("--device", self.device)
+
+    @property
     def here(self) -> str:
         """The same device."""
         return self.device

@@ -94,6 +94,11 @@ class Pool:
             self._let_go()
             raise
 
+    @property
+    def ready(self) -> int:
+        """Workers that have prepared something."""
+        return sum(bool(hand.node) for hand in self._hands)
+
     def close(self, stage: Stage) -> None:
         """Have all workers end a stage.
 

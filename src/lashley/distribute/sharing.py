@@ -80,6 +80,19 @@ def unpacked(content: Mapping[str, Any]) -> Examples:
     return _whole(parts, content["about"])
 
 
+def check_folder(folder: str) -> None:
+    """Refuse a folder that examples cannot be written to, before any long work.
+
+    Raises:
+        ClusterError: Saying why.
+    """
+    try:
+        fs, path = _opened(folder)
+        fs.makedirs(path, exist_ok=True)
+    except (OSError, ImportError, ValueError) as error:
+        raise _unwritable(folder, error) from error
+
+
 def write_to(folder: str, examples: Examples) -> str:
     """Write examples to a folder that all workers see, once; returns the file's address.
 
@@ -103,10 +116,7 @@ def write_to(folder: str, examples: Examples) -> str:
                 fs.put_file(str(Path(home) / name), draft)
                 fs.mv(draft, target)
     except (OSError, ImportError, ValueError, SafetensorError) as error:
-        raise ClusterError(
-            f"--share: {folder} cannot be written to ({error}). Give a folder, or a URL that "
-            "fsspec knows, that this process and all workers reach; or leave --share out."
-        ) from error
+        raise _unwritable(folder, error) from error
     return fs.unstrip_protocol(target)
 
 
@@ -128,6 +138,13 @@ def read_from(address: str) -> Examples:
             "workers reach, or leave it out: then data travel through Ray."
         ) from error
     return _whole(tensors, about)
+
+
+def _unwritable(folder: str, error: BaseException) -> ClusterError:
+    return ClusterError(
+        f"--share: {folder} cannot be written to ({error}). Give a folder, or a URL that fsspec "
+        "knows, that this process and all workers reach; or leave --share out."
+    )
 
 
 def _parts(examples: Examples) -> dict[str, Tensor]:

@@ -38,15 +38,21 @@ def sizes(
     room = _room(limited, cpus)
     wanted = room if workers is None else workers
     words = (
-        f"{wanted or 'one'} of {cpus} CPUs{' and a GPU' * on_gpus} each were to start; the "
-        f"cluster's nodes have {_listed([c for c, _ in found])} CPUs"
+        f"{counted(wanted or 1, 'worker')} of {counted(cpus, 'CPU')}{' and a GPU' * on_gpus} were "
+        f"to start; the cluster's nodes have {_listed([c for c, _ in found])} CPUs"
         f"{f' and {_listed([g for _, g in found])} GPUs' * on_gpus}, room for {room}"
     )
     if not room or (wanted > room and not may_grow):
-        raise ClusterError(f"workers: {words}. Use fewer workers, or fewer CPUs for each.")
+        without = ", or leave --device cuda out" * on_gpus
+        raise ClusterError(f"workers: {words}. Use fewer workers, or fewer CPUs each{without}.")
     if wanted > room:
         warnings.warn(f"workers: {words}. The others start when there is.", stacklevel=2)
     return wanted, cpus
+
+
+def counted(n: int, what: str) -> str:
+    """Such as "1 worker", "2 workers"."""
+    return f"{n} {what}{'s' * (n != 1)}"
 
 
 def _fair(nodes: Sequence[Node], workers: int | None, *, spared: bool) -> int:

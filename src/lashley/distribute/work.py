@@ -69,6 +69,11 @@ class Workplace(Protocol):
         ...
 
     @property
+    def options(self) -> tuple[str, ...]:
+        """Of the command line, for the same place once more."""
+        ...
+
+    @property
     def here(self) -> str:
         """Where the process computes that the user started."""
         ...

@@ -66,6 +66,7 @@ class Progress(_Kept):
         began: When the command began, in seconds since 1970.
         written: When this was said.
         workers: Who works for it, in words.
+        options: Of the command line, for the same workers once more.
         stages: By their names, in the order they began.
     """
 
@@ -75,6 +76,7 @@ class Progress(_Kept):
     began: float
     written: float
     workers: str
+    options: tuple[str, ...] = ()
     stages: dict[str, Stage] = {}
 
 
@@ -101,7 +103,12 @@ def kept(folder: RunFolder, where: Workplace, tell: Tell) -> Iterator[Tell]:
     """
     now, due = time.time(), 0.0
     said = Progress(
-        state="running", process=this_process(), began=now, written=now, workers=str(where)
+        state="running",
+        process=this_process(),
+        began=now,
+        written=now,
+        workers=str(where),
+        options=where.options,
     )
 
     def keep(**changes: Any) -> None:

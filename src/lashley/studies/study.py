@@ -21,7 +21,7 @@ class EmbeddingPart(Part):
     """Of the t-SNE map: principal components kept, perplexity, seed."""
 
     components: Annotated[int, Field(ge=2)] = 30
-    perplexity: Annotated[float, Field(gt=1)] = 40
+    perplexity: Annotated[float, Field(gt=1)] = 40.0
     seed: Seed = 0
 
 
