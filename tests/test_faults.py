@@ -24,7 +24,7 @@ from nodes import nodes, processes
 pytest.importorskip("ray")
 
 KILLS = 24  # at least
-PAUSES = (0.5, 8.0)  # seconds between two of them
+PAUSES = (0.5, 6.0)  # seconds between two of them
 DRIVER = """
 import sys
 from lashley.distribute import ledger
@@ -61,8 +61,9 @@ def same(found: RunFolder, expected: RunFolder) -> None:
 
 
 def workers(home: str) -> list[int]:
-    """Processes of a cluster's actors."""
-    return [pid for pid in processes(home) if _title(pid).startswith("ray::Worker")]
+    """Processes of a cluster's actors, which know nothing of its folder themselves."""
+    found = {pid for leader in processes(home) for pid in _descent(leader)}
+    return sorted(pid for pid in found if _title(pid).startswith("ray::Worker"))
 
 
 def _title(pid: int) -> str:
