@@ -175,7 +175,7 @@ class TestOutcomes:
 
 
 class TestFaults:
-    @pytest.mark.parametrize("what", ["worker", "node"])
+    @pytest.mark.parametrize("what", ["worker", pytest.param("node", marks=pytest.mark.slow)])
     def test_what_a_lost_one_had_in_hand_is_done_again(self, ring, place, tmp_path, what):
         asked = (network(), examples(2000), cuts_of("silence", "zero_weights", n=60))
         expected = la.evaluate(*asked)
@@ -199,7 +199,7 @@ class TestFaults:
         assert max(dones) == dones[-1] == len(asked[1]) * len(asked[2])
         assert not before <= pids(place)
 
-    @pytest.mark.parametrize("how", ["raises", "dies"])
+    @pytest.mark.parametrize("how", ["raises", pytest.param("dies", marks=pytest.mark.slow)])
     def test_a_task_that_fails_three_times_ends_the_run(self, place, tmp_path, how):
         kept = []
 
@@ -452,8 +452,8 @@ class TestJoining:
             Cluster("127.0.0.1:1", share=str(tmp_path / "file")).__enter__()
 
     def test_the_place_says_where_it_is_and_how_to_come_again(self, ring, place):
-        pids(place)
-        assert str(place) == f"2 workers of 1 CPU on Ray at {ring.address}"
+        said = f"2 workers of 1 CPU on Ray at {ring.address}"
+        assert str(place) in (said, f"{said}, 1 not ready yet", f"{said}, 2 not ready yet")
         assert place.options == (
             "--ray", ring.address, "--device", "cpu", "--workers", "2", "--cpus", "1"
         )  # fmt: skip
@@ -463,6 +463,7 @@ class TestJoining:
             Cluster().evaluate(network(), examples(), cuts_of(n=1))
 
 
+@pytest.mark.slow
 def test_a_driver_leaves_a_cluster_that_it_joined_as_it_was(ring, place):
     """And its workers end with it, even if it is killed."""
     code = f"""

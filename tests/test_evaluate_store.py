@@ -109,6 +109,7 @@ class TestGoesOn:
         assert files == {p: p.stat().st_mtime_ns for p in tmp_path.rglob("*")}
         xr.testing.assert_identical(again, first)
 
+    @pytest.mark.slow
     def test_after_kills_at_any_moment(self, tmp_path):
         """Forked children of one process that has imported everything are killed by SIGKILL."""
         command = [sys.executable, __file__, str(tmp_path)]

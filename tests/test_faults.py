@@ -117,6 +117,7 @@ def test_whatever_is_killed_the_tables_are_the_same(tmp_path, tmp_path_factory):
     assert not processes(ring.home)
 
 
+@pytest.mark.slow
 def test_a_killed_driver_takes_its_own_cluster_along(tmp_path, tmp_path_factory):
     study, expected = recovery_study(tmp_path_factory), finished_recovery(tmp_path_factory)
     run = tmp_path / "run"

@@ -334,6 +334,7 @@ class TestGoesOn:
         studies.run(study, folder, tell=silent)
         assert_same_tables(folder, finished.path)
 
+    @pytest.mark.slow
     def test_after_a_full_disk_in_the_sweep(
         self, study_file, finished, tmp_path, no_figures, monkeypatch
     ):

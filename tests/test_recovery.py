@@ -479,6 +479,7 @@ def recovered(folder: Path, checkpoint: Path | None) -> None:
     found.record.to_csv(folder / f"{name}.csv")
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_the_record_is_the_same(tmp_path: Path) -> None:
     commands = (
         "import torch; torch.set_num_threads(1); from pathlib import Path;"

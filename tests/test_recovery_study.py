@@ -302,6 +302,7 @@ class TestWithoutRecovery:
 
 
 class TestGoesOn:
+    @pytest.mark.slow
     def test_after_kills_at_any_moment(self, study_file, finished, tmp_path):
         command = [sys.executable, __file__, str(study_file), str(finished.path), str(tmp_path)]
         told = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)

@@ -102,6 +102,7 @@ def trained(folder: Path, checkpoint: Path | None) -> None:
     save_file(dict(network.state_dict()), folder / f"trained-{checkpoint is None}.safetensors")
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments(tmp_path: Path) -> None:
     commands = (
         "from pathlib import Path; import stopping;"

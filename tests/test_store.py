@@ -319,6 +319,7 @@ print(json.dumps([peak() - before, int(drops["overall_total"]), int(drops["overa
 """
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_outcomes(tmp_path):
     """100 MB of outcomes are written and summed up."""
     command = [sys.executable, "-c", LARGE, str(tmp_path / "s"), str(Path(__file__).parent)]

@@ -71,7 +71,7 @@ def lanes_of(site: Site, part: RecoveryPart) -> list[list[Run]]:
     runs = runs_of(site, part)
     chain = [run for run in runs if run.experiment == ITERATED]
     alone = [[run] for run in runs if run.experiment == INSTANCES]
-    return [chain, *alone] if chain else alone  # the longest first: it ends last
+    return [*alone, chain] if chain else alone
 
 
 def as_long(run: Run, part: RecoveryPart, epochs: int) -> Run:
