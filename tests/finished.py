@@ -53,3 +53,9 @@ def small_pictures() -> Iterator[None]:
         patch.setattr(maps, "compose", lambda images, points, states, *_, **__: compose(
             images, points, states, size=300))  # fmt: skip
         yield
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """All but the progress, which holds times."""
+    files = {str(p.relative_to(folder)): p for p in folder.rglob("*") if p.is_file()}
+    return {name: p.read_bytes() for name, p in files.items() if name != "progress.json"}

@@ -25,12 +25,7 @@ LEARNT = 5  # training images per class
 
 def generated(folder: Path) -> Path:
     """A study file with images and weights of its own; gives its path."""
-    random = np.random.default_rng(0)
-    for name in CLASSES:
-        (folder / "images" / name).mkdir(parents=True)
-        for i in range(PER_CLASS):
-            pixels = random.integers(0, 256, (SIDE, SIDE, 3), np.uint8)
-            Image.fromarray(pixels).save(folder / "images" / name / f"{i}.png")
+    draw_images(folder / "images", PER_CLASS, seed=0)
     networks.save_weights(network(), folder / "weights.safetensors")
     content = {
         "kind": "layers",
@@ -48,6 +43,16 @@ def generated(folder: Path) -> Path:
     }  # fmt: skip
     (folder / "layers.yaml").write_text(yaml.safe_dump(content))
     return folder / "layers.yaml"
+
+
+def draw_images(root: Path, per_class: int, seed: int) -> None:
+    """Images of noise, in a folder for each class."""
+    random = np.random.default_rng(seed)
+    for name in CLASSES:
+        (root / name).mkdir(parents=True)
+        for i in range(per_class):
+            pixels = random.integers(0, 256, (SIDE, SIDE, 3), np.uint8)
+            Image.fromarray(pixels).save(root / name / f"{i}.png")
 
 
 def network() -> torch.nn.Module:
@@ -75,12 +80,7 @@ def network() -> torch.nn.Module:
 def with_recovery(folder: Path) -> Path:
     """The tiny layer study with training images and a recovery that takes seconds."""
     content = yaml.safe_load(generated(folder).read_text())
-    draw = np.random.default_rng(1)
-    for name in CLASSES:
-        (folder / "training" / name).mkdir(parents=True)
-        for i in range(LEARNT):
-            pixels = draw.integers(0, 256, (SIDE, SIDE, 3), np.uint8)
-            Image.fromarray(pixels).save(folder / "training" / name / f"{i}.png")
+    draw_images(folder / "training", LEARNT, seed=1)
     content["sweep"] |= {"methods": ["zero_weights"], "proportions": [0.25], "random_groups": 1}
     content["recovery"] = {
         "instances": 2, "iterations": 2, "epochs": 2, "most_epochs": 3,

@@ -28,6 +28,7 @@ from lashley.studies.layers import measures
 from lashley.studies.layers import run as stages
 from lashley.studies.layers.tables import NAMES
 
+from finished import files_of
 from layer_study import CLASSES, PER_CLASS, PROPORTIONS, SIDE, generated, network
 
 KILLS = 20
@@ -57,12 +58,6 @@ def finished(finished_layers):
 def no_figures(monkeypatch):
     monkeypatch.setattr(stages, "draw_figures", lambda *_: None)
     monkeypatch.setattr(stages, "write_report", lambda *_: None)
-
-
-def files_of(folder: Path) -> dict[str, bytes]:
-    """All but the progress, which holds times."""
-    files = {str(p.relative_to(folder)): p for p in folder.rglob("*") if p.is_file()}
-    return {name: p.read_bytes() for name, p in files.items() if name != "progress.json"}
 
 
 def assert_same_tables(folder: Path, finished: Path) -> None:

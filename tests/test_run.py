@@ -29,6 +29,8 @@ from lashley.studies import RunFolder
 from lashley.studies.folder import disk_errors
 from lashley.studies.mlp import run as mlp
 
+from finished import files_of
+
 TABLES = ("scores", "effects", "interactions", "correlations", "selectivity", "claims")
 REWRITTEN = {"study.yaml", "report.html"}  # each time, with the same content
 
@@ -52,12 +54,6 @@ def no_figures(monkeypatch):
 
 def silent(*_):
     """Tell nobody."""
-
-
-def files_of(folder: Path) -> dict[str, bytes]:
-    """All but the progress, which holds times."""
-    files = {str(p.relative_to(folder)): p for p in folder.rglob("*") if p.is_file()}
-    return {name: p.read_bytes() for name, p in files.items() if name != "progress.json"}
 
 
 def assert_same_results(folder: Path, finished: Path) -> None:

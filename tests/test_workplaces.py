@@ -4,7 +4,7 @@ import json
 import pickle
 import shutil
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from lashley.studies.mlp import run as mlp
 from lashley.studies.training import Group, alone, train_groups
 from lashley.training import Recipe, train
 
+from finished import files_of
 from layer_study import at_the_recovery, finished_recovery, recovery_study
 from stopping import Stopped
 
@@ -111,12 +112,6 @@ def tiny(tmp_path: Path, tiny_study: str) -> studies.Study:
     """With as many networks as the parts need."""
     (tmp_path / "tiny.yaml").write_text(tiny_study)
     return studies.load(str(tmp_path / "tiny.yaml"), [f"population.networks={SEEDS - 1}"])
-
-
-def files_of(folder: Path) -> Mapping[str, bytes]:
-    """All but what has times in it."""
-    files = [p for p in folder.rglob("*") if p.is_file() and p.name != "progress.json"]
-    return {str(p.relative_to(folder)): p.read_bytes() for p in files}
 
 
 def silent(*_: Any) -> None:

@@ -3,6 +3,7 @@ import "./claims/claims.css";
 import { table } from "../page/blocks";
 import type { Report } from "../page/report";
 import { Choice } from "../shared/choice";
+import { Headings } from "../shared/headings";
 import { Loaded } from "../shared/loaded";
 import { Panel } from "../shared/panel";
 import { Tally, tallyText } from "../shared/tally";
@@ -83,18 +84,7 @@ function ClaimTable({ columns, claims }: Found) {
   const methods = new Set(claims.map(({ method }) => method)).size;
   return (
     <table class="claims-table">
-      <thead>
-        <tr>
-          <th scope="col">Where</th>
-          <th scope="col">Claim</th>
-          <th scope="col">Printed</th>
-          {columns.map(({ heading }) => (
-            <th key={heading} scope="col">
-              {heading}
-            </th>
-          ))}
-        </tr>
-      </thead>
+      <Headings names={["Where", "Claim", "Printed", ...columns.map(({ heading }) => heading)]} />
       <tbody>
         {claims.map((claim, i) => (
           <tr key={i} data-verdict={decided(claim)}>

@@ -14,7 +14,7 @@ from lashley.distribute.tiles import Tile
 from lashley.distribute.work import Task
 from lashley.engine.loading import Which
 from lashley.engine.precision import Counts
-from lashley.engine.record import Record, examples_at, order_of, places
+from lashley.engine.record import Record, places
 from lashley.planning import CostModel
 
 
@@ -32,7 +32,7 @@ class Cells:
         self, record: Record, model: CostModel, workers: int, report: Callable[[int, int], None]
     ) -> None:
         evaluation = record.evaluation
-        self._record, self._report, self._order = record, report, order_of(evaluation)
+        self._record, self._report = record, report
         self._batches, self._done = record.batches, 0
         self._total = len(evaluation.ablations) * len(evaluation.examples)
         self._counts = Counts(record.n_rows, evaluation.precision)
@@ -59,7 +59,7 @@ class Cells:
         """Write outcomes; with a precision, see which ablations go on."""
         tile = self._in_hand.pop(task.name)
         for rows, part, values in result.blocks:
-            self._record.sink.write(rows, places(examples_at(self._order, part)), values)
+            self._record.sink.write(rows, places(self._record.evaluation.at(part)), values)
         self._done += len(tile.rows) * (tile.stop - tile.start)
         if self._record.evaluation.precision is not None:
             self._go_on(tile, result)
@@ -85,7 +85,7 @@ class Cells:
         ready = np.zeros((len(self._batches), self._record.n_rows), bool)
         going = np.arange(self._record.n_rows) > 0  # the intact network comes with any other
         for batch, part in enumerate(self._batches):
-            which = examples_at(self._order, part)
+            which = self._record.evaluation.at(part)
             known = self._record.known(which)
             known &= known[0]  # without the intact outcomes the others tell nothing
             ready[batch] = going & ~known

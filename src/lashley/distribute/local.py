@@ -10,7 +10,8 @@ from typing import Any
 import torch
 import xarray as xr
 
-from lashley.distribute.work import Lane, Running, Task, Work
+from lashley.distribute.sources import Lanes
+from lashley.distribute.work import Lane, Running, Work
 from lashley.engine import check_device, evaluate
 
 
@@ -51,25 +52,14 @@ class Local:
 
     def carry_out(self, work: Work, lanes: Sequence[Lane], running: Running) -> None:
         """Do all tasks, lane by lane; nothing is prepared where all is done already."""
-        prepared: list[Any] = []
-        for lane in lanes:
-            for task, send in steps(lane):
-                if not prepared:
-                    prepared.append(work.prepare(self.device, **work.inputs))
-                with threads(work.threads):
-                    send(work.carry_out(prepared[0], task.content, _reporting(running, task.name)))
-
-
-def steps(lane: Lane) -> Iterator[tuple[Task, Callable[[Any], None]]]:
-    """The tasks of a lane, each with what is to be called with its result."""
-    sent: list[Any] = []
-    try:
-        task = next(lane)
-        while True:
-            yield task, sent.append
-            task = lane.send(sent.pop())
-    except StopIteration:
-        return
+        source = Lanes(lanes, running)
+        if not source.begin():
+            return
+        prepared = work.prepare(self.device, **work.inputs)
+        while (task := source.take(0)) is not None:
+            with threads(work.threads):
+                result = work.carry_out(prepared, task.content, _reporting(running, task.name))
+            source.keep(task, result)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +21,7 @@ from lashley.distribute.sharing import Refused
 from lashley.distribute.sources import Source
 from lashley.distribute.stage import Stage
 from lashley.distribute.work import Task
-from lashley.distribute.worker import quiet, versions
+from lashley.distribute.worker import versions
 from lashley.errors import ClusterError, LashleyError, TaskFailed
 
 _TIMES = 3  # that a task may fail, and that workers may fail to start in a row
@@ -39,7 +40,7 @@ class Hand:
         stage: That it is prepared for.
         call: What it was asked for last and has not answered.
         task: That this is; None if it is preparing.
-        look: A evaluation for its progress, not answered yet.
+        look: A question for its progress, not answered yet.
         done: How much of the task is done.
         node: Where it runs; "" before it has prepared anything.
     """
@@ -117,9 +118,8 @@ class Pool:
 
     def end(self) -> None:
         """End all workers."""
-        for hand in self._hands:
-            quiet(hand.actor)
-        self._hands.clear()
+        for hand in list(self._hands):
+            self._lose(hand)
 
     def _has_work(self, stage: Stage, source: Source) -> bool:
         """Give all that are free something to do; whether anything is left to wait for."""
@@ -219,7 +219,9 @@ class Pool:
             ) from error  # fmt: skip
 
     def _lose(self, hand: Hand) -> None:
-        quiet(hand.actor)
+        """End a worker, whatever state it is in."""
+        with suppress(Exception):
+            ray.kill(hand.actor)
         self._hands.remove(hand)
 
     def _listen(self) -> None:

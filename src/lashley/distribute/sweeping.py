@@ -23,7 +23,7 @@ from lashley.engine.engines import Sweeping
 from lashley.engine.evaluation import Evaluation, asked
 from lashley.engine.guards import evaluation_of
 from lashley.engine.loading import Loader
-from lashley.engine.record import About, examples_at, loader_of, order_of
+from lashley.engine.record import About, loader_of
 from lashley.engine.running import found
 from lashley.planning import CostModel, costs
 
@@ -53,7 +53,6 @@ class Engine:
         evaluation: What is evaluated.
         built: With what.
         loader: Of the examples.
-        order: In which they come.
         guard: Closed at the end: network and data must be as they were.
         kept: The batch that was run last, by its places.
     """
@@ -61,7 +60,6 @@ class Engine:
     evaluation: Evaluation
     built: Built
     loader: Loader
-    order: np.ndarray | None
     guard: ExitStack
     kept: dict[tuple[int, int], Batch] = field(default_factory=dict)
 
@@ -101,7 +99,7 @@ def _prepare(
     guard.enter_context(evaluation_of(network, evaluation.examples))
     with torch.no_grad():
         built = evaluation.build()
-    return Engine(evaluation, built, loader_of(evaluation), order_of(evaluation), guard)
+    return Engine(evaluation, built, loader_of(evaluation), guard)
 
 
 def _carry_out(engine: Engine, tile: Tile | None, report: Report) -> Any:
@@ -123,7 +121,7 @@ def _batch(engine: Engine, part: slice) -> Batch:
     key = (part.start, part.stop)
     if key not in engine.kept:
         engine.kept.clear()
-        engine.kept[key] = engine.loader.load(examples_at(engine.order, part), None)
+        engine.kept[key] = engine.loader.load(engine.evaluation.at(part), None)
     return engine.kept[key]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import warnings
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -91,11 +90,3 @@ class Worker:
 
     def _report(self, done: int) -> None:
         self._done = done
-
-
-def quiet(actor: Any) -> None:
-    """End a worker, whatever state it is in."""
-    import ray
-
-    with suppress(Exception):
-        ray.kill(actor)

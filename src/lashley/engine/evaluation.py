@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -15,8 +17,10 @@ from lashley.data.examples import in_order_of, require_classes
 from lashley.engine.building import Built, build
 from lashley.engine.case import Options
 from lashley.engine.checks import check_arguments, check_precision, check_reference
+from lashley.engine.loading import Which
 from lashley.engine.plan import Savings
 from lashley.readouts import CLASSIFICATION, Readout, as_readout
+from lashley.stats import stratified_order
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +46,17 @@ class Evaluation:
     options: Options
     precision: float | None
     seed: int
+
+    @cached_property
+    def order(self) -> np.ndarray | None:
+        """(example,) the order in which examples are taken; None: as they are."""
+        if self.precision is None:
+            return None
+        return stratified_order(self.examples.labels.cpu().numpy(), self.seed)
+
+    def at(self, part: slice) -> Which:
+        """Which examples lie at some places of the order."""
+        return part if self.order is None else torch.from_numpy(self.order[part])
 
     def build(self) -> Built:
         """Its engine."""

@@ -18,7 +18,6 @@ from lashley.engine.building import Built
 from lashley.engine.evaluation import Evaluation
 from lashley.engine.loading import Loader, Which
 from lashley.engine.precision import Counts
-from lashley.stats import stratified_order
 
 _OUTCOMES = 1 << 24  # bytes of outcomes of a batch, at most
 _LOOK = 100  # examples between two looks at the precision, at least
@@ -58,7 +57,7 @@ class Record:
     """What an evaluation keeps, whoever finds it.
 
     Attributes:
-        evaluation: What is evaluation.
+        evaluation: Whose they are.
         about: Its engine.
         store: A folder for the outcomes, or None: they stay in memory.
     """
@@ -86,7 +85,7 @@ class Record:
             kinds=self.about.kinds,
             labels=examples.labels.cpu().numpy() if examples.class_names else None,
             class_names=examples.class_names,
-            order=order_of(self.evaluation),
+            order=self.evaluation.order,
         )
         if self.store is None:
             return schema.Memory(frame)
@@ -143,18 +142,6 @@ class Record:
         return (
             attrs if evaluation.precision is None else {**attrs, "precision": evaluation.precision}
         )
-
-
-def order_of(evaluation: Evaluation) -> np.ndarray | None:
-    """(example,) the order in which examples are taken; None: as they are."""
-    if evaluation.precision is None:
-        return None
-    return stratified_order(evaluation.examples.labels.cpu().numpy(), evaluation.seed)
-
-
-def examples_at(order: np.ndarray | None, part: slice) -> Which:
-    """Which examples lie at some places of the order."""
-    return part if order is None else torch.from_numpy(order[part])
 
 
 def places(which: Which) -> Any:

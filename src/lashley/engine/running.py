@@ -15,7 +15,7 @@ from lashley.engine.building import Built
 from lashley.engine.evaluation import Evaluation
 from lashley.engine.loading import Loader, Which
 from lashley.engine.precision import Counts
-from lashley.engine.record import About, Record, examples_at, loader_of, order_of, places
+from lashley.engine.record import About, Record, loader_of, places
 
 Block = tuple[Any, dict[str, np.ndarray]]
 """Rows of the outcomes, and what was found (row, example) by name."""
@@ -78,8 +78,7 @@ class Run:
 
     def _batches(self, record: Record) -> Iterator[tuple[Which, Which | None]]:
         """Which examples, and which ones after them."""
-        order = order_of(self.evaluation)
-        parts = [examples_at(order, part) for part in record.batches]
+        parts = [self.evaluation.at(part) for part in record.batches]
         yield from zip(parts, [*parts[1:], None], strict=True)
 
 

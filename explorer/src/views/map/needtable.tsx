@@ -1,6 +1,7 @@
 // The bars' numbers as a table, whose names choose the ablation.
 import { ablationName } from "../../model/names";
 import type { Ablation } from "../../model/sweep";
+import { Headings } from "../../shared/headings";
 import { count, fixed, withInterval } from "../../shared/numbers";
 import { inPercent, type Need } from "./needs";
 import type { Told } from "./rows";
@@ -18,15 +19,7 @@ export function NeedTable({ told, needs, onChoose }: NeedTableProps) {
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a place that scrolls must be reached by keyboard
     <section class="scroll" tabIndex={0} aria-label="What the selected examples need">
       <table>
-        <thead>
-          <tr>
-            {HEADINGS.map((heading) => (
-              <th key={heading} scope="col">
-                {heading}
-              </th>
-            ))}
-          </tr>
-        </thead>
+        <Headings names={HEADINGS} />
         <tbody>
           {needs.map(({ ablation, lost, measured, share, interval, overall }) => (
             <tr key={ablation.row} data-need={ablation.units.join(",")}>

@@ -1,5 +1,6 @@
 // The strongest pairs as a table with links.
 import { Choice } from "../../shared/choice";
+import { Headings } from "../../shared/headings";
 import { capital, count, fixed, withInterval } from "../../shared/numbers";
 import { Panel } from "../../shared/panel";
 import { linkTo } from "../../state/fragment";
@@ -12,6 +13,7 @@ const SIDES = [
 ] as const;
 
 const MOST = 20;
+const HEADINGS = ["pair", "excess, %p", "drop, %p", "sum, %p", "test", "lost only by the pair"];
 
 export interface StrongestProps {
   readonly pairs: readonly Pair[];
@@ -38,17 +40,7 @@ export function Strongest({ pairs, nameOf, chosen }: StrongestProps) {
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a place that scrolls must be reached by keyboard */}
       <section class="scroll pairs-table" tabIndex={0} aria-label="Strongest pairs, as a table">
         <table>
-          <thead>
-            <tr>
-              {["pair", "excess, %p", "drop, %p", "sum, %p", "test", "lost only by the pair"].map(
-                (heading) => (
-                  <th key={heading} scope="col">
-                    {heading}
-                  </th>
-                ),
-              )}
-            </tr>
-          </thead>
+          <Headings names={HEADINGS} />
           <tbody>
             {shown.map((pair) => (
               <Line key={keyOf(pair)} pair={pair} name={nameOf(pair)} on={keyOf(pair) === chosen} />

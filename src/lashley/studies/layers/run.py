@@ -29,7 +29,7 @@ from lashley.studies.layers.page import write_report
 from lashley.studies.layers.recovering import whole
 from lashley.studies.layers.recovering.claims import add_claims
 from lashley.studies.layers.study import LayerStudy, NetworkPart, SweepPart
-from lashley.studies.training import Group, Weights, alone, train_groups
+from lashley.studies.training import Group, alone, train_groups
 from lashley.training import Recipe
 
 _IMAGES = "images"  # decoded images, where they are many; removed when all is measured
@@ -226,21 +226,23 @@ def _network(study: LayerStudy, folder: RunFolder, where: Workplace, tell: Tell)
     home = folder.path / "networks"
     kept, checkpoint = home / "trained.safetensors", home / "checkpoint.safetensors"
     if not kept.is_file():
-        networks.write_weights(_weights(study, checkpoint, where, tell), kept)
+        _obtain(study, kept, checkpoint, where, tell)
     checkpoint.unlink(missing_ok=True)
     return networks.with_weights(network_of(study.network), networks.read_weights(kept)).eval()
 
 
-def _weights(study: LayerStudy, checkpoint: Path, where: Workplace, tell: Tell) -> Weights:
+def _obtain(study: LayerStudy, kept: Path, checkpoint: Path, where: Workplace, tell: Tell) -> None:
+    """Write the network's weights, given or trained."""
     if study.network.weights != "train" or study.training is None:
-        return given_network(study.network).state_dict()
-    recipe, found = Recipe(**study.training.model_dump()), list[Weights]()
+        networks.save_weights(given_network(study.network), kept)
+        return
+    recipe = Recipe(**study.training.model_dump())
     train_groups(
         where, alone, [Group("network", [network_of(study.network)], checkpoint.absolute())],
         data.cifar10("train"), recipe, torch.get_num_threads(),
-        lambda _, trained: found.extend(trained), Bar(tell, "training", recipe.epochs),
+        lambda _, trained: networks.write_weights(trained[0], kept),
+        Bar(tell, "training", recipe.epochs),
     )  # fmt: skip
-    return found[0]
 
 
 def _sweep(

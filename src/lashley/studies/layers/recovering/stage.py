@@ -1,8 +1,8 @@
 """The stage of a layer study that retrains; what is finished is never done again.
 
 Every finished retraining leaves a folder of its own in `recovery/` of the run folder. One in
-progress has a checkpoint there, which goes when the retraining is done. Kept networks are not
-kept, but for the last one of a chain of iterations as long as that goes on.
+progress has a checkpoint there, which goes when the retraining is done. Retrained networks are
+not kept, but for the last one of a chain of iterations as long as that goes on.
 """
 
 from __future__ import annotations
