@@ -28,7 +28,6 @@ from lashley.engine.means import means_at_points
 from lashley.engine.plain import Made, hooking, referring
 from lashley.engine.plan import place, plan
 from lashley.engine.program import Program, exact, lowered
-from lashley.engine.reference import zero_weights
 from lashley.engine.stacking import Budget
 from lashley.errors import EngineError
 from lashley.graph import Captured, capture
@@ -193,7 +192,8 @@ def _sweeping(
     empty = {key: place(organs[key[0]], key[1], precise, {}) for key in case.methods
              if key[1] != "mean"}  # fmt: skip
     kept = {n for where in empty.values() for n in where.nodes}
-    kept |= {call.point.name for site, _ in case.methods for call in organs[site].calls}
+    kept |= {held.node.name for site, _ in case.methods for call in organs[site].calls
+             for held in call.points}  # fmt: skip
 
     def made(dtype: torch.dtype, fewer_products: bool = False) -> Program:
         return lowered(captured, batch, dtype, device, kept=kept, fold=options.savings.folding,
@@ -211,7 +211,6 @@ def _sweeping(
     means = means_at_points(case, fast, organs, size)
     places = empty | {key: place(organs[key[0]], "mean", precise, means) for key in case.methods
                       if key[1] == "mean"}  # fmt: skip
-    _check_plain_weights(case, organs)
     budget = Budget.of(options.memory, torch.device(device))
     sweep = Sweep(fast, quick, precise, verdict, options.savings, budget,
                   options.compile)  # fmt: skip
@@ -226,13 +225,6 @@ def _sweeping(
         return found
 
     return Sweeping(sweep, settings), size, captured.tracer, tally
-
-
-def _check_plain_weights(case: Case, organs: Mapping[str, Organ]) -> None:
-    """The fast engine would zero what the reference cannot: refuse it alike."""
-    for site, method in case.methods:
-        if method == "zero_weights" and organs[site].kind != "head":
-            zero_weights(case.exact, organs[site], ())
 
 
 def _convolves(program: Program) -> bool:

@@ -20,9 +20,9 @@ from lashley.engine.reference import in_float64
 from lashley.engine.verdict import Verdict, finite
 from lashley.errors import EngineError
 from lashley.graph import capture, retyped
+from lashley.graph.layout import STRUCTURE
 from lashley.readouts import CLASSIFICATION, Readout
 
-STRUCTURE = 3  # examples that show how values depend on the batch
 _SAMPLE = 64  # examples on which rounding is measured, fewer of large ones
 _SAMPLE_NUMBERS = 1 << 16
 _SAFETY = 16  # how many times the rounding seen on a sample still counts as rounding

@@ -112,6 +112,13 @@ def check_sites(ablations: Sequence[Ablation], known: Mapping[str, Any]) -> None
     for site in {a.site for a in ablations}:
         if site.name not in known:
             raise EngineError(f"ablations: {unknown_site(site.name, known)}")
+        weightless = {a.site.name for a in ablations if a.method == "zero_weights"}
+        if site.kind == "residual" and site.name in weightless:
+            raise EngineError(
+                f"method: given 'zero_weights' for {site.name}, a sum that has no weights of its "
+                "own; allowed are silence, mean, resample. Take 'silence', which takes the channel "
+                "out of the sum."
+            )
         if known[site.name].n_units != site.n_units:
             raise EngineError(
                 f"ablations: {site.name} of this network has {known[site.name].n_units} units, not "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +18,8 @@ from lashley.graph.observed import Observed
 
 def means_at_points(
     case: Case, program: Program, organs: Mapping[str, Organ], size: int
-) -> dict[str, Tensor]:
-    """(unit) mean activations over the reference examples, by names of points, in float64.
+) -> dict[tuple[str, str], Tensor]:
+    """(slot) mean activations over the reference examples, by sites and points, in float64.
 
     Args:
         case: With reference examples.
@@ -27,16 +28,14 @@ def means_at_points(
         size: Examples at once.
     """
     sites = [site for site, method in case.methods if method == "mean"]
-    points = {call.point.name: organs[s].axis for s in sites for call in organs[s].calls}
-    totals: dict[str, Tensor] = {}
-    counts = dict.fromkeys(points, 0)
+    points = {(s, held.node.name): held.layout
+              for s in sites for call in organs[s].calls for held in call.points}  # fmt: skip
+    totals: dict[tuple[str, str], Any] = dict.fromkeys(points, 0)
     for inputs in reference_batches(case, size, program.dtype) if points else ():
         live = Live(program, tuple(inputs))
-        for name, axis in points.items():
-            columns = live[program.nodes[name]].movedim(axis, 0).flatten(1)
-            totals[name] = totals.get(name, 0) + columns.double().sum(1)
-            counts[name] += columns.shape[1]
-    return {name: (total / counts[name]).cpu() for name, total in totals.items()}
+        for key, layout in points.items():
+            totals[key] = totals[key] + torch.stack(layout.sums(live[program.nodes[key[1]]]))
+    return {key: (total / count).nan_to_num().cpu() for key, (total, count) in totals.items()}
 
 
 def mean_by_hook(case: Case, network: nn.Module, known: Observed) -> Tensor:

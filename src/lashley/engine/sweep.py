@@ -129,11 +129,14 @@ def _groups(sweep: Sweep, setting: Setting, live: Live) -> list[_OnSome]:
     together: list[_OnSome] = [(all_of_them, None)]
     if not sweep.savings.untouched or place.constants is None or len(place.nodes) != 1:
         return together
+    layout = place.layouts[0]
     value, known = live[sweep.fast.nodes[place.nodes[0]]], sweep.fast.batch[place.nodes[0]]
-    if (known.axis, known.per) != (0, 1):
+    if not isinstance(known, Batched) or (known.axis, known.per) != (0, 1):
+        return together
+    if not layout.is_plain or layout.axis is None:
         return together
     constants = place.constants[0].to(value.device, value.dtype)
-    touched = touched_units(value, constants, place.axis)
+    touched = touched_units(value, constants, layout.axis)
     if touched is None:
         return together
     groups = group_by_touch(setting.unit_sets, touched.sum(1).tolist())

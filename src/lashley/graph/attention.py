@@ -111,6 +111,7 @@ def attended(module: nn.MultiheadAttention, *args: Any, **kwargs: Any) -> tuple[
 
 _PARAMETERS = ("in_proj_bias", "bias_k", "bias_v")
 _SEPARATE = ("q_proj_weight", "k_proj_weight", "v_proj_weight")
+PROJECTIONS = frozenset({"in_proj_weight", *_PARAMETERS, *_SEPARATE})  # into its heads
 
 
 def _bound(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor, fx, nn
 
 from lashley.graph.attention import split_heads
+from lashley.graph.described import describe
 from lashley.graph.functional import without_writes
 from lashley.graph.running import Refused, assembled, attributes_of, run
 from lashley.graph.signature import Inputs, arguments, flat, logits_of, names_of
@@ -118,10 +119,11 @@ def finished(graph: fx.Graph, attributes: dict[str, Any], inputs: list[Tensor]) 
     values = run(graph, attributes, [tensor.clone() for tensor in inputs])
     without_casts(graph, values)
     without_unused(graph)
+    describe({node: values[node] for node in graph.nodes})
     for node in graph.nodes:
         attends = "scaled_dot_product_attention" in str(node.target)
-        if attends and isinstance(values[node], Tensor) and values[node].dim() == 4:
-            node.meta["heads"] = values[node].shape[-3]
+        if attends and isinstance(values[node], Tensor):
+            node.meta["heads"] = True
     used = {str(n.target) for n in graph.nodes if n.op in ("get_attr", "call_module")}
     return assembled(graph, {name: attributes[name] for name in used})
 
