@@ -18,14 +18,10 @@ def intact(network: nn.Module) -> Iterator[None]:
     modules = [(module, _state(module)) for module in network.modules()]
     buffers = [(buffer, buffer._version, buffer.clone()) for buffer in network.buffers()]
     cuda = {t.device for t in network.parameters() if t.device.type == "cuda"}
-    fastpath = torch.backends.mha.get_fastpath_enabled()
     try:
         with torch.random.fork_rng(cuda), torch.inference_mode(False), torch.no_grad():
-            # the fused paths of nn.TransformerEncoderLayer hide the operations inside
-            torch.backends.mha.set_fastpath_enabled(False)
             yield
     finally:
-        torch.backends.mha.set_fastpath_enabled(fastpath)
         for module, state in modules:
             _restore(module, *state)
         with torch.no_grad():

@@ -7,10 +7,12 @@ from functools import partial
 from typing import Any
 
 from torch import Tensor, fx, nn
+from torch.backends import mha
 
-from lashley.graph.attention import split_heads
+from lashley.graph.attention import attention_heads, split_heads
 from lashley.graph.described import describe
 from lashley.graph.functional import without_writes
+from lashley.graph.plain_forms import FORMS
 from lashley.graph.running import Refused, assembled, attributes_of, run
 from lashley.graph.signature import Inputs, arguments, flat, logits_of, names_of
 from lashley.graph.tidy import without_casts, without_idle, without_unused
@@ -37,27 +39,17 @@ class _Tracer(fx.Tracer):
         return not isinstance(m, _CONTAINERS) and super().is_leaf_module(m, module_qualified_name)
 
     def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        if type(m) in _STACKS:
+        if type(m) in _CONTAINERS:
             forward = _forward_of(m)
         return super().call_module(m, forward, args, kwargs)
 
 
 def _forward_of(module: nn.Module) -> Callable[..., Any]:
     """Its forward; stacks of layers ask for sizes there, but for their fused paths only."""
-    stack = _STACKS.get(type(module))
-    return module.forward if stack is None else partial(stack, module)
-
-
-def _encoder(
-    stack: Any,
-    src: Any,
-    mask: Any = None,
-    src_key_padding_mask: Any = None,
-    is_causal: bool | None = None,  # a hint: the mask says it
-) -> Any:
-    for layer in stack.layers:
-        src = layer(src, src_mask=mask, src_key_padding_mask=src_key_padding_mask)
-    return src if stack.norm is None else stack.norm(src)
+    if type(module) is nn.TransformerDecoder:
+        return partial(_decoder, module)
+    form = FORMS.get(type(module)) if type(module) in _CONTAINERS else None
+    return module.forward if form is None else form(module, mha.get_fastpath_enabled())
 
 
 def _decoder(
@@ -74,8 +66,8 @@ def _decoder(
     return tgt if stack.norm is None else stack.norm(tgt)
 
 
-_STACKS = {nn.TransformerEncoder: _encoder, nn.TransformerDecoder: _decoder}
-_CONTAINERS = (*_STACKS, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
+_CONTAINERS = (nn.TransformerEncoder, nn.TransformerEncoderLayer, nn.TransformerDecoder,
+               nn.TransformerDecoderLayer)  # fmt: skip
 
 
 def traced(network: nn.Module, names: tuple[str, ...] = ()) -> fx.Graph:
@@ -122,6 +114,7 @@ def finished(graph: fx.Graph, attributes: dict[str, Any], inputs: list[Tensor]) 
     describe({node: values[node] for node in graph.nodes})
     for node in graph.nodes:
         attends = "scaled_dot_product_attention" in str(node.target)
+        attends = attends or node.target is attention_heads
         if attends and isinstance(values[node], Tensor):
             node.meta["heads"] = True
     used = {str(n.target) for n in graph.nodes if n.op in ("get_attr", "call_module")}
