@@ -13,6 +13,7 @@ from lashley.graph.functional import without_writes
 from lashley.graph.running import Refused, assembled, attributes_of, run
 from lashley.graph.signature import Inputs, arguments, flat, logits_of, names_of
 from lashley.graph.tidy import without_casts, without_idle, without_unused
+from lashley.graph.unrolled import unroll
 
 
 class _Tracer(fx.Tracer):
@@ -105,6 +106,7 @@ def symbolic(network: nn.Module, example: Inputs) -> fx.GraphModule:
     without_idle(graph, attributes)
     split_heads(graph, attributes)
     without_writes(graph, attributes, inputs)
+    unroll(graph, attributes, inputs)
     return finished(graph, attributes, inputs)
 
 
