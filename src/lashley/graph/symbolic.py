@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from torch import Tensor, fx, nn
+from torch.nn.utils import rnn
 
 from lashley.graph.attention import split_heads
 from lashley.graph.functional import without_writes
@@ -15,12 +16,15 @@ from lashley.graph.signature import Inputs, arguments, flat, logits_of, names_of
 from lashley.graph.tidy import without_casts, without_idle, without_unused
 from lashley.graph.unrolled import unroll
 
+_KEPT = (rnn.pack_padded_sequence, rnn.pad_packed_sequence)  # they cannot be traced into
+
 
 class _Tracer(fx.Tracer):
     """Placeholders by the names of the inputs; calls as many as the network has to have."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
-        super().__init__()
+        super().__init__(autowrap_functions=_KEPT)
+        self._autowrap_search.append(rnn)  # where they are called as nn.utils.rnn.pack_...
         self.names = names
 
     def create_args_for_root(

@@ -7,57 +7,16 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Bool
 from torch import Tensor, fx, nn
 
-from lashley.graph.recurrent import GATES, Recurrence, Steps, Way, carried_out
+from lashley.graph.recurrent import Recurrence, Steps, carried_out
 from lashley.graph.recurrent_calls import RecurrentCall, recurrent_call
+from lashley.graph.recurrent_units import Unrolled, mark
 from lashley.graph.running import run
-from lashley.graph.tidy import name_of
-
-
-@dataclass(frozen=True)
-class Recurrent:
-    """What a node of hidden states, (example, unit), belongs to: `node.meta["recurrent"]`.
-
-    The units are the hidden state that is handed on, to the next step and to the next layer. With
-    `proj_size` that is the projected one; what is projected, `hidden_size` units, is then a site of
-    its own, named "... .cells".
-
-    Attributes:
-        name: Of the module; with several layers or directions "rnn.l0", "rnn.l1_reverse" ...
-        n_units: How many there are.
-        parameters: Names of those whose rows lead into the units: weights of the input and of the
-            hidden state, and biases, or the projection alone. () where one of them is computed.
-        gates: A unit has as many rows in each of them: unit u of n has rows u, u + n, u + 2 n ...
-        from_zero: Whether units start at 0, so that they stay there if those rows are 0.
-    """
-
-    name: str
-    n_units: int
-    parameters: tuple[str, ...]
-    gates: int
-    from_zero: bool
-
-
-def into_recurrent_units(
-    parameter: Tensor, units: Sequence[int], gates: int
-) -> Bool[Tensor, "*shape"]:
-    """Which entries of a parameter lead into these units: their rows of all gates.
-
-    Args:
-        parameter: (gate * unit, input) or (gate * unit), one of `Recurrent.parameters`.
-        units: Indices from 0.
-        gates: How many, 1 of a projection.
-    """
-    found = torch.zeros(parameter.shape, dtype=torch.bool, device=parameter.device)
-    which = torch.tensor(units, dtype=torch.int64, device=parameter.device)
-    found.unflatten(0, (gates, -1))[:, which] = True
-    return found
+from lashley.graph.tidy import name_of, without_unused
 
 
 def unroll(graph: fx.Graph, attributes: dict[str, Any], inputs: Sequence[Tensor]) -> None:
@@ -81,21 +40,24 @@ def unroll(graph: fx.Graph, attributes: dict[str, Any], inputs: Sequence[Tensor]
     few = run(graph, attributes, [tensor.clone() for tensor in inputs])
     more = run(graph, attributes, [torch.cat([tensor, tensor[:1]]) for tensor in inputs])
     asked = [(call, call.asked(few), call.asked(more)) for call in calls]
-    from_zero: dict[fx.Node, str] = {}
+    done: list[Unrolled] = []
     for call, one, other in asked:
         if one == other:
             with graph.inserting_before(call.node):
-                _replace(graph, call, one, attributes, from_zero)
+                done += _replaced(graph, call, one, attributes, done)
+    without_unused(graph)  # so that the last cell state has no reader that nobody reads
+    for unrolled in done:
+        mark(unrolled)
 
 
-def _replace(
+def _replaced(
     graph: fx.Graph,
     call: RecurrentCall,
     asked: Recurrence,
     attributes: dict[str, Any],
-    from_zero: dict[fx.Node, str],
-) -> None:
-    """Args as in `unroll`; `from_zero`: states of sites that began at 0, and the sites' names."""
+    before: list[Unrolled],
+) -> list[Unrolled]:
+    """The ways of a call, its node replaced by theirs."""
 
     def apply(function: Callable[..., Any], *args: Any) -> fx.Node:
         made = graph.call_function(function, args)
@@ -104,17 +66,22 @@ def _replace(
 
     names = [call.name + call.end(place) for place in range(len(call.ways))]
     given = [_given(apply, call, place) for place in range(len(call.ways))]
-    idle = [s is None or all(_is_zero(n, attributes) for n in s) for s in given]
-    states = [None if zero else s for s, zero in zip(given, idle, strict=True)]
+    zero = [s is None or all(_is_zero(n, attributes) for n in s) for s in given]
+    states = [None if z else s for s, z in zip(given, zero, strict=True)]
     output, done = carried_out(apply, asked, call.inputs, states, call.ways)
-    for name, way, state, steps in zip(names, call.ways, states, done, strict=True):
-        began = state is None or all(from_zero.get(node) == name for node in state)
-        _mark(call, name, way, asked, steps, began)
-        from_zero.update(dict.fromkeys(steps.last if began else (), name))
     last = _last(apply, call, done)
     if call.batch_first is not None:
         last = (output, last) if call.nested or not isinstance(last, tuple) else (output, *last)
     _hand_on(graph, call.node, last)
+    begun = {(one.name, node) for one in before if one.began for node in one.steps.last}
+    began = [
+        state is None or all((name, node) in begun for node in state)
+        for name, state in zip(names, states, strict=True)
+    ]
+    return [
+        Unrolled(call, name, way, asked, steps, zero)
+        for name, way, steps, zero in zip(names, call.ways, done, began, strict=True)
+    ]
 
 
 def _given(
@@ -178,35 +145,6 @@ def _join(graph: fx.Graph, value: Any, meta: dict[str, Any]) -> fx.Node:
 
 def _joined(*parts: Any) -> tuple[Any, ...]:
     return parts
-
-
-def _mark(
-    call: RecurrentCall, name: str, way: Way, asked: Recurrence, steps: Steps, began: bool
-) -> None:
-    """Name the sites that nodes of hidden states belong to."""
-    rows = _paths(call, way.weight_ih, way.weight_hh, way.bias_ih, way.bias_hh)
-    if not steps.cells:
-        site = Recurrent(name, asked.sizes[0], rows, GATES[asked.kind], began)
-    else:
-        site = Recurrent(name, asked.sizes[0], _paths(call, way.weight_hr), 1, True)
-        cells = Recurrent(f"{name}.cells", asked.sizes[1], rows, GATES[asked.kind], began)
-        for node in steps.cells:
-            node.meta["recurrent"] = cells
-    for node in steps.hidden:
-        node.meta["recurrent"] = site
-
-
-def _paths(call: RecurrentCall, *parameters: fx.Node | None) -> tuple[str, ...]:
-    """Names of parameters, the module's own where several share one; () if one is computed."""
-    held = [node for node in parameters if node is not None]
-    if any(node.op != "get_attr" for node in held):
-        return ()
-    return tuple(_own(str(node.target), call.name) for node in held)
-
-
-def _own(path: str, module: str) -> str:
-    inside = not module or path.startswith(f"{module}.")
-    return path if inside else f"{module}.{path.rpartition('.')[2]}"
 
 
 _ZEROS = {"zeros", "zeros_like", "new_zeros"}
