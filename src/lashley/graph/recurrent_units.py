@@ -76,11 +76,18 @@ class Unrolled:
     began: bool
 
 
-def mark(one: Unrolled) -> None:
+def mark(unrolled: Sequence[Unrolled]) -> None:
     """Name the sites that nodes of hidden states belong to, in their `meta["recurrent"]`."""
-    way, sizes, name = one.way, one.asked.sizes, one.name
+    only_zero: dict[str, bool] = {}
+    for one in unrolled:
+        only_zero[one.name] = only_zero.get(one.name, True) and _only_zero(one)
+    for one in unrolled:
+        _mark(one, only_zero[one.name])
+
+
+def _mark(one: Unrolled, only_zero: bool) -> None:
+    way, sizes, name, gates = one.way, one.asked.sizes, one.name, GATES[one.asked.kind]
     rows = _paths(one.call, way.weight_ih, way.weight_hh, way.bias_ih, way.bias_hh)
-    gates, only_zero = GATES[one.asked.kind], _only_zero(one)
     site = Recurrent(name, sizes[0], rows, gates, only_zero)
     if one.steps.cells:
         site = Recurrent(name, sizes[0], _paths(one.call, way.weight_hr), 1, True)

@@ -41,13 +41,13 @@ def unroll(graph: fx.Graph, attributes: dict[str, Any], inputs: Sequence[Tensor]
     more = run(graph, attributes, [torch.cat([tensor, tensor[:1]]) for tensor in inputs])
     asked = [(call, call.asked(few), call.asked(more)) for call in calls]
     done: list[Unrolled] = []
+    begun: set[tuple[str, fx.Node]] = set()
     for call, one, other in asked:
         if one == other:
             with graph.inserting_before(call.node):
-                done += _replaced(graph, call, one, attributes, done)
+                done += _replaced(graph, call, one, attributes, begun)
     without_unused(graph)  # so that the last cell state has no reader that nobody reads
-    for unrolled in done:
-        mark(unrolled)
+    mark(done)
 
 
 def _replaced(
@@ -55,9 +55,12 @@ def _replaced(
     call: RecurrentCall,
     asked: Recurrence,
     attributes: dict[str, Any],
-    before: list[Unrolled],
+    begun: set[tuple[str, fx.Node]],
 ) -> list[Unrolled]:
-    """The ways of a call, its node replaced by theirs."""
+    """The ways of a call, its node replaced by theirs.
+
+    `begun` holds the last states of ways that began at 0, with the names of their sites.
+    """
 
     def apply(function: Callable[..., Any], *args: Any) -> fx.Node:
         made = graph.call_function(function, args)
@@ -73,15 +76,12 @@ def _replaced(
     if call.batch_first is not None:
         last = (output, last) if call.nested or not isinstance(last, tuple) else (output, *last)
     _hand_on(graph, call.node, last)
-    begun = {(one.name, node) for one in before if one.began for node in one.steps.last}
-    began = [
-        state is None or all((name, node) in begun for node in state)
-        for name, state in zip(names, states, strict=True)
-    ]
-    return [
-        Unrolled(call, name, way, asked, steps, zero)
-        for name, way, steps, zero in zip(names, call.ways, done, began, strict=True)
-    ]
+    made = []
+    for name, way, state, steps in zip(names, call.ways, states, done, strict=True):
+        began = state is None or all((name, node) in begun for node in state)
+        begun.update((name, node) for node in steps.last if began)
+        made.append(Unrolled(call, name, way, asked, steps, began))
+    return made
 
 
 def _given(
@@ -108,8 +108,9 @@ def _parts(apply: Callable[..., fx.Node], node: fx.Node, n: int) -> tuple[fx.Nod
 
 def _row(apply: Callable[..., fx.Node], node: fx.Node, place: int) -> fx.Node:
     """Of the states of all ways that of one."""
-    if node.target is torch.stack and node.args[1:] == (0,):
-        return node.args[0][place]  # pyright: ignore
+    parts = node.args[0] if node.args else None
+    if node.target is torch.stack and node.args[1:] == (0,) and isinstance(parts, tuple):
+        return parts[place]  # pyright: ignore
     return apply(torch.select, node, 0, place)
 
 
