@@ -141,9 +141,8 @@ def lstm_step(
         bias: Likewise.
         at: Which step of the inputs.
     """
-    gates = _at(weighted, at) + F.linear(state[0], weight, bias)
-    i, f, g, o = gates.chunk(4, -1)
-    cell = f.sigmoid() * state[1] + i.sigmoid() * g.tanh()
+    i, f, g, o = _added(weighted, state[0], weight, bias, at).chunk(4, -1)
+    cell = torch.addcmul(f.sigmoid() * state[1], i.sigmoid(), g.tanh())
     return o.sigmoid() * cell.tanh(), cell
 
 
@@ -161,17 +160,22 @@ def tanh_step(
     weighted: Tensor, state: tuple[Tensor], weight: Tensor, bias: Tensor | None, at: At
 ) -> Tensor:
     """The next hidden state; arguments as in `lstm_step`."""
-    return (_at(weighted, at) + F.linear(state[0], weight, bias)).tanh()
+    return _added(weighted, state[0], weight, bias, at).tanh()
 
 
 def relu_step(
     weighted: Tensor, state: tuple[Tensor], weight: Tensor, bias: Tensor | None, at: At
 ) -> Tensor:
     """The next hidden state; arguments as in `lstm_step`."""
-    return (_at(weighted, at) + F.linear(state[0], weight, bias)).relu()
+    return _added(weighted, state[0], weight, bias, at).relu()
 
 
 _STEPS = {"lstm": lstm_step, "gru": gru_step, "rnn_tanh": tanh_step, "rnn_relu": relu_step}
+
+
+def _added(weighted: Tensor, hidden: Tensor, weight: Tensor, bias: Tensor | None, at: At) -> Tensor:
+    """A step's inputs and hidden state, both weighted; in place, for the sum is large."""
+    return F.linear(hidden, weight, bias).add_(_at(weighted, at))
 
 
 def _at(weighted: Tensor, at: At) -> Tensor:
