@@ -20,6 +20,7 @@ from lashley.graph.running import Refused
 from lashley.graph.signature import Inputs, arguments, flat, logits_of, names_of
 from lashley.graph.symbolic import finished
 from lashley.graph.tidy import without_idle
+from lashley.graph.unrolled import unroll
 
 _PREFIX = "network"
 
@@ -90,6 +91,7 @@ def _pure(program: Any, network: nn.Module, example: Inputs) -> fx.GraphModule:
     without_idle(graph, attributes)
     _erase_checks(graph)
     without_writes(graph, attributes, flat(example))
+    unroll(graph, attributes, flat(example))
     return finished(graph, attributes, flat(example))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor, fx, nn
 from torch.backends import mha
+from torch.nn.utils import parametrize, rnn
 
 from lashley.graph.attention import attention_heads, split_heads
 from lashley.graph.described import describe
@@ -16,13 +17,17 @@ from lashley.graph.plain_forms import FORMS
 from lashley.graph.running import Refused, assembled, attributes_of, run
 from lashley.graph.signature import Inputs, arguments, flat, logits_of, names_of
 from lashley.graph.tidy import without_casts, without_idle, without_unused
+from lashley.graph.unrolled import unroll
+
+_KEPT = (rnn.pack_padded_sequence, rnn.pad_packed_sequence)  # they cannot be traced into
 
 
 class _Tracer(fx.Tracer):
     """Placeholders by the names of the inputs; calls as many as the network has to have."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
-        super().__init__()
+        super().__init__(autowrap_functions=_KEPT)
+        self._autowrap_search.append(rnn)  # where they are called as nn.utils.rnn.pack_...
         self.names = names
 
     def create_args_for_root(
@@ -36,12 +41,21 @@ class _Tracer(fx.Tracer):
         return logits_of(_forward_of(self.root)(*args, **kwargs))
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return not isinstance(m, _CONTAINERS) and super().is_leaf_module(m, module_qualified_name)
+        entered = isinstance(m, _CONTAINERS) or _computes_weights(m)
+        return not entered and super().is_leaf_module(m, module_qualified_name)
 
     def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         if type(m) in _CONTAINERS:
             forward = _forward_of(m)
         return super().call_module(m, forward, args, kwargs)
+
+
+def _computes_weights(module: nn.Module) -> bool:
+    """Whether what torch.nn.utils put on a module makes its weights anew at each call."""
+    hooks = module._forward_pre_hooks.values()
+    plain = bool(hooks) and not module._forward_hooks
+    ours = plain and all(type(hook).__module__.startswith("torch.nn.utils") for hook in hooks)
+    return ours or parametrize.is_parametrized(module)
 
 
 def _forward_of(module: nn.Module) -> Callable[..., Any]:
@@ -98,6 +112,7 @@ def symbolic(network: nn.Module, example: Inputs) -> fx.GraphModule:
     without_idle(graph, attributes)
     split_heads(graph, attributes)
     without_writes(graph, attributes, inputs)
+    unroll(graph, attributes, inputs)
     return finished(graph, attributes, inputs)
 
 
