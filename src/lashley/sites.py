@@ -60,6 +60,15 @@ class Site:
     weights: Tensor | None = field(default=None, compare=False, repr=False)
     parameters: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
+    @property
+    def held(self) -> str:
+        """What the units are, in words."""
+        return _PLURAL.get(self.kind, f"{self.kind} units")
+
+
+_PLURAL = {"filter": "filters", "head": "heads", "embedding": "channels of an embedding",
+           "residual": "channels of a sum", "router": "a router's units"}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class LeftOut:
@@ -76,7 +85,6 @@ class LeftOut:
     def is_overlooked(self) -> bool:
         """Whether units may lie there that no site has; not so of outputs and normalisations."""
         return self.reason not in AS_IT_SHOULD_BE
-
 
     name: str
     shape: tuple[int, ...]

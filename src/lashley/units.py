@@ -18,7 +18,7 @@ from lashley.graph.anatomy import Call, Organ, anatomy
 from lashley.graph.batch import Batched, NotBatched, batch_dependence
 from lashley.graph.incoming import by_unit
 from lashley.graph.layout import Layout, fitted
-from lashley.graph.nodes import Layer, attribute
+from lashley.graph.nodes import Layer, attribute, weights
 from lashley.sites import Site, first_inputs, unknown_site
 
 
@@ -66,9 +66,12 @@ class Units:
         """
         if self.layer is None:
             raise SiteError(
-                f"site: {self.site.name} holds heads, which have no incoming weights of their own; "
-                "allowed are hidden units and filters. Take the projection's site, or ablate."
+                f"site: {self.site.name} holds {self.site.held}, which have no incoming weights of "
+                "their own; allowed are hidden units and filters. Take the projection's site, or "
+                "ablate."
             )
+        if not self.layer.weight:
+            return by_unit(weights(self.layer, self.graph), self.layer.unit_axis, self.layer.groups)
         try:
             weight = attribute(network, self.layer.weight)
         except AttributeError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -52,6 +53,7 @@ class Case:
         exact: In float64, on the device that computes.
         inputs: A sample, for `exact`.
         outputs: What `exact` says of it.
+        n_examples: How many are evaluated.
         names: Of the inputs; () of a plain tensor.
         reference: Examples that activations are taken from, or None.
         ablations: Those to be measured.
@@ -64,6 +66,7 @@ class Case:
     exact: nn.Module
     inputs: tuple[Tensor, ...]
     outputs: Tensor
+    n_examples: int
     names: tuple[str, ...]
     reference: Examples | None
     ablations: Sequence[Ablation]
@@ -102,7 +105,7 @@ class Case:
         """The sample in float32."""
         return tuple(p.float() if p.is_floating_point() else p for p in self.inputs)
 
-    @property
+    @cached_property
     def is_independent(self) -> bool:
         """Whether examples have the same outputs in another batch."""
         few = forward(self.exact, [p[:2] for p in self.inputs], self.names)
@@ -110,7 +113,9 @@ class Case:
 
     @property
     def plain_batch(self) -> int:
-        """Examples in one full pass of the network."""
+        """Examples in one full pass of the network; all where they depend on one another."""
+        if not self.is_independent:
+            return self.n_examples
         numbers = sum(part[:1].numel() for part in self.inputs)
         return max(1, min(_PLAIN_BATCH, _PLAIN_NUMBERS // max(1, numbers)))
 
@@ -157,7 +162,8 @@ def case_of(
     doubled = tuple(p.double() if p.is_floating_point() else p for p in sample)
     exact = _exact(base, in_float64(network, options.device), doubled, names)
     outputs = _outputs(exact, doubled, names)
-    return Case(base, exact, doubled, outputs, names, reference, ablations, readout, options)
+    return Case(base, exact, doubled, outputs, len(examples), names, reference, ablations,
+                readout, options)  # fmt: skip
 
 
 def _exact(

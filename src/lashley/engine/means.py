@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from lashley.data.inputs import take, tensors
 from lashley.engine.case import Case
 from lashley.engine.hooks import activations
 from lashley.engine.program import Live, Program
 from lashley.graph.anatomy import Organ
-from lashley.graph.observed import Observed
+from lashley.graph.layout import Layout
 
 
 def means_at_points(
@@ -38,14 +38,14 @@ def means_at_points(
     return {key: (total / count).nan_to_num().cpu() for key, (total, count) in totals.items()}
 
 
-def mean_by_hook(case: Case, network: nn.Module, known: Observed) -> Tensor:
-    """(unit) mean activation over the reference examples, in float64."""
-    total, count = torch.zeros(known.n_units, dtype=torch.float64), 0
+def means_at_calls(case: Case, wanted: Mapping[Any, Layout]) -> dict[Any, Tensor]:
+    """(slot) mean activations over the reference examples, by keys of calls, in float64."""
+    totals: dict[Any, Any] = dict.fromkeys(wanted, 0)
     for inputs in reference_batches(case, case.plain_batch, torch.float64):
-        for value in activations(network, known.point, inputs, case.names):
-            columns = value.double().movedim(known.axis, 0).flatten(1)
-            total, count = total + columns.sum(1).cpu(), count + columns.shape[1]
-    return total / count
+        found = activations(case.exact, tuple(wanted), inputs, case.names)
+        for key, value in found.items():
+            totals[key] = totals[key] + torch.stack(wanted[key].sums(value))
+    return {key: (total / count).nan_to_num().cpu() for key, (total, count) in totals.items()}
 
 
 def reference_batches(case: Case, size: int, kind: torch.dtype) -> Iterator[list[Tensor]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
 from typing import Any
 
 import torch
@@ -159,7 +158,9 @@ def behind_zeros(call: Call, exact: Program) -> list[Tensor]:
                 env[given] = _given(given, exact, device)
         interpreter.env = env
         env[node] = interpreter.run_node(node)
-    return [held.layout.first(env[exact.nodes[held.node.name]]).nan_to_num() for held in call.points]
+    return [
+        held.layout.first(env[exact.nodes[held.node.name]]).nan_to_num() for held in call.points
+    ]
 
 
 def _given(node: fx.Node, exact: Program, device: torch.device) -> Any:

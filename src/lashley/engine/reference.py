@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +15,11 @@ import torch
 from torch import Tensor, fx, nn
 
 from lashley.ablations import Ablation
-from lashley.engine.hooks import HookPlace, activations, forward, hooked, replaced
+from lashley.engine.hooks import HookPlace, activations, forward, replaced
 from lashley.graph.anatomy import WEIGHTLESS, Organ
 from lashley.graph.incoming import into_units
 from lashley.graph.layout import Layout, fitted
+from lashley.graph.recurrent_units import into_recurrent_units
 from lashley.graph.signature import arguments, logits_of
 
 Donors = tuple[Tensor, ...]
@@ -105,9 +105,8 @@ class Reference:
         given = None
         if place.constants is None:
             assert donors is not None
-            given = activations(self.network, place.module, donors, self.names)
-        with ExitStack() as stack:
-            stack.enter_context(hooked(self.network, place.module, replaced(place, [units], given)))
+            given = activations(self.network, place.keys, donors, self.names)
+        with replaced(self.network, place, [units], given):
             return forward(self.network, inputs, self.names)
 
 
@@ -119,6 +118,8 @@ def in_float64(network: nn.Module, device: str = "cpu") -> nn.Module:
 def is_plain(network: nn.Module, organ: Organ) -> bool:
     """Whether the weights and biases into a site's units are parameters as they stand."""
     held = dict(network.named_parameters(remove_duplicate=False))
+    if organ.kind == "recurrent":
+        return bool(organ.parameters) and held.keys() >= set(organ.parameters)
     layers = [call.layer for call in organ.calls]
     return all(
         one is not None and one.is_plain and one.weight in held and (one.bias or one.weight) in held
@@ -137,6 +138,11 @@ def zero_weights(network: nn.Module, organ: Organ, units: tuple[int, ...]) -> di
     held = dict(network.named_parameters(remove_duplicate=False))
     zeroed: dict[str, Tensor] = {}
     for call in organ.calls:
+        if call.recurrent is not None:
+            for name in call.recurrent.parameters:
+                rows = into_recurrent_units(held[name], units, call.recurrent.gates)
+                zeroed[name] = held[name].detach().masked_fill(rows, 0)
+            continue
         layer = call.layer
         assert layer is not None
         weight = held[layer.weight].detach().clone()

@@ -14,6 +14,7 @@ from lashley.engine.columns import Columns, ColumnStacks, columns
 from lashley.engine.plan import Setting
 from lashley.engine.program import Live
 from lashley.engine.runners import ColumnRunner, RowPlans, RowRunner
+from lashley.engine.settle import look_at, settle, settle_intact
 from lashley.engine.shortcuts import WORTH, Group, group_by_touch, touched_units
 from lashley.engine.verdict import Found, check_empty
 from lashley.graph.batch import Batched
@@ -37,7 +38,6 @@ def run_batch(
 
     Yields:
         A setting, or None for the intact network, and what was found: (row, example) by name.
-        Ranks within rounding are `verdict.unknown`: they are to be settled.
     """
     program = sweep.fast
     waiting: dict[int, list[Setting]] = {}
@@ -45,7 +45,9 @@ def run_batch(
         first = min(program.position[program.nodes[n]] for n in setting.place.nodes)
         waiting.setdefault(first, []).append(setting)
     walk = _walk(sweep, batch, min(waiting, default=0))
-    yield None, {name: value.cpu() for name, value in walk.intact.items()}
+    intact = {name: value.cpu() for name, value in walk.intact.items()}
+    sweep.tally["settled"] += settle_intact(sweep, batch, intact)
+    yield None, intact
     for position, node in list(enumerate(program.nodes.values()))[walk.position :]:
         if node.op == "output" or not waiting:
             return
@@ -92,9 +94,24 @@ def _is_small(live: Live) -> bool:
 
 def _run_setting(sweep: Sweep, setting: Setting, batch: Batch, walk: Walk) -> Found:
     """Outcomes (set, example) of the setting's sets of units, in main memory."""
-    intact, groups = walk.intact, _groups(sweep, setting, walk.live)
     run = _runner(sweep, setting, batch, (walk.live, walk.donors))
-    check_empty(sweep.verdict, run.empty(), intact)
+    check_empty(sweep.verdict, run.empty(), walk.intact)
+    if not sweep.verdict.classifies:
+        return _found(sweep, setting, batch, walk, run)
+    look_at(sweep, setting, batch, run.cells)
+    while True:
+        found = _found(sweep, setting, batch, walk, run)
+        settled, raised = settle(sweep, setting, batch, found, run.cells)
+        sweep.tally["settled"] += settled
+        if not raised:
+            return found
+
+
+def _found(
+    sweep: Sweep, setting: Setting, batch: Batch, walk: Walk, run: ColumnRunner | RowRunner
+) -> Found:
+    """The same, as far as float32 decides it."""
+    intact, groups = walk.intact, _groups(sweep, setting, walk.live)
     blocks = [run.of(group, which) for group, which in groups]
     shape = (len(setting.unit_sets), len(batch.labels))
     found = {name: torch.empty(shape, dtype=v.dtype) for name, v in intact.items()}

@@ -46,24 +46,38 @@ class Verdict:
 
     def of_columns(
         self, logits: Float[Tensor, "ablation class example"], labels: Tensor,
-        least: float | None = None,
+        least: float | None = None, margins: Tensor | None = None,
     ) -> Found:  # fmt: skip
-        """Of stacked logits, which are used up; `least` for another format than float32."""
+        """Of stacked logits, which are used up.
+
+        Args:
+            logits: Of the stacked ablations.
+            labels: Of the examples.
+            least: The margin of another format than float32.
+            margins: (ablation) or (cell) what each asks for beyond that of the intact network.
+        """
         if not self.classifies:
             rows = logits.transpose(1, 2).flatten(0, 1)
             return self.of_rows(rows, labels, len(logits))
-        share = self.share if least is None else 0.0
-        least = self.least if least is None else least
-        rank, prediction = decide(logits, labels, share, least, float(self.unknown))
+        top = logits.amax(1, keepdim=True)
+        margin: float | Tensor = least if least is not None else max(
+            self.least, self.share * float(top.max()))  # fmt: skip
+        if margins is not None:
+            by_ablation = len(margins) == len(logits)
+            each = margins.to(logits).view((-1, 1, 1) if by_ablation else (1, 1, -1))
+            margin = each.clamp(min=margin)
+        rank, prediction = decide(logits, labels, margin, float(self.unknown), top)
         return {"rank": rank.to(self.kind), "prediction": prediction.to(self.kind)}
 
     def of_rows(
-        self, outputs: Tensor, labels: Tensor, times: int = 1, least: float | None = None
-    ) -> Found:
+        self, outputs: Tensor, labels: Tensor, times: int = 1, least: float | None = None,
+        margins: Tensor | None = None,
+    ) -> Found:  # fmt: skip
         """Of outputs (ablation x example, ...) of so many ablations; labels are (example, ...)."""
         if self.classifies:
             logits = outputs.view(times, -1, outputs.shape[-1]).transpose(1, 2)
-            return self.of_columns(logits.float().clone(memory_format=_OWN), labels, least)
+            logits = logits.float().clone(memory_format=_OWN)
+            return self.of_columns(logits, labels, least, margins)
         targets = labels.repeat(times, *[1] * (labels.ndim - 1))
         found = check_measured(
             self.readout.name, self.readout.measure(outputs, targets), len(outputs)

@@ -23,6 +23,7 @@ from lashley.graph.nodes import (
     reads,
     varying,
 )
+from lashley.graph.recurrent_units import Recurrent
 from lashley.graph.region import Held, points, region
 from lashley.graph.vocabulary import ELEMENTWISE, MOVES
 
@@ -41,12 +42,14 @@ class Call:
         points: The last nodes that hold them one by one: after normalisation and nonlinearity.
             Several where the units part ways, such as the two halves of a gated layer.
         layer: What the source is, unless it is attention, a sum, or an embedding.
+        recurrent: What it is as a step of a recurrent layer, or None.
     """
 
     source: fx.Node
     at_source: Layout
     points: tuple[Held, ...]
     layer: Layer | None
+    recurrent: Recurrent | None = None
 
     @property
     def separable(self) -> bool:
@@ -131,25 +134,28 @@ def _organ(name: str, calls: list[tuple[_Source, Call]]) -> Organ:
 
 def _call(source: _Source, module: fx.GraphModule, varies: set[fx.Node]) -> Call:
     at_source = Layout(source.labels.slots, source.width, source.n_units)
-    if source.kind == "head":
+    if source.kind in ("head", "recurrent"):
         held = (Held(source.node, at_source, (), True),)
     else:
         held = points(
             source.node, source.labels, source.width, source.n_units, module, varies
         )  # fmt: skip
-    return Call(source.node, at_source, held, source.layer)
+    return Call(source.node, at_source, held, source.layer, source.node.meta.get("recurrent"))
 
 
 def _sources(module: fx.GraphModule, varies: set[fx.Node]) -> Iterator[_Source]:
     """What computes units, in forward order; layers before the sums that they are part of."""
     heads = _all_heads(module, varies)
     hidden = _mixed_again(module, heads)
+    recurrent = {node.meta["recurrent"] for node in hidden if "recurrent" in node.meta}
     sums = _Sums(module, varies, {}, Counter())
     for node in module.graph.nodes:
-        if node not in hidden or shape_of(node) is None:
+        steps = node.meta.get("recurrent")  # the last is mixed by none
+        if shape_of(node) is None or (node not in hidden and steps not in recurrent):
             continue
         found = (
-            _layer_source(node, module)
+            _recurrent_source(node)
+            or _layer_source(node, module)
             or (_head_source(node, heads[node]) if node in heads else None)
             or _embedding_source(node, module)
             or sums.source(node)
@@ -176,6 +182,14 @@ def _layer_source(node: fx.Node, module: fx.GraphModule) -> _Source | None:
     kind = "router" if kind == "hidden" and _chooses(node, module) else kind
     return _Source(node, known.name, kind, shape[known.axis], 1, known.axis,
                    along(shape, known.axis), known, known.parameters)  # fmt: skip
+
+
+def _recurrent_source(node: fx.Node) -> _Source | None:
+    known, shape = node.meta.get("recurrent"), shape_of(node)
+    if known is None or shape is None:
+        return None
+    return _Source(node, known.name, "recurrent", known.n_units, 1, -1, along(shape, -1), None,
+                   known.parameters)  # fmt: skip
 
 
 def _is_of_attention(known: Layer) -> bool:
@@ -286,7 +300,10 @@ def _chooses(node: fx.Node, module: fx.GraphModule) -> bool:
 
 def _mixed_again(module: fx.GraphModule, heads: dict[fx.Node, Heads]) -> set[fx.Node]:
     """The nodes after which units are mixed by a layer or attention, on a way to the output."""
-    mixing = {n for n in module.graph.nodes if n in heads or layer(n, module) is not None}
+    mixing = {
+        n for n in module.graph.nodes
+        if n in heads or "recurrent" in n.meta or layer(n, module) is not None
+    }  # fmt: skip
     reach: set[fx.Node] = set()
     for node in reversed(module.graph.nodes):
         if any(user in reach or user in mixing for user in node.users):

@@ -40,9 +40,7 @@ class Heads:
     width: int
 
 
-def heads_of(
-    node: fx.Node, module: fx.GraphModule, varies: set[fx.Node]
-) -> Heads | None:
+def heads_of(node: fx.Node, module: fx.GraphModule, varies: set[fx.Node]) -> Heads | None:
     """The heads of a node that computes attention; None of any other, or of a single one.
 
     Args:
@@ -200,7 +198,7 @@ def _product(lengths: Any) -> int:
     return int(torch.Size(lengths).numel())
 
 
-def _as_usual(shape: tuple[int, ...]) -> Heads:
+def _as_usual(shape: tuple[int, ...]) -> Heads | None:
     return _made(shape, [1], [3])
 
 

@@ -96,7 +96,7 @@ def moved(node: fx.Node, held: Mapping[fx.Node, Any], module: nn.Module) -> Any:
     args, kwargs = map_arg((node.args, node.kwargs), given)
     try:
         with torch.no_grad():
-            if op(node, module) in ("getitem", "index_select"):  # by numbers that are always the same
+            if op(node, module) in ("getitem", "index_select"):  # by numbers known beforehand
                 args = (args[0], *map_arg(node.args[1:], lambda n: _index(n, module)))
             return _labels(_function(node, module)(*args, **kwargs))
     except Exception:  # an index that is a tensor of the sample, and the like
