@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lashley.data.targets import as_given
 from lashley.errors import ReadoutError
 
 IGNORED = -100  # as a target: this token does not count, as in `torch.nn.functional.cross_entropy`
@@ -28,12 +29,17 @@ class Readout:
     Attributes:
         name: As it stands in the outcomes.
         measure: From outputs (example, ...) and targets (example, ...) to values (example,) by
-            name: real numbers, whole numbers or truth values. Each example's value depends on that
-            example alone, because the engine stacks the examples of several ablations.
+            name: real numbers, whole numbers or truth values. Targets of several parts come as
+            they were given, in a tuple or by name. Each example's value depends on that example
+            alone, because the engine stacks the examples of several ablations.
     """
 
     name: str
-    measure: Callable[[Tensor, Tensor], Mapping[str, Tensor]]
+    measure: Callable[[Tensor, Any], Mapping[str, Tensor]]
+
+    def of(self, outputs: Tensor, targets: Any) -> Any:
+        """What it measures; targets are as `Examples` hold them."""
+        return self.measure(outputs, as_given(targets))
 
 
 def classification(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -162,7 +168,12 @@ def _check_values(readout_name: str, name: str, values: Any, n: int) -> None:
         )
 
 
-def _check_targets(logits: Tensor, targets: Tensor) -> None:
+def _check_targets(logits: Tensor, targets: Any) -> None:
+    if not isinstance(targets, Tensor):
+        raise ReadoutError(
+            f"loss: given a {type(targets).__name__} of targets; allowed is one tensor. Write a "
+            "readout of your own, a function of outputs and targets."
+        )
     fits = logits.ndim in (2, 3) and targets.shape == logits.shape[:-1]
     if not fits or targets.is_floating_point() or targets.is_complex():
         raise ReadoutError(

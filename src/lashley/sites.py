@@ -189,7 +189,7 @@ def first_inputs(examples: Any, network: nn.Module) -> Any:
         examples: `Examples` or a pair (inputs, labels); repeated if there are less than three.
         network: Which they are for.
     """
-    inputs = as_examples(examples).inputs
+    inputs = as_examples(examples, STRUCTURE).inputs
     which = torch.arange(STRUCTURE) % len(tensors(inputs)[0])  # a copy: it may be written to
     parameter = next((p for p in network.parameters() if p.is_floating_point()), None)
     if parameter is None:

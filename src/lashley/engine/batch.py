@@ -58,13 +58,13 @@ class Batch:
 
     Attributes:
         inputs: (example, ...) of each of the program's placeholders.
-        labels: (example, ...) targets.
+        labels: (example, ...) targets; several tensors are `Targets`.
         donors: Of as many examples, whose activations `resample` puts in place; or None.
         walks: How far the intact network was run on it, if it was.
     """
 
     inputs: tuple[Tensor, ...]
-    labels: Tensor
+    labels: Any
     donors: tuple[Tensor, ...] | None
     walks: list[Any] = field(default_factory=list, init=False)
 

@@ -102,9 +102,9 @@ def _measured(case: Case, examples: Examples) -> dict[str, Tensor]:
     if case.classifies:
         check_logits(case.outputs)
         check_classes(examples, case.outputs.shape[1])
-    found = case.readout.measure(case.outputs.float(), labels)
+    found = case.readout.of(case.outputs.float(), labels)
     found = check_measured(case.readout.name, found, len(labels))
-    check_alone(found, case.readout.measure(case.outputs[:2].float(), labels[:2]))
+    check_alone(found, case.readout.of(case.outputs[:2].float(), labels[:2]))
     return found
 
 

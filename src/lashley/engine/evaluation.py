@@ -14,9 +14,10 @@ from torch import nn
 from lashley.ablations import Ablation
 from lashley.data import Examples, as_examples
 from lashley.data.examples import in_order_of, require_classes
+from lashley.engine.apart import check_reference
 from lashley.engine.building import Built, build
 from lashley.engine.case import Options
-from lashley.engine.checks import check_arguments, check_precision, check_reference
+from lashley.engine.checks import check_arguments, check_precision
 from lashley.engine.loading import Which
 from lashley.engine.plan import Savings
 from lashley.readouts import CLASSIFICATION, Readout, as_readout
@@ -98,6 +99,6 @@ def asked(
     check_reference(given, examples, {a.method for a in ablations})
     check_precision(precision, dtype, measure)
     if measure.name == CLASSIFICATION.name:
-        require_classes(examples)
+        examples = require_classes(examples)
     options = Options(engine, device, dtype, channels_last, compile, memory, savings)
     return Evaluation(network, examples, given, ablations, measure, options, precision, seed)

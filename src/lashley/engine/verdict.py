@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from lashley.ablations import Ablation
+from lashley.data.targets import each
 from lashley.engine.shortcuts import decide
 from lashley.errors import EngineError
 from lashley.readouts import CLASSIFICATION, Readout, check_measured
@@ -45,7 +47,7 @@ class Verdict:
         return min(torch.iinfo(self.kind).max, 2**24 - 1)
 
     def of_columns(
-        self, logits: Float[Tensor, "ablation class example"], labels: Tensor,
+        self, logits: Float[Tensor, "ablation class example"], labels: Any,
         least: float | None = None, margins: Tensor | None = None,
     ) -> Found:  # fmt: skip
         """Of stacked logits, which are used up.
@@ -70,7 +72,7 @@ class Verdict:
         return {"rank": rank.to(self.kind), "prediction": prediction.to(self.kind)}
 
     def of_rows(
-        self, outputs: Tensor, labels: Tensor, times: int = 1, least: float | None = None,
+        self, outputs: Tensor, labels: Any, times: int = 1, least: float | None = None,
         margins: Tensor | None = None,
     ) -> Found:  # fmt: skip
         """Of outputs (ablation x example, ...) of so many ablations; labels are (example, ...)."""
@@ -78,17 +80,13 @@ class Verdict:
             logits = outputs.view(times, -1, outputs.shape[-1]).transpose(1, 2)
             logits = logits.float().clone(memory_format=_OWN)
             return self.of_columns(logits, labels, least, margins)
-        targets = labels.repeat(times, *[1] * (labels.ndim - 1))
-        found = check_measured(
-            self.readout.name, self.readout.measure(outputs, targets), len(outputs)
-        )
+        targets = each(labels, lambda part: part.repeat(times, *[1] * (part.ndim - 1)))
+        found = check_measured(self.readout.name, self.readout.of(outputs, targets), len(outputs))
         return {name: value.view(times, -1) for name, value in found.items()}
 
-    def exactly(self, outputs: Tensor, labels: Tensor) -> Found:
+    def exactly(self, outputs: Tensor, labels: Any) -> Found:
         """Of outputs (example, ...) in exact enough a format: nothing remains unknown."""
-        found = check_measured(
-            self.readout.name, self.readout.measure(outputs, labels), len(labels)
-        )
+        found = check_measured(self.readout.name, self.readout.of(outputs, labels), len(labels))
         if self.classifies:
             found = {name: value.to(self.kind) for name, value in found.items()}
         return {name: value[None] for name, value in found.items()}

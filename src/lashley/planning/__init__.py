@@ -73,7 +73,7 @@ def plan(
     )  # fmt: skip
     sweep = _sweep(evaluation, n_examples)
     with evaluation_of(network, sweep.sample), torch.no_grad():
-        return planned(sweep, float(seconds), int(devices), is_sample=n_examples is not None)
+        return planned(sweep, float(seconds), int(devices))
 
 
 def costs(evaluation: Evaluation, built: Built, seconds: float) -> CostModel:

@@ -81,7 +81,8 @@ def check_outputs(outputs_of: Callable[[Tensor], Tensor], inputs: Tensor, labels
     if int(labels.max()) >= classes:
         raise TrainingError(
             f"labels: given values up to {int(labels.max())}; the network has {classes} outputs, "
-            f"so 0 to {classes - 1} are allowed. Give it more outputs, or renumber the labels."
+            f"so 0 to {classes - 1} are allowed. Give the classes as its outputs count them, or a "
+            "network with more outputs."
         )
 
 
