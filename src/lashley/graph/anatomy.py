@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from torch import fx
+from torch import Tensor, fx
 
 from lashley.graph.attention import PROJECTIONS
-from lashley.graph.described import shape_of
+from lashley.graph.described import shape_of, value_like
 from lashley.graph.heads import Heads, heads_of
 from lashley.graph.labels import Labels, along
 from lashley.graph.layout import Layout
@@ -220,12 +220,17 @@ def _embedding_source(node: fx.Node, module: fx.GraphModule) -> _Source | None:
     if node.op == "call_module":
         name, held = str(node.target), f"{node.target}.weight"
     else:
-        tables = [n for n in node.all_input_nodes if is_fixed(n) and len(shape_of(n) or ()) == 2]
+        tables = [n for n in node.all_input_nodes if is_fixed(n) and _is_table(n)]
         if not tables or not held_by(tables[0]):
             return None
         held = held_by(tables[0])[0]
         name = held.removesuffix(".weight")
     return _Source(node, name, "embedding", shape[-1], 1, -1, along(shape, -1), None, (held,))
+
+
+def _is_table(node: fx.Node) -> bool:
+    value = value_like(node)
+    return isinstance(value, Tensor) and value.ndim == 2 and value.is_floating_point()
 
 
 @dataclass(frozen=True, eq=False)
