@@ -61,7 +61,8 @@ class Units:
         site: The site's name.
         axis: Of the units, counted from the end.
         own: Axes of what one unit has several of: the channels of a head.
-        rows: Parameters that lead into the units, a row (index of axis 0) for each.
+        rows: Parameters that lead into the units, a row (index of axis 0) for each; none of heads,
+            for which `zero_weights` is `silence`.
     """
 
     site: str
@@ -78,7 +79,7 @@ def by_hand(
     twin = copy.deepcopy(network).double().eval()
     doubled = x.double() if x.is_floating_point() else x
     with torch.no_grad():
-        if method == "zero_weights":
+        if method == "zero_weights" and units.rows:
             for name in units.rows:
                 twin.get_parameter(name)[list(which)] = 0
             return twin(doubled)
