@@ -44,9 +44,9 @@ def emptied(mask: Tensor, checked: bool) -> Tensor:
     at_the_end = (behind == ~seen).all(1, keepdim=True)
     if bool((at_the_end & behind).any()) and not bool(at_the_end.all()):
         raise EngineError(
-            "network: nn.TransformerEncoder sets padded positions to 0 only where all examples of "
-            "a batch are padded at the end, and here some are and some are not, so its outputs "
-            "depend on which examples come together. Build it with enable_nested_tensor=False."
+            "network: nn.TransformerEncoder sets padded positions to 0 if all of a batch are padded"
+            " at the end, and here only some are: it depends on the batch. Build it with "
+            "enable_nested_tensor=False."
         )
     return behind & at_the_end
 
@@ -79,7 +79,8 @@ def encoder(
     if nested and mask is None and src_key_padding_mask is not None:
         checked = bool(getattr(stack, "mask_check", True))
         empty = torch.ops.lashley.emptied(src_key_padding_mask, checked)
-        src_key_padding_mask = src_key_padding_mask != 0 if checked else empty
+        unseen = in_numbers(src_key_padding_mask, src).masked_fill(empty, float("-inf"))
+        src_key_padding_mask = unseen if checked else empty
     for layer in stack.layers:
         src = layer(src, src_mask=mask, src_key_padding_mask=src_key_padding_mask,
                     is_causal=is_causal is True)  # fmt: skip
