@@ -48,6 +48,20 @@ class Written(nn.Module):
             recurse=False)), **dict(self.named_buffers(recurse=False)))  # fmt: skip
 
 
+def parts_of(functions: Sequence[Callable[..., Tensor]], parts: dict[str, Any], x: Tensor) -> dict:
+    """Those of the parts that one of the functions uses: a network has no others."""
+    seen: set[str] = set()
+
+    class Seen:
+        def __getattr__(self, name: str) -> Any:
+            seen.add(name)
+            return parts[name]
+
+    for function in functions:
+        function(Seen(), x, unchanged)
+    return {name: part for name, part in parts.items() if name in seen}
+
+
 def unchanged(value: Tensor) -> Tensor:
     """What `at` is in the intact network."""
     return value
