@@ -17,8 +17,10 @@ MEMORY = 1 << 27  # bytes of a node's object store
 @contextmanager
 def nodes(*cpus: int) -> Iterator[Any]:
     """A cluster with a head without CPUs, and a node for each number."""
-    home = tempfile.mkdtemp(prefix="r", dir="/tmp")  # paths of sockets must be short
-    with pytest.MonkeyPatch.context() as surroundings:
+    with (  # paths of sockets must be short
+        tempfile.TemporaryDirectory(prefix="r", dir="/tmp", ignore_cleanup_errors=True) as home,
+        pytest.MonkeyPatch.context() as surroundings,
+    ):
         surroundings.setenv("RAY_USAGE_STATS_ENABLED", "0")
         # Workers know what tests define.
         surroundings.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)

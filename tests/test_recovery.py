@@ -488,7 +488,7 @@ def test_killed_at_random_moments_the_record_is_the_same(tmp_path: Path) -> None
         "stopping.killed_at_random(here.recovered, folder, folder / 'it.safetensors')"
     )
     run = subprocess.run(
-        [sys.executable, "-c", commands], cwd=Path(__file__).parent, timeout=120, check=True,
+        [sys.executable, "-c", commands], cwd=Path(__file__).parent, timeout=900, check=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     ends = [tuple(map(int, line.split())) for line in run.stdout.splitlines()]
