@@ -1,9 +1,10 @@
 """How far apart rounding may leave two ways of computing the same.
 
-Equal bits hold by construction only where the same kernel meets the same shapes: another CPU, another
-number of threads, another batch, or even another place in a batch may round otherwise. Elsewhere what
-rounding does is measured with a twin in another precision: it is as far away as the coarser of the
-two rounds, and a precision that is so many times as fine rounds so many times as little.
+Equal bits hold by construction only where the same kernel meets the same shapes: another CPU,
+another number of threads, another batch, or even another place in a batch may round otherwise.
+Elsewhere what rounding does is measured with a twin in another precision: it is as far away as the
+coarser of the two rounds, and a precision that is so many times as fine rounds so many times as
+little.
 """
 
 from collections.abc import Mapping
@@ -11,8 +12,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-# The distance to the twin is one draw of what rounding does, the distance of two ways another: as in
-# the engine's own margin, the second is at most so many times the first.
+# The distance to the twin is one draw of what rounding does, the distance of two ways another: as
+# in the engine's own margin, the second is at most so many times the first.
 ROOM = 16
 
 
