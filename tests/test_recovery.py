@@ -125,11 +125,12 @@ def same(one: Recovery, other: Recovery) -> bool:
 def test_it_begins_with_the_ablation_that_evaluate_measures(
     network: nn.Module, parts: dict[str, la.Examples], cut: la.Ablation, method: str
 ) -> None:
+    network, train_on, test = in_double(network, parts["train"], parts["test"])  # as both decide
     cut = replace(cut, method=method)
     once = replace(SHORT, epochs=1)
-    found = recover(network, cut, parts["train"], parts["test"], once).outcomes
-    reference = parts["train"] if method == "mean" else None
-    wanted = la.evaluate(network, parts["test"], [cut], engine="reference", reference=reference)
+    found = recover(network, cut, train_on, test, once).outcomes
+    reference = train_on if method == "mean" else None
+    wanted = la.evaluate(network, test, [cut], engine="reference", reference=reference)
     assert np.array_equal(found["rank"][0], wanted["rank"][0])
     assert np.array_equal(found["intact_rank"], wanted["intact_rank"])
     assert la.effects(wanted)["overall_lost"] > 10  # else there were nothing to see
@@ -199,9 +200,11 @@ def test_the_change_of_each_layer(done: Recovery) -> None:
 def test_ranks_of_a_network_with_more_outputs_than_classes_are_whole(
     parts: dict[str, la.Examples],
 ) -> None:
-    network, test = mlp([64, 12, 300], seed=0), flat(parts["test"])
+    network, train_on, test = in_double(
+        mlp([64, 12, 300], seed=0), flat(parts["train"]), flat(parts["test"])
+    )
     cut = la.Ablation(la.find_sites(network, test)["fc1"], (0,))
-    found = recover(network, cut, flat(parts["train"]), test, replace(SHORT, epochs=1)).outcomes
+    found = recover(network, cut, train_on, test, replace(SHORT, epochs=1)).outcomes
     wanted = la.evaluate(network, test, [cut])
     assert np.array_equal(found["rank"][0], wanted["rank"][0])
     assert found["intact_rank"].max() > 255

@@ -107,7 +107,8 @@ def test_a_member_follows_the_one_trained_alone(
 
 def test_a_member_follows_the_one_trained_alone_on_mnist(mnist_data: Path) -> None:
     whole, recipe = mnist("train"), Recipe(epochs=1, batch_size=64)
-    examples = in_double(Examples(whole.inputs[:12_000], whole.labels[:12_000]))
+    some = Examples(whole.inputs[:12_000], whole.labels[:12_000], whole.class_names)
+    examples = in_double(some)
     networks = [mlp([784, 20, 10, 10], bias=False, seed=s).double() for s in range(20)]
     members = train_population(networks, examples, recipe)
     for i in (0, 7, 19):

@@ -76,6 +76,12 @@ class Travelling:
             return work.carry_out(work.prepare("cpu", **work.inputs), task.content, report)
 
 
+class Here(Local):
+    """This process, with as many parts: only groups of one size round alike on every CPU."""
+
+    parts = PARTS
+
+
 class Noting(Travelling):
     """Notes the threads that tasks are to compute with, and does none."""
 
@@ -121,7 +127,7 @@ def silent(*_: Any) -> None:
 class TestAStudyOfAnMlp:
     def test_is_the_same_byte_by_byte(self, tiny, tmp_path, no_pages):
         where, told = Travelling(), Told()
-        here = studies.run(tiny, tmp_path / "here", tell=silent)
+        here = studies.run(tiny, tmp_path / "here", where=Here(), tell=silent)
         there = studies.run(tiny, tmp_path / "there", where=where, tell=told)
         assert files_of(there.path) == files_of(here.path)
         assert where.done[:PARTS] == ["training/16-23", "training/8-15", "training/0-7"]

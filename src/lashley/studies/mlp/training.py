@@ -17,14 +17,14 @@ from lashley.studies.training import Group, Weights, train_groups
 from lashley.training import Recipe, train_population
 
 _LEAST = 8  # networks in a group: fewer train in hardly less time
-_THREADS = 1  # with more, a member's last bits depend on how many are in its group
+_THREADS = 1  # with more, a member's last bits would depend on how many are in its group
 
 
 def train_members(
     initial: Mapping[int, nn.Module], examples: Examples, recipe: Recipe, home: Path,
     where: Workplace, tell: Tell,
 ) -> dict[int, Weights]:  # fmt: skip
-    """What networks hold when trained, by seed; it does not depend on how they are grouped.
+    """What networks hold when trained, by seed; to rounding it does not depend on the groups.
 
     Args:
         initial: The networks, by seed.
