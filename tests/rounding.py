@@ -7,10 +7,15 @@ coarser of the two rounds, and a precision that is so many times as fine rounds 
 little.
 """
 
+import copy
 from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from architectures.case import logits_of
 
 # The distance to the twin is one draw of what rounding does, the distance of two ways another: as
 # in the engine's own margin, the second is at most so many times the first.
@@ -31,6 +36,33 @@ def assert_same_to_rounding(
     for name, tensor in one.items():
         found, allowed = apart(tensor, other[name]), ROOM * rounding(tensor, twin[name])
         assert found <= allowed, f"{name}: {found:.2g} apart, by rounding at most {allowed:.2g}"
+
+
+def assert_readouts_close(found: Any, truth: Any, network: nn.Module, inputs: Any) -> None:
+    """Losses and margins in float32 are those in float64.
+
+    Where an ablation makes the outputs larger, rounding is as large a share of them.
+    """
+    allowed, largest = room_of(network, inputs)
+    np.testing.assert_allclose(found, truth, rtol=allowed / largest, atol=allowed)
+
+
+def room_of(network: nn.Module, inputs: Any) -> tuple[float, float]:
+    """How far apart losses and margins in float32 may be, and the network's largest output.
+
+    They change by at most twice what outputs do, which is measured on the network itself.
+    """
+    twin = copy.deepcopy(network).double(), in_double(inputs)
+    with torch.no_grad():
+        single, double = logits_of(network, copy.deepcopy(inputs)), logits_of(*twin)
+    return 2 * ROOM * float((single - double).abs().max()), float(double.abs().max())
+
+
+def in_double(inputs: Any) -> Any:
+    """The same inputs in float64, but for indices; copies."""
+    if isinstance(inputs, Mapping):
+        return {name: in_double(part) for name, part in inputs.items()}
+    return inputs.double() if inputs.is_floating_point() else inputs.clone()
 
 
 def rounding(one: Tensor, twin: Tensor) -> float:
