@@ -266,7 +266,9 @@ def test_the_contract_holds_for_any_mlp(widths, seed, bias, method):
                 la.evaluate(network, examples, cuts, engine="reference"))  # fmt: skip
 
 
-@pytest.mark.xfail(strict=True, reason="rounding is measured by logits of the intact network")
+@pytest.mark.xfail(  # not strict: on some CPUs both sums of W h round alike, and it passes
+    strict=False, reason="rounding is measured by logits of the intact network"
+)
 def test_a_network_that_always_answers_nothing_keeps_to_the_contract():
     """Silencing both units leaves exactly 0, but W h - W h is no exact 0 in float32."""
     network = la.networks.mlp([12, 2, 2, 5], bias=False, seed=10)

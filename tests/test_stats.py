@@ -170,9 +170,9 @@ class TestCorrelation:
 
     def test_is_scipys_and_fast(self):
         x, y = self.data()
-        begun = time.perf_counter()
+        begun = time.process_time()
         found = stats.correlation(x, y)
-        assert time.perf_counter() - begun < 2  # 0.1 s on an idle machine
+        assert time.process_time() - begun < 2  # 0.1 s on an idle machine
         assert (found.pearson, found.pearson_p) == pytest.approx(tuple(sps.pearsonr(x, y)))
         assert (found.spearman, found.spearman_p) == pytest.approx(tuple(sps.spearmanr(x, y)))
         assert found.n == 400
