@@ -57,7 +57,7 @@ def classification(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     return above.sum(-1), logits.argmax(-1)
 
 
-def loss(logits: Tensor, targets: Tensor) -> Tensor:
+def loss(logits: Tensor, targets: Any) -> Tensor:
     """The cross-entropy of each example, in nats.
 
     Args:
@@ -85,7 +85,7 @@ def _rank_and_prediction(logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
     return {"rank": rank, "prediction": prediction}
 
 
-def _loss_by_name(logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
+def _loss_by_name(logits: Tensor, targets: Any) -> dict[str, Tensor]:
     return {"loss": loss(logits, targets)}
 
 
