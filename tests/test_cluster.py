@@ -282,6 +282,21 @@ class TestData:
         finally:
             place._pool.size = size
 
+    @pytest.mark.parametrize("form", ["tuple", "dict", "one"])
+    def test_targets_of_any_form_arrive_as_they_were(self, form, tmp_path):
+        box, kind = torch.randn(4, 2), torch.arange(4)
+        labels = {"tuple": (box, kind), "dict": {"kind": kind, "box": box}, "one": box}[form]
+        given = la.Examples(torch.zeros(4, 3), labels)
+        for found in (
+            sharing.unpacked(sharing.packed(given)),
+            sharing.read_from(sharing.write_to(str(tmp_path / "share"), given)),
+        ):
+            assert found.fingerprint == given.fingerprint
+            assert list(found.fingerprint) == list(given.fingerprint)
+            assert type(found.labels) is type(given.labels)
+            if form != "one":
+                assert type(found.labels.parts) is type(labels)
+
     @pytest.mark.parametrize(
         "inputs",
         [

@@ -381,7 +381,7 @@ def test_reference_examples_by_name_may_come_in_any_order():
     turned = (dict(reversed(given.items())), labels)
     other = la.evaluate(network, examples, cuts, reference=turned)
     assert (one["rank"] == other["rank"]).all()
-    with pytest.raises(EngineError, match=r"reference: its examples are of shape .* Give examples"):
+    with pytest.raises(EngineError, match=r"reference: its examples are of shape .* Cut or pad"):
         la.evaluate(network, examples, cuts, reference=({"left": parts[2]}, labels))
 
 
