@@ -12,13 +12,9 @@ from torch.nn import functional
 
 from lashley.data.targets import as_given
 from lashley.errors import ReadoutError
+from lashley.names import may_be_measured
 
 IGNORED = -100  # as a target: this token does not count, as in `torch.nn.functional.cross_entropy`
-_OF_THE_SCHEMA = (
-    "ablation", "example", "class", "rank", "prediction", "label", "site", "units", "method",
-    "design", "n_examples", "position",
-)  # fmt: skip
-_PREFIXES = ("intact_", "overall_")
 _FORMS = "'classification', 'loss', or a function (outputs, targets) -> {name: (example,) tensor}"
 
 
@@ -61,7 +57,7 @@ def classification(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     return above.sum(-1), logits.argmax(-1)
 
 
-def loss(logits: Tensor, targets: Tensor) -> Tensor:
+def loss(logits: Tensor, targets: Any) -> Tensor:
     """The cross-entropy of each example, in nats.
 
     Args:
@@ -89,7 +85,7 @@ def _rank_and_prediction(logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
     return {"rank": rank, "prediction": prediction}
 
 
-def _loss_by_name(logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
+def _loss_by_name(logits: Tensor, targets: Any) -> dict[str, Tensor]:
     return {"loss": loss(logits, targets)}
 
 
@@ -140,9 +136,7 @@ def check_measured(readout_name: str, measured: Any, n: int) -> dict[str, Tensor
 
 
 def _check_name(readout_name: str, name: Any) -> None:
-    form = isinstance(name, str) and name.isidentifier()
-    taken = readout_name not in _BUILT_IN and name in _OF_THE_SCHEMA
-    if not form or taken or name.startswith(_PREFIXES):
+    if readout_name not in _BUILT_IN and not may_be_measured(name):
         raise ReadoutError(
             f"readout: {readout_name} returned {name!r}; allowed are names of letters, digits and "
             "underscores that the outcomes do not use themselves (such as rank, label, intact_...)."

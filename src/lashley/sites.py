@@ -14,7 +14,7 @@ from torch import Tensor, fx, nn
 
 from lashley.data import as_examples
 from lashley.data.inputs import inputs_to, take, tensors
-from lashley.errors import SiteError
+from lashley.errors import LashleyError, SiteError
 from lashley.graph import capture
 from lashley.graph.account import AS_IT_SHOULD_BE, left_out
 from lashley.graph.anatomy import Organ, anatomy
@@ -23,7 +23,10 @@ from lashley.graph.intact import intact
 from lashley.graph.layout import STRUCTURE
 from lashley.graph.nodes import op, reads
 from lashley.graph.observed import call
+from lashley.graph.reading import Output, reading
 from lashley.graph.recorded import recorded
+from lashley.graph.signature import logits_of
+from lashley.networks import as_network
 
 _OVERLOOKED = 0.05  # share of the weights in no site from which on the user is told
 
@@ -145,19 +148,23 @@ def unknown_site(name: Any, known: Mapping[str, Any]) -> str:
     )
 
 
-def find_sites(network: nn.Module, examples: Any) -> Sites:
+def find_sites(network: nn.Module, examples: Any, *, output: Output = None) -> Sites:
     """The sites of a network, in forward order; its output layer is none.
 
     Args:
         network: Any module; three examples are run through it, in eval mode.
-        examples: `Examples` or a pair (inputs, labels); only the first inputs are used.
+        examples: As of `evaluate`; only the first inputs are used.
+        output: As of `evaluate`.
 
     Returns:
         Sites by name.
 
     Raises:
         SiteError: If the examples do not fit the network.
+        NetworkError: If it is no network, or one that cannot be looked into.
+        EngineError: If it returns no tensor and `output` does not say which part is meant.
     """
+    network = reading(as_network(network), output)
     inputs = first_inputs(examples, network)
     with intact(network), eval_mode(network):
         _check_runs(network, inputs)
@@ -235,7 +242,9 @@ def _check_runs(network: nn.Module, inputs: Any) -> None:
         1, *inputs.shape[1:])  # fmt: skip
     try:
         with torch.no_grad():
-            call(network, inputs)
+            logits_of(call(network, inputs))
+    except LashleyError:  # it runs, and returns what cannot be used
+        raise
     except Exception as error:
         raise SiteError(
             f"examples: an input of shape {shapes} does not run through the network "

@@ -19,7 +19,7 @@ from lashley.engine.hooks import forward
 from lashley.engine.plan import Savings
 from lashley.engine.reference import in_float64
 from lashley.engine.verdict import Verdict, finite
-from lashley.errors import EngineError
+from lashley.errors import EngineError, LashleyError
 from lashley.graph import capture, retyped
 from lashley.graph.layout import STRUCTURE
 from lashley.readouts import CLASSIFICATION, Readout
@@ -176,6 +176,8 @@ def _exact(
     """
     try:
         forward(exact, [part[:STRUCTURE] for part in inputs], names)
+    except LashleyError:  # it runs, and returns what cannot be used
+        raise
     except Exception:
         few = [p[:STRUCTURE].float() if p.is_floating_point() else p[:STRUCTURE] for p in inputs]
         example = dict(zip(names, few, strict=True)) if names else few[0]
@@ -190,6 +192,8 @@ def _exact(
 def _check_runs(network: nn.Module, inputs: Sequence[Tensor], names: tuple[str, ...]) -> None:
     try:
         forward(network, inputs, names)
+    except LashleyError:
+        raise
     except Exception as error:
         shapes = " and ".join(str(tuple(part.shape)) for part in inputs)
         raise EngineError(

@@ -14,6 +14,7 @@ from lashley.ablations import Ablation
 from lashley.data import Examples
 from lashley.engine.plan import Savings
 from lashley.errors import DataError, EngineError, ReadoutError
+from lashley.names import of_readout
 from lashley.networks import check_finite
 from lashley.readouts import CLASSIFICATION, Readout
 from lashley.sites import unknown_site
@@ -178,16 +179,17 @@ def _single(shape: str, of_logit: str, of_probability: str) -> EngineError:
 
 
 def check_columns(ablations: Sequence[Ablation], measured: Mapping[str, Tensor]) -> None:
-    """Refuse a readout that measures what a column of the ablations is called.
+    """Refuse a readout that measures what a column of the ablations is called, also in effects.
 
     Raises:
         ReadoutError: If one does.
     """
-    taken = sorted({name for a in ablations for name in a.columns} & set(measured))
+    columns = {name for a in ablations for name in a.columns}
+    taken = [name for name in measured if columns & set(of_readout(name))]
     if taken:
         raise ReadoutError(
-            f"readout: returned {taken[0]!r}, which is a column of the ablations' design; allowed "
-            "are other names. Choose another name for what is measured."
+            f"readout: returned {taken[0]!r}, which is a column of the ablations' design, or has "
+            "effects called so; allowed are other names. Choose another name for what is measured."
         )
 
 

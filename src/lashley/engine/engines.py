@@ -78,7 +78,9 @@ class Hooking:
     def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[Rows, Found]]:
         """As `Engine.run`."""
         names = self.reference.names
-        intact = self.verdict.of_rows(forward(self.network, batch.inputs, names), batch.labels)
+        outputs = forward(self.network, batch.inputs, names)
+        intact = self.verdict.of_rows(outputs, batch.labels)
+        known = intact, self.verdict.slack(outputs, batch.labels)
         yield (0,), _settled(self, intact, (0,), batch)
         wanted: dict[tuple[str, str], list[int]] = {}
         for row, ablation in enumerate(self.ablations, start=1):
@@ -90,7 +92,7 @@ class Hooking:
                 part = tuple(found[start : start + self.at_once])
                 yield (
                     part,
-                    _settled(self, self._stack(key, part, batch, donors, intact), part, batch),
+                    _settled(self, self._stack(key, part, batch, donors, known), part, batch),
                 )
 
     def _donors(self, key: tuple[str, str], batch: Batch) -> Donors | None:
@@ -101,15 +103,23 @@ class Hooking:
 
     def _stack(
         self, key: tuple[str, str], rows: Rows, batch: Batch, donors: Donors | None,
-        intact: Found,
+        known: tuple[Found, Found],
     ) -> Found:  # fmt: skip
-        """One pass; the ablation of no units runs along, and has to be the intact network."""
+        """One pass; the ablation of no units runs along, and has to be the intact network.
+
+        Args:
+            key: Site and method.
+            rows: Of the outcomes.
+            batch: The examples.
+            donors: Activations of others, by call, or None.
+            known: What the intact network has as outcomes, and the slack of these.
+        """
         sets = [(), *(self.ablations[row - 1].units for row in rows)]
         inputs = [torch.cat([part] * len(sets)) for part in batch.inputs]
         with replaced(self.network, self.places[key], sets, donors):
             outputs = forward(self.network, inputs, self.reference.names)
         found = self.verdict.of_rows(outputs, batch.labels, len(sets))
-        check_empty(self.verdict, {n: v[:1] for n, v in found.items()}, intact)
+        check_empty(self.verdict, {n: v[:1] for n, v in found.items()}, *known)
         return {name: value[1:] for name, value in found.items()}
 
 

@@ -20,6 +20,8 @@ from lashley.engine.case import Options
 from lashley.engine.checks import check_arguments, check_precision
 from lashley.engine.loading import Which
 from lashley.engine.plan import Savings
+from lashley.graph.reading import Output, reading
+from lashley.networks import as_network
 from lashley.readouts import CLASSIFICATION, Readout, as_readout
 from lashley.stats import stratified_order
 
@@ -29,7 +31,7 @@ class Evaluation:
     """The arguments of `evaluate`, as it uses them.
 
     Attributes:
-        network: Any module.
+        network: Any module, with the output that was asked for.
         examples: Those to be evaluated.
         reference: Those that activations are taken from, or None.
         ablations: Those to be measured.
@@ -37,6 +39,7 @@ class Evaluation:
         options: How.
         precision: Half width in %p, or None.
         seed: Of the order, and of what "resample" draws.
+        output: Which part of what the network returns is measured, if that was said.
     """
 
     network: nn.Module
@@ -47,6 +50,7 @@ class Evaluation:
     options: Options
     precision: float | None
     seed: int
+    output: Output = None
 
     @cached_property
     def order(self) -> np.ndarray | None:
@@ -82,6 +86,7 @@ def asked(
     compile: bool = False,
     memory: int | None = None,
     savings: Savings | None = None,
+    output: Output = None,
 ) -> Evaluation:
     """Check the arguments of `evaluate`, and bring them into one form.
 
@@ -91,6 +96,7 @@ def asked(
         EngineError: If an argument is none that can be used.
         ReadoutError: If the readout is none.
     """
+    network = reading(as_network(network), output)
     examples, measure = as_examples(examples), as_readout(readout)
     given = None if reference is None else as_examples(reference)
     savings = Savings() if savings is None else savings
@@ -101,4 +107,6 @@ def asked(
     if measure.name == CLASSIFICATION.name:
         examples = require_classes(examples)
     options = Options(engine, device, dtype, channels_last, compile, memory, savings)
-    return Evaluation(network, examples, given, ablations, measure, options, precision, seed)
+    return Evaluation(
+        network, examples, given, ablations, measure, options, precision, seed, output
+    )

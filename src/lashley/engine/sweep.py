@@ -68,12 +68,14 @@ class Walk:
         live: Its values.
         donors: The same of the examples whose activations `resample` takes, or None.
         intact: What it has as outcomes, (1, example) by name.
+        slack: How far rounding may move these; see `Verdict.slack`.
         position: Of the node it has come to; what only nodes before that read is forgotten.
     """
 
     live: Live
     donors: Live | None
     intact: Found
+    slack: Found
     position: int = 0
 
 
@@ -82,7 +84,9 @@ def _walk(sweep: Sweep, batch: Batch, position: int) -> Walk:
     if not batch.walks or batch.walks[0].position > position:
         live, donors = batch.live(sweep.fast)
         outputs = live[sweep.fast.output] if _is_small(live) else sweep.fast.run(batch.inputs)
-        batch.walks[:] = [Walk(live, donors, sweep.verdict.of_rows(outputs, batch.labels))]
+        intact = sweep.verdict.of_rows(outputs, batch.labels)
+        slack = sweep.verdict.slack(outputs, batch.labels)
+        batch.walks[:] = [Walk(live, donors, intact, slack)]
     return batch.walks[0]
 
 
@@ -95,7 +99,7 @@ def _is_small(live: Live) -> bool:
 def _run_setting(sweep: Sweep, setting: Setting, batch: Batch, walk: Walk) -> Found:
     """Outcomes (set, example) of the setting's sets of units, in main memory."""
     run = _runner(sweep, setting, batch, (walk.live, walk.donors))
-    check_empty(sweep.verdict, run.empty(), walk.intact)
+    check_empty(sweep.verdict, run.empty(), walk.intact, walk.slack)
     if not sweep.verdict.classifies:
         return _found(sweep, setting, batch, walk, run)
     look_at(sweep, setting, batch, run.cells)

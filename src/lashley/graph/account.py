@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from torch import fx, nn
 
 from lashley.graph.anatomy import Organ, output_layers
-from lashley.graph.nodes import op
+from lashley.graph.nodes import is_move, op
 from lashley.graph.vocabulary import ELEMENTWISE, MOVES, NORMALISATION, STANDARDISED
 
 _NORMS = NORMALISATION | STANDARDISED | {"batch_norm"}
@@ -61,7 +61,7 @@ def _of_reader(node: fx.Node, module: fx.GraphModule) -> str:
         seen.add(user)
         name = op(user, module)
         alone = len(user.all_input_nodes) == 1
-        if alone and name in MOVES | ELEMENTWISE:
+        if alone and (name in ELEMENTWISE or is_move(user, module)):
             waiting += list(user.users)
             continue
         return _said(name, str(user.meta.get("owner") or user.name))

@@ -18,6 +18,7 @@ from lashley.graph.nodes import (
     feeds_weights,
     held_by,
     is_fixed,
+    is_move,
     layer,
     op,
     reads,
@@ -25,7 +26,7 @@ from lashley.graph.nodes import (
 )
 from lashley.graph.recurrent_units import Recurrent
 from lashley.graph.region import Held, points, region
-from lashley.graph.vocabulary import ELEMENTWISE, MOVES
+from lashley.graph.vocabulary import ELEMENTWISE
 
 WEIGHTLESS = frozenset({"head", "residual"})  # kinds of units without weights of their own
 _CHOOSES = frozenset({"topk", "argmax", "sort", "argsort", "argmin"})
@@ -114,8 +115,21 @@ def anatomy(module: fx.GraphModule) -> dict[str, Organ]:
     for source in _sources(module, varies):
         call = _call(source, module, varies)
         if not feeds_weights(call.points[0].node, module):
-            found.setdefault(source.name, []).append((source, call))
+            found.setdefault(_free_name(source, found), []).append((source, call))
     return {name: _organ(name, calls) for name, calls in found.items()}
+
+
+def _free_name(source: _Source, found: dict[str, list[tuple[_Source, Call]]]) -> str:
+    """The source's name, with a number if units of another kind have it already."""
+    name, number = source.name, 0
+    while name in found and not _is_same(source, found[name][0][0]):
+        number += 1
+        name = f"{source.name}_{number}"
+    return name
+
+
+def _is_same(one: _Source, other: _Source) -> bool:
+    return (one.kind, one.n_units, one.width) == (other.kind, other.n_units, other.width)
 
 
 def output_layers(module: fx.GraphModule) -> list[Layer]:
@@ -295,7 +309,7 @@ def _chooses(node: fx.Node, module: fx.GraphModule) -> bool:
             name = op(user, module)
             if name in _CHOOSES:
                 chosen = True
-            elif name in ELEMENTWISE | MOVES | _WEIGHED:
+            elif name in ELEMENTWISE | _WEIGHED or is_move(user, module):
                 seen.add(user)
                 waiting.append(user)
             elif layer(user, module) is not None:

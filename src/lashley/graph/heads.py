@@ -17,8 +17,8 @@ from torch import Tensor, fx
 from lashley.graph.described import shape_of
 from lashley.graph.labels import Labels, combined, moved
 from lashley.graph.layout import STRUCTURE
-from lashley.graph.nodes import is_attention, is_pool, layer, op, reads
-from lashley.graph.vocabulary import ELEMENTWISE, MOVES, NORMALISATION
+from lashley.graph.nodes import is_attention, is_move, is_pool, layer, op, reads
+from lashley.graph.vocabulary import ELEMENTWISE, NORMALISATION
 
 _PRODUCTS = frozenset({"matmul", "bmm", "baddbmm", "einsum"})
 _SOFTMAX = frozenset({"softmax", "_softmax", "log_softmax", "safe_softmax", "sparsemax"})
@@ -72,10 +72,10 @@ def is_written_out(node: fx.Node, module: fx.GraphModule, varies: set[fx.Node]) 
     factors = [n for n in node.all_input_nodes if n in varies]
     if len(factors) < 2:
         return False
-    return any(_from_softmax(factor, module) for factor in factors)
+    return any(_from_softmax(factor, module, varies) for factor in factors)
 
 
-def _from_softmax(node: fx.Node, module: fx.GraphModule) -> bool:
+def _from_softmax(node: fx.Node, module: fx.GraphModule, varies: set[fx.Node]) -> bool:
     """Whether a node is a softmax, or what acts on one number by number, or mixes its heads."""
     waiting, seen = [(node, 0)], {node}
     while waiting:
@@ -83,11 +83,12 @@ def _from_softmax(node: fx.Node, module: fx.GraphModule) -> bool:
         name = op(current, module)
         if name in _SOFTMAX:
             return True
-        known = layer(current, module)
-        passes = name in ELEMENTWISE | MOVES | NORMALISATION or known is not None
-        if not passes or far >= _FAR:
+        known, mixed = layer(current, module), [n for n in current.all_input_nodes if n in varies]
+        passes = name in ELEMENTWISE | NORMALISATION or is_move(current, module)
+        mixes_heads = known is not None or (name in _PRODUCTS and len(mixed) == 1)
+        if not (passes or mixes_heads) or far >= _FAR:
             continue
-        for source in current.all_input_nodes[:1] if known is not None else current.all_input_nodes:
+        for source in mixed:
             if source not in seen and _is_square(source):
                 seen.add(source)
                 waiting.append((source, far + 1))
@@ -152,7 +153,7 @@ def _passed(
     user: fx.Node, current: fx.Node, held: dict[fx.Node, Any], module: fx.GraphModule
 ) -> Any:
     name = op(user, module)
-    if name in MOVES:
+    if is_move(user, module):
         return moved(user, held, module)
     if name in NORMALISATION or is_pool(user, module):
         same = shape_of(user) == shape_of(current)

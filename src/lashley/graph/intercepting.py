@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from lashley.graph.calls import CallKey, Calls, Scope, operation_of, scopes
@@ -65,7 +66,7 @@ def values_at(
         return change
 
     args, kwargs = arguments(network, [t.clone() for t in flat(inputs)], names_of(inputs))
-    with intercepting(network, {key: keep(key) for key in keys}):
+    with torch.no_grad(), intercepting(network, {key: keep(key) for key in keys}):
         network(*args, **kwargs)
     return seen
 

@@ -15,6 +15,7 @@ from lashley.graph.vocabulary import (
     ABOUT_ATTRIBUTES,
     ELEMENTWISE,
     LIKE_ANOTHER,
+    MOVED_BY_ATTRIBUTE,
     MOVES,
     NORMALISATION,
 )
@@ -126,6 +127,13 @@ def module_op(held: nn.Module) -> str:
         return _SPELLED[name]
     name = re.sub(r"(BatchNorm|InstanceNorm)\dd", r"\1", name)
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+def is_move(node: fx.Node, module: nn.Module) -> bool:
+    """Whether a node puts numbers in other places and changes none."""
+    name = op(node, module)
+    by_attribute = name == "getattr" and node.args[1] in MOVED_BY_ATTRIBUTE
+    return name in MOVES or by_attribute or name in MOVED_BY_ATTRIBUTE
 
 
 def reads(user: fx.Node, node: fx.Node, module: nn.Module) -> bool:
@@ -339,7 +347,8 @@ def computed_name(weight: fx.Node, module: nn.Module) -> str:
     steps, current = "", weight
     while current.op != "get_attr" and len(current.all_input_nodes) == 1:
         name = op(current, module)
-        if name not in MOVES and not (name in ELEMENTWISE and len(current.args) == 1):
+        alone = name in ELEMENTWISE and len(current.args) == 1
+        if not alone and not is_move(current, module):
             break
         steps = _index(current, name) + steps
         (current,) = current.all_input_nodes

@@ -16,7 +16,7 @@ from torch import Tensor, fx, nn
 from lashley.graph.calls import CallKey, Calls, Scope, operation_of, scopes
 from lashley.graph.intact import intact
 from lashley.graph.plain_forms import FUNCTIONS, in_plain_operations
-from lashley.graph.running import Refused, tensors
+from lashley.graph.running import Refused, kinds_of_tensors, tensors
 from lashley.graph.signature import Inputs, arguments, flat, logits_of, names_of
 from lashley.graph.symbolic import finished
 from lashley.graph.tidy import without_idle
@@ -95,7 +95,7 @@ class _Recorder(Calls):
         self._storages: dict[int, list[_Held]] = {}
         own = [*network.named_parameters(), *network.named_buffers()]
         self._own = {id(tensor): name for name, tensor in reversed(own)}
-        kinds = _kinds(Tensor)
+        kinds = kinds_of_tensors()
         self._before = {id(t): t for t in gc.get_objects() if type(t) in kinds}
         self._left: list[fx.Node] = []  # tensors whose numbers went where no operation is seen
 
@@ -204,11 +204,6 @@ class _Recorder(Calls):
                     if isinstance(part, Tensor) and key is not None and key.part is None:
                         got.meta["key"] = key._replace(part=place)
                     self._parts(got, part, fresh)
-
-
-def _kinds(kind: type) -> set[type]:
-    """A type and all that derive from it."""
-    return {kind}.union(*(_kinds(derived) for derived in kind.__subclasses__()))
 
 
 def _storage(tensor: Tensor) -> int:

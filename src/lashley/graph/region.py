@@ -17,11 +17,9 @@ from torch import Tensor, fx
 from lashley.graph.described import shape_of
 from lashley.graph.labels import Labels, combined, lies_along, moved
 from lashley.graph.layout import Layout
-from lashley.graph.nodes import op, reads
+from lashley.graph.nodes import is_move, op, reads
 from lashley.graph.vocabulary import (
     ELEMENTWISE,
-    MOVED_BY_ATTRIBUTE,
-    MOVES,
     NORMALISATION,
     REDUCTIONS,
     STANDARDISED,
@@ -111,7 +109,7 @@ def _step(
 ) -> Any:
     name = op(node, module)
     first = held.get(node.args[0]) if node.args and isinstance(node.args[0], fx.Node) else None
-    if name in MOVES or (name == "getattr" and node.args[1] in MOVED_BY_ATTRIBUTE):
+    if is_move(node, module):
         return _moved(node, held, module)
     if name in NORMALISATION:
         return first if isinstance(first, Labels) else None
@@ -202,9 +200,9 @@ def _last(
     shared = _shared(order, source, held, module)
     while len(shared) > 1:
         before, last = shared[-2:]
-        since = [op(n, module) for n in order if before < n <= last]
+        since = [n for n in order if before < n <= last]
         kept = _count(held[before], group) <= _count(held[last], group)
-        if not kept or any(name not in MOVES | {"getattr"} for name in since):
+        if not kept or not all(is_move(n, module) for n in since):
             break
         shared.pop()
     return shared[-1]
