@@ -212,13 +212,25 @@ def check_alone(measured: Mapping[str, Tensor], few: Mapping[str, Tensor]) -> No
             )
 
 
-def check_same(outputs: Tensor, again: Tensor) -> None:
+def check_same(outputs: Tensor, again: Tensor, changed: Sequence[str]) -> None:
     """Refuse a network that gives another output each time.
+
+    Args:
+        outputs: Of some examples.
+        again: Of the same ones.
+        changed: The state that the network has changed since, by name.
 
     Raises:
         EngineError: If the two differ by more than rounding.
     """
-    if not _agree(outputs, again, 1e-6 * scale_of(outputs)):
+    alike = _agree(outputs, again, 1e-6 * scale_of(outputs))
+    if not alike and changed:
+        raise EngineError(
+            "network: two runs on the same examples differ, because it carries state from call to "
+            f"call ({', '.join(changed[:5])}), so no effect could be told from what came before. "
+            "Let its forward begin anew: reset that state at its start (snntorch: utils.reset)."
+        )
+    if not alike:
         raise EngineError(
             "network: two runs on the same examples differ, so no effect could be told from "
             "chance. It draws random numbers in eval mode (dropout that is always on?): make it "

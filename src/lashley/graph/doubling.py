@@ -181,3 +181,36 @@ def _widen(value: Any, device: Any, seen: set[int]) -> Any:
     elif isinstance(value, list):
         value[:] = [_widen(part, device, seen) for part in value]
     return value
+
+
+_KNOWN = "_lashley_constants"  # on our own copy: what `doubling` needs to run it
+
+
+def mark(network: nn.Module, known: Constants) -> nn.Module:
+    """The copy itself, to be run under `doubling` whenever `in_its_format` is asked to.
+
+    Args:
+        network: From `doubled`.
+        known: `constants()`.
+    """
+    network.__dict__[_KNOWN] = known
+    return network
+
+
+def runs_doubled(network: nn.Module) -> bool:
+    """Whether a copy was marked."""
+    return _KNOWN in network.__dict__
+
+
+@contextmanager
+def in_its_format(network: nn.Module) -> Iterator[None]:
+    """Inside, a marked copy computes in float64 alone, and any other network as it does."""
+    known = network.__dict__.pop(_KNOWN, None)
+    if known is None:
+        yield
+        return
+    try:
+        with doubling(network, known):
+            yield
+    finally:
+        network.__dict__[_KNOWN] = known
