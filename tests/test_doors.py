@@ -221,7 +221,7 @@ class TestReferencesOfAnotherLength:
         network, ids = Tokens().eval(), torch.randint(20, (30, 5))
         site = la.find_sites(network, (ids, torch.zeros(30)))["mix"]
         words = (r"of shape \{'inputs': \(9,\)\}, the evaluated ones of \{'inputs': \(5,\)\}; "
-                 r".*Only 'mean' takes other lengths\. Cut or pad them alike")  # fmt: skip
+                 r".*Only 'mean' takes other lengths\. Cut them alike, or pad")  # fmt: skip
         with pytest.raises(EngineError, match=words):
             la.evaluate(
                 network, (ids, torch.arange(30) % 3), la.singles(site, "resample"),
