@@ -162,9 +162,9 @@ def check_logits(outputs: Any) -> Tensor:
             raise _single("(example,)", "torch.stack([torch.zeros_like(z), z], 1)",
                           "torch.stack([1 - z, z], 1)")  # fmt: skip
         raise EngineError(
-            f"outputs: the network returned {shape}; allowed are logits (example, class). Say with "
-            "output= which part they are, such as output=lambda z: z[:, -1], or give a readout of "
-            "your own: readout='loss' of next tokens, or a function of outputs and labels."
+            f"outputs: the network returned {shape}; allowed are logits (example, class). Give a "
+            "readout of your own, a function of outputs and labels (or readout='loss', of next "
+            "tokens), or say with output=, a function, what the logits of an example are."
         )
     return outputs
 
