@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from lashley.errors import EngineError
 from lashley.graph.anatomy import WEIGHTLESS, Organ
 from lashley.graph.calls import CallKey
+from lashley.graph.doubling import in_its_format
 from lashley.graph.intercepting import intercepting, values_at
 from lashley.graph.layout import Layout
 from lashley.graph.signature import arguments, logits_of
@@ -89,7 +90,8 @@ def hook_place(organ: Organ, method: str, means: Mapping[CallKey, Tensor]) -> Ho
 def forward(network: nn.Module, inputs: Sequence[Tensor], names: tuple[str, ...]) -> Tensor:
     """The network's logits; it may write to its inputs, so it is given copies."""
     args, kwargs = arguments(network, [part.clone() for part in inputs], names)
-    return logits_of(network(*args, **kwargs))
+    with in_its_format(network):
+        return logits_of(network(*args, **kwargs))
 
 
 def activations(
@@ -97,7 +99,8 @@ def activations(
 ) -> Donors:
     """What calls give in a run of the network."""
     taken = dict(zip(names, inputs, strict=True)) if names else inputs[0]
-    return values_at(network, keys, taken)
+    with in_its_format(network):
+        return values_at(network, keys, taken)
 
 
 @contextmanager
@@ -117,7 +120,7 @@ def replaced(
         key: _change(place, number, unit_sets, None if donors is None else donors.get(key))
         for number, key in enumerate(place.keys)
     }
-    with intercepting(network, changes, place.after):
+    with in_its_format(network), intercepting(network, changes, place.after):
         yield
 
 

@@ -64,8 +64,8 @@ def check_lengths(case: Case, program: Program) -> None:
         shapes = " and ".join(str(tuple(p.shape[1:])) for p in few)
         raise EngineError(
             f"reference: its examples are of shape {shapes}, and the network's graph holds for "
-            f"{' and '.join(str(tuple(p.shape[1:])) for p in case.inputs)} only. Cut or pad them "
-            "alike."
+            f"{' and '.join(str(tuple(p.shape[1:])) for p in case.inputs)} only. Cut them "
+            "alike, or pad them and give the network a mask of what counts."
         )
 
 

@@ -10,48 +10,46 @@ import torch
 from torch import Tensor, nn
 
 from lashley.engine.case import STRUCTURE, Case
+from lashley.engine.checks import scale_of
 from lashley.engine.engines import Engine, Hooking, Referring
 from lashley.engine.hooks import HookPlace, activations, forward, hook_place
 from lashley.engine.means import means_at_calls, means_at_points
-from lashley.engine.program import exact
+from lashley.engine.program import Program
 from lashley.engine.reference import Reference
 from lashley.errors import EngineError
-from lashley.graph import Captured
 from lashley.graph.anatomy import Organ
 
 _AT_ONCE = 8  # ablations in one full pass of hooks
 _ROUNDING = 1e-5  # of the largest output: what two ways of computing it may differ by in float64
 
+_COARSER = 1e-3  # the same, where the network's own float32 decides
+
 Made = tuple[Engine, int, str, Callable[[], dict[str, Any]]]  # engine, batch, name, its tally
 
 
-def referring(
-    case: Case, captured: Captured | None, organs: Mapping[str, Organ], batch: dict[str, Any] | None
-) -> Made:
+def referring(case: Case, program: Program | None, organs: Mapping[str, Organ]) -> Made:
     """The reference, on the graph where there is one, else by interception.
 
     Args:
         case: What is evaluated.
-        captured: The graph, or None.
+        program: The graph in float64, or None.
         organs: Its anatomy, or that of the network's record.
-        batch: How its values depend on the batch, if that is known.
 
     Raises:
         EngineError: If an ablation of no units has an effect.
     """
     graph, means, hooks = None, {}, {}
-    if captured is not None:
-        graph = exact(captured, batch or {}, case.options.device)
-        means = means_at_points(case, graph, organs, case.plain_batch)
+    if program is not None:
+        graph, means = program.module, means_at_points(case, program, organs, case.plain_batch)
     else:
         hooks = _hook_places(case, organs)
-    reference = Reference(case.exact, case.names, graph and graph.module, organs, hooks, means)
+    reference = Reference(case.exact, case.names, graph, organs, hooks, means)
     verdict = case.verdict(None)
     for site, method in case.methods:
         donors = case.inputs if method == "resample" else None
         found = reference.of_units(site, method, (), case.inputs, donors)
         _check_nothing(found, case.outputs, site, method)
-    engine = Referring(reference, verdict, case.ablations)
+    engine = Referring(reference, verdict, case.ablations, case.truth.dtype)
     return engine, case.plain_batch, "reference", lambda: {"settled_in_float64": 0}
 
 
@@ -63,7 +61,7 @@ def hooking(case: Case, organs: Mapping[str, Organ]) -> Made:
     verdict = case.verdict(forward(network, case.in_float32, case.names))
     rows_first = _rows_first(case, hooks)
     at_once = _AT_ONCE if rows_first and len(case.inputs[0]) >= STRUCTURE else 1
-    engine = Hooking(network, reference, verdict, hooks, case.ablations, at_once)
+    engine = Hooking(network, reference, verdict, hooks, case.ablations, at_once, case.truth.dtype)
     return engine, case.plain_batch, "hooks", dict
 
 
@@ -104,7 +102,8 @@ def _check_nothing(found: Tensor, intact: Tensor, site: str, method: str) -> Non
     Raises:
         EngineError: If an ablation of no units differs from the intact network.
     """
-    if not torch.allclose(found, intact, rtol=0, atol=_ROUNDING * float(intact.abs().max())):
+    share = _ROUNDING if intact.dtype == torch.float64 else _COARSER
+    if not torch.allclose(found, intact, rtol=0, atol=share * scale_of(intact)):
         raise EngineError(
             f"engine: an ablation of no units of {site} by {method} has an effect, so the network "
             "does not compute what its graph says. Look for a hook on it, or for forward code "
