@@ -72,7 +72,8 @@ class Hooking:
         verdict: What is kept of an output.
         places: By names of sites and methods.
         ablations: All of them; row i + 1 is that of ablation i.
-        at_once: Ablations in one pass.
+        stacked: The places of which several ablations can run in one pass.
+        at_once: How many.
         dtype: That the reference computes in.
         margins: By rows, how far apart logits have to be for their order to be sure.
     """
@@ -82,6 +83,7 @@ class Hooking:
     verdict: Verdict
     places: dict[tuple[str, str], HookPlace]
     ablations: Sequence[Ablation]
+    stacked: frozenset[tuple[str, str]]
     at_once: int
     dtype: torch.dtype
     margins: dict[int, float] = field(default_factory=dict)
@@ -99,8 +101,9 @@ class Hooking:
                 wanted.setdefault((ablation.site.name, ablation.method), []).append(row)
         for key, found in wanted.items():
             donors = self._donors(key, batch)
-            for start in range(0, len(found), self.at_once):
-                part = tuple(found[start : start + self.at_once])
+            at_once = self.at_once if key in self.stacked else 1
+            for start in range(0, len(found), at_once):
+                part = tuple(found[start : start + at_once])
                 yield part, self._stack(key, part, batch, donors, known)
 
     def _donors(self, key: tuple[str, str], batch: Batch) -> Donors | None:
@@ -113,7 +116,7 @@ class Hooking:
         self, key: tuple[str, str], rows: Rows, batch: Batch, donors: Donors | None,
         known: tuple[Found, Found],
     ) -> Found:  # fmt: skip
-        """One pass; the ablation of no units runs along, and has to be the intact network.
+        """One pass; in a stack the ablation of no units runs along, which has to be intact.
 
         Args:
             key: Site and method.
@@ -122,17 +125,19 @@ class Hooking:
             donors: Activations of others, by call, or None.
             known: What the intact network has as outcomes, and the slack of these.
         """
-        sets = [(), *(self.ablations[row - 1].units for row in rows)]
+        alone = key not in self.stacked
+        sets = [*([] if alone else [()]), *(self.ablations[row - 1].units for row in rows)]
         inputs = [torch.cat([part] * len(sets)) for part in batch.inputs]
         with replaced(self.network, self.places[key], sets, donors):
             outputs = forward(self.network, inputs, self.reference.names)
         outputs = outputs.unflatten(0, (len(sets), -1))
-        empty = self.verdict.of_rows(outputs[0], batch.labels)
-        check_empty(self.verdict, empty, *known)
-        self._look_at(outputs[1:], rows, batch)
-        found = [self._found(own, row, batch) for own, row in zip(outputs[1:], rows, strict=True)]
+        if not alone:
+            check_empty(self.verdict, self.verdict.of_rows(outputs[0], batch.labels), *known)
+            outputs = outputs[1:]
+        self._look_at(outputs, rows, batch)
+        found = [self._found(own, row, batch) for own, row in zip(outputs, rows, strict=True)]
         joined = {name: torch.cat([one[name] for one in found]) for name in found[0]}
-        return self._settled(joined, outputs[1:], rows, batch)
+        return self._settled(joined, outputs, rows, batch)
 
     def _found(self, outputs: Tensor, row: int, batch: Batch) -> Found:
         margins = torch.tensor([self.margins.get(row, 0.0)])

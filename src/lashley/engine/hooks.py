@@ -53,13 +53,13 @@ class HookPlace:
         }
 
 
-def hook_place(organ: Organ, method: str, means: Mapping[CallKey, Tensor]) -> HookPlace:
+def hook_place(organ: Organ, method: str, means: Mapping[tuple[str, Any], Tensor]) -> HookPlace:
     """Where a method replaces the units of a recorded site, and by what.
 
     Args:
         organ: Of a network's record.
         method: One of `ablations.METHODS`.
-        means: (slot) By keys, the mean activation; for the method "mean".
+        means: (slot) By sites and keys, the mean activation; for the method "mean".
 
     Raises:
         EngineError: If the units cannot be reached.
@@ -82,7 +82,7 @@ def hook_place(organ: Organ, method: str, means: Mapping[CallKey, Tensor]) -> Ho
     if method == "resample":
         return HookPlace(organ.name, keys, layouts, sources, None)
     zeros = [torch.zeros(lay.n_units * lay.width, dtype=torch.float64) for lay in layouts]
-    by_slot = [means[key] for key in keys] if method == "mean" else zeros
+    by_slot = [means[organ.name, key] for key in keys] if method == "mean" else zeros
     constants = tuple(lay.spread(v) for lay, v in zip(layouts, by_slot, strict=True))
     return HookPlace(organ.name, keys, layouts, sources, constants)
 

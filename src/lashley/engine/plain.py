@@ -59,9 +59,10 @@ def hooking(case: Case, organs: Mapping[str, Organ]) -> Made:
     hooks = _hook_places(case, organs)
     reference = Reference(case.exact, case.names, None, organs, hooks, {})
     verdict = case.verdict(forward(network, case.in_float32, case.names))
-    rows_first = _rows_first(case, hooks)
-    at_once = _AT_ONCE if rows_first and len(case.inputs[0]) >= STRUCTURE else 1
-    engine = Hooking(network, reference, verdict, hooks, case.ablations, at_once, case.truth.dtype)
+    stacked = _stacked(case, hooks) if len(case.inputs[0]) >= STRUCTURE else frozenset()
+    engine = Hooking(
+        network, reference, verdict, hooks, case.ablations, stacked, _AT_ONCE, case.truth.dtype
+    )
     return engine, case.plain_batch, "hooks", dict
 
 
@@ -70,7 +71,8 @@ def _hook_places(case: Case, organs: Mapping[str, Organ]) -> dict[tuple[str, str
         key: hook_place(organs[key[0]], key[1], {}) for key in case.methods if key[1] != "mean"
     }
     wanted = {
-        held.node.meta.get("key"): held.layout for site, method in case.methods if method == "mean"
+        (site, held.node.meta.get("key")): held.layout
+        for site, method in case.methods if method == "mean"
         for call in organs[site].calls for held in call.points
     }  # fmt: skip
     means = means_at_calls(case, wanted) if wanted else {}
@@ -79,14 +81,16 @@ def _hook_places(case: Case, organs: Mapping[str, Organ]) -> dict[tuple[str, str
     }
 
 
-def _rows_first(case: Case, hooks: Mapping[tuple[str, str], HookPlace]) -> bool:
-    """Whether all values that are changed have their examples along axis 0, slice by slice."""
-    keys = {key for place in hooks.values() for key in place.keys}
-    few, more = (_shapes(case.exact, tuple(keys), [i[:n] for i in case.inputs], case.names)
+def _stacked(case: Case, hooks: Mapping[tuple[str, str], HookPlace]) -> frozenset[tuple[str, str]]:
+    """The places whose values have their examples along axis 0, slice by slice."""
+    keys = tuple({key for place in hooks.values() for key in place.keys})
+    few, more = (_shapes(case.exact, keys, [i[:n] for i in case.inputs], case.names)
                  for n in (2, 3))  # fmt: skip
-    return few.keys() == more.keys() == keys and all(
-        few[k][0] * 3 == more[k][0] * 2 and few[k][1:] == more[k][1:] for k in keys
-    )
+    rows = {
+        key for key in few.keys() & more.keys()
+        if few[key][0] * 3 == more[key][0] * 2 and few[key][1:] == more[key][1:]
+    }  # fmt: skip
+    return frozenset(name for name, place in hooks.items() if rows >= set(place.keys))
 
 
 def _shapes(
