@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +19,7 @@ from lashley.engine.plan import Savings
 from lashley.engine.truth import Truth, truth_of
 from lashley.engine.verdict import Verdict, finite
 from lashley.errors import EngineError
+from lashley.graph.copies import copied
 from lashley.graph.layout import STRUCTURE
 from lashley.graph.snapshot import snapshot
 from lashley.readouts import CLASSIFICATION, Readout
@@ -172,7 +172,7 @@ def case_of(
     sample = [part.to(options.device, copy=True) for part in chosen]
     names = tuple(inputs) if isinstance(inputs, Mapping) else ()
     plain = all(p.dtype == torch.float32 for p in network.parameters() if p.is_floating_point())
-    base = network if plain else copy.deepcopy(network).float()
+    base = network if plain else copied(network).float()
     truth = truth_of(base, sample, names, options.device)
     _check_outputs(truth)
     return Case(base, truth, len(examples), names, reference, ablations, readout, options)

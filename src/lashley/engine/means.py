@@ -39,6 +39,10 @@ def means_at_points(
         live = Live(program, tuple(inputs))
         for key, layout in points.items():
             totals[key] = totals[key] + torch.stack(layout.sums(live[program.nodes[key[1]]]))
+    for site in sites:
+        if organs[site].kind == "recurrent":  # the mean over all steps
+            own = [key for key in totals if key[0] == site]
+            totals |= dict.fromkeys(own, sum(totals[key] for key in own))
     return {key: (total / count).nan_to_num().cpu() for key, (total, count) in totals.items()}
 
 

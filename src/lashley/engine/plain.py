@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from lashley.engine.program import Program
 from lashley.engine.reference import Reference
 from lashley.errors import EngineError
 from lashley.graph.anatomy import Organ
+from lashley.graph.copies import copied
 
 _AT_ONCE = 8  # ablations in one full pass of hooks
 _ROUNDING = 1e-5  # of the largest output: what two ways of computing it may differ by in float64
@@ -55,7 +55,7 @@ def referring(case: Case, program: Program | None, organs: Mapping[str, Organ]) 
 
 def hooking(case: Case, organs: Mapping[str, Organ]) -> Made:
     """Full passes; several ablations at once where values have one row per example."""
-    network = copy.deepcopy(case.network).to(case.options.device)
+    network = copied(case.network).to(case.options.device)
     hooks = _hook_places(case, organs)
     reference = Reference(case.exact, case.names, None, organs, hooks, {})
     verdict = case.verdict(forward(network, case.in_float32, case.names))

@@ -6,7 +6,6 @@ its graph is taken. Where that fails too, the network's own precision decides, a
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +16,7 @@ from lashley.engine.checks import scale_of
 from lashley.engine.hooks import forward
 from lashley.errors import EngineError, LashleyError
 from lashley.graph import capture, retyped
+from lashley.graph.copies import copied
 from lashley.graph.doubling import constants, doubled, mark, runs_doubled
 from lashley.graph.layout import STRUCTURE
 
@@ -65,7 +65,10 @@ def truth_of(
         raise
     except Exception:
         return _another_way(network, sample, names, device)
-    return Truth(copied, torch.float64, wide, forward(copied, wide, names), names)
+    outputs = forward(copied, wide, names)
+    if isinstance(outputs, Tensor) and not torch.isfinite(outputs).all():
+        return _another_way(network, sample, names, device)
+    return Truth(copied, torch.float64, wide, outputs, names)
 
 
 def precise(truth: Truth, graph: nn.Module | None) -> Truth:
@@ -81,7 +84,7 @@ def precise(truth: Truth, graph: nn.Module | None) -> Truth:
         outputs = graph(*truth.inputs)
         return truth if _alike(outputs, truth.outputs) else replace(
             truth, network=graph, outputs=outputs)  # fmt: skip
-    marked = mark(copy.deepcopy(truth.network), constants())
+    marked = mark(copied(truth.network), constants())
     try:
         outputs = forward(marked, truth.inputs, truth.names)
     except Exception:  # no float64 in some operation that a plain copy gets around
@@ -106,7 +109,7 @@ def _another_way(
     if captured is not None:
         graph = retyped(captured.module, torch.float64).to(device)
         return Truth(graph, torch.float64, wide, graph(*wide), names)
-    own = copy.deepcopy(network).to(device)
+    own = copied(network).to(device)
     return Truth(own, torch.float32, narrow, forward(own, narrow, names), names)
 
 
