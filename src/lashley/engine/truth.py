@@ -23,6 +23,10 @@ from lashley.graph.layout import STRUCTURE
 _ALIKE = 1e-9  # of the largest output: what two ways through float64 may differ by
 
 
+class NotRunning(EngineError):
+    """The inputs do not run through the network."""
+
+
 @dataclass(frozen=True, eq=False)
 class Truth:
     """What decides.
@@ -43,8 +47,9 @@ class Truth:
 
 
 def truth_of(
-    network: nn.Module, sample: Sequence[Tensor], names: tuple[str, ...], device: str
-) -> Truth:
+    network: nn.Module, sample: Sequence[Tensor], names: tuple[str, ...], device: str,
+    n_few: int = STRUCTURE,
+) -> Truth:  # fmt: skip
     """The network in float64; a plain copy if that runs.
 
     Args:
@@ -52,19 +57,20 @@ def truth_of(
         sample: Inputs on the device.
         names: Of the inputs.
         device: Where to compute.
+        n_few: Examples that it has to run on.
 
     Raises:
-        EngineError: If the inputs do not run through the network.
+        NotRunning: If the inputs do not run through the network.
     """
     wide = tuple(p.double() if p.is_floating_point() else p for p in sample)
-    few = [p[:STRUCTURE] for p in wide]
+    few = [p[:n_few] for p in wide]
     copied = doubled(network, device)
     try:
         forward(copied, few, names)
     except LashleyError:  # it runs, and returns what cannot be used
         raise
     except Exception:
-        return _another_way(network, sample, names, device)
+        return _another_way(network, sample, names, device, n_few)
     return Truth(copied, torch.float64, wide, forward(copied, wide, names), names)
 
 
@@ -91,16 +97,16 @@ def precise(truth: Truth, graph: nn.Module | None) -> Truth:
 
 
 def _another_way(
-    network: nn.Module, sample: Sequence[Tensor], names: tuple[str, ...], device: str
+    network: nn.Module, sample: Sequence[Tensor], names: tuple[str, ...], device: str, n_few: int
 ) -> Truth:
     wide = tuple(p.double() if p.is_floating_point() else p for p in sample)
     narrow = tuple(p.float() if p.is_floating_point() else p for p in sample)
-    _check_runs(network, [p[:STRUCTURE] for p in narrow], names)
+    _check_runs(network, [p[:n_few] for p in narrow], names)
     marked = mark(doubled(network, device), constants())
     try:
         return Truth(marked, torch.float64, wide, forward(marked, wide, names), names)
     except Exception:
-        few = [p[:STRUCTURE] for p in narrow]
+        few = [p[:n_few] for p in narrow]
         example = dict(zip(names, few, strict=True)) if names else few[0]
         captured, _ = capture(network, example)
     if captured is not None:
@@ -117,7 +123,7 @@ def _check_runs(network: nn.Module, inputs: Sequence[Tensor], names: tuple[str, 
         raise
     except Exception as error:
         shapes = " and ".join(str(tuple(part.shape)) for part in inputs)
-        raise EngineError(
+        raise NotRunning(
             f"examples: inputs of shape {shapes} do not run through the network "
             f"({error}). Give inputs shaped and normalised as in training."
         ) from error
