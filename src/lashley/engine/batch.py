@@ -78,7 +78,9 @@ class Batch:
         index = which.to(self.labels.device)
         if self.drawn is not None:
             drawn = self.drawn[which.cpu()]
-            return Batch(tuple(i[index] for i in self.inputs), self.labels[index], self.donors, drawn)
+            return Batch(
+                tuple(i[index] for i in self.inputs), self.labels[index], self.donors, drawn
+            )
         donors = None if self.donors is None else tuple(d[index] for d in self.donors)
         return Batch(tuple(i[index] for i in self.inputs), self.labels[index], donors)
 

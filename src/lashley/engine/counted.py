@@ -115,9 +115,9 @@ def _redrawn(drawn: Tensor, again: Tensor, own: Tensor, counted: Counted) -> Ten
         if not covers.any():
             raise EngineError(
                 f"reference: none of its {len(covers)} examples counts wherever example "
-                f"{int(which[0])} does, in {int(mask.sum())} positions, so 'resample' would hand on "
-                f"what does not count (by {counted.name}). Give a reference with examples that are "
-                "as long, take 'mean', or say with counted= what counts."
+                f"{int(which[0])} does, in {int(mask.sum())} positions, so 'resample' would hand "
+                f"on what does not count (by {counted.name}). Give a reference with examples as "
+                "long, take 'mean', or say with counted= what counts."
             )
         able = covers.nonzero()[:, 0]
         other = able[(again[which] * len(able)).long()]

@@ -62,7 +62,9 @@ class Loader:
         given = drawn = None
         if self.reference is not None and self.donors is not None:
             drawn = self.donors[which] if self.together else None
-            given = self._moved(self.reference, self.donors[which] if drawn is None else slice(None))
+            given = self._moved(
+                self.reference, self.donors[which] if drawn is None else slice(None)
+            )
         labels = each(self.examples.labels[which], self._to_device)
         return Batch(self._moved(self.examples, which), labels, given, drawn)
 

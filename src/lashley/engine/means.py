@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -91,7 +91,8 @@ def _means(
     totals: dict[Any, Any] = dict.fromkeys(wanted, 0)
     positions = None
     if wanted and case.counted is not None:
-        positions = Positions(case.counted, _along(case, wanted, values, kind))
+        keys = [key for _, key in wanted]
+        positions = Positions(case.counted, reference_along(case, keys, values, kind))
     for i, inputs in enumerate(reference_batches(case, size, kind) if wanted else ()):
         found, which = values(inputs), slice(i * size, (i + 1) * size)
         for (site, key), layout in wanted.items():
@@ -104,12 +105,20 @@ def _means(
     return {key: (total / count).nan_to_num().cpu() for key, (total, count) in totals.items()}
 
 
-def _along(
-    case: Case, wanted: Mapping[tuple[str, Any], Layout],
-    values: Callable[[list[Tensor]], Mapping[Any, Tensor]], kind: torch.dtype,
+def reference_along(
+    case: Case, keys: Iterable[Any], values: Callable[[list[Tensor]], Mapping[Any, Tensor]],
+    kind: torch.dtype,
 ) -> Mapping[Any, Along]:  # fmt: skip
+    """Along which axis values hold the reference's examples.
+
+    Args:
+        case: With reference examples.
+        keys: Of the values.
+        values: Those for some inputs.
+        kind: Of the inputs' real numbers.
+    """
     if case.is_whole:
-        return {key: Along(0, 1) for _, key in wanted}
+        return {key: Along(0, 1) for key in keys}
     return along(values, next(reference_batches(case, STRUCTURE, kind)))
 
 

@@ -22,6 +22,13 @@ class Along(NamedTuple):
     axis: int
     per: int
 
+    def take(self, value: Tensor, which: Tensor) -> Tensor:
+        """The slices of some examples."""
+        by_example = value.unflatten(self.axis, (-1, self.per))
+        return by_example.index_select(self.axis, which.to(value.device)).flatten(
+            self.axis, self.axis + 1
+        )
+
 
 def along(
     run: Callable[[list[Tensor]], Mapping[Any, Tensor]], inputs: Sequence[Tensor]
@@ -87,7 +94,9 @@ class Positions:
         places = [i for i in alone if shape[i] == length]
         if places:
             return _weight(counted, places, value.ndim, where)
-        lengths = {shape[i] for i in alone} | ({where.per} if where is not None and merged else set())
+        lengths = {shape[i] for i in alone} | (
+            {where.per} if where is not None and merged else set()
+        )
         if lengths:
             self.others.setdefault(site, set()).update(lengths)
         return None
@@ -98,7 +107,7 @@ class Positions:
             sites = "; ".join(f"{s}: {', '.join(map(str, sorted(n)))}" for s, n in
                               self.others.items())  # fmt: skip
             warnings.warn(
-                f"lashley: what counts is said of {self.counted.shape[1]} positions, but sites hold "
+                f"lashley: counted says it of {self.counted.shape[1]} positions, but sites hold "
                 f"others ({sites}), so there all positions count in the mean. Give "
                 "counted= a mask of as many positions, and evaluate such sites by themselves.",
                 stacklevel=2,
