@@ -61,6 +61,7 @@ def _donors_along(
 ) -> Mapping[Any, Along]:  # fmt: skip
     """Along which axis the donors' values hold examples, to take the drawn ones of these."""
     sites = [site for site, method in case.methods if method == "resample"]
+    keys: list[Any]
     if graph is not None:
         keys = [h.node.name for s in sites for call in organs[s].calls for h in call.points]
     else:
