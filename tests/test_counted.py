@@ -279,6 +279,24 @@ def test_positions_of_another_number_all_count_and_it_is_said(engine):
     torch.testing.assert_close(measured(found)[0], right, rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("engine", ["auto", "reference"])
+def test_recurrent_units_say_that_all_steps_count(engine):
+    class Stepping(Pooled):
+        def __init__(self):
+            super().__init__()
+            self.rnn = nn.LSTM(WIDTH, UNITS, batch_first=True)
+
+        def forward(self, input_ids, attention_mask):
+            held, _ = self.rnn(self.embed(input_ids))
+            return self.out((held * attention_mask[..., None]).sum(1))
+
+    _, data, reference, *_ = made()
+    network = Stepping().eval()
+    cut = [la.Ablation(la.find_sites(network, data)["rnn"], (1,), "mean")]
+    with pytest.warns(UserWarning, match="rnn is recurrent: its mean is taken at each step"):
+        la.evaluate(network, data, cut, reference=reference, engine=engine)
+
+
 @every_engine
 def test_tokens_among_the_examples(engine):
     """A layer that is given all tokens one after another, without an axis of their own."""

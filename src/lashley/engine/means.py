@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -35,6 +36,14 @@ def means_at_points(
               for s in sites for call in organs[s].calls for held in call.points}  # fmt: skip
     if points:
         check_lengths(case, program)
+    stepping = sorted({s for s in sites if organs[s].kind == "recurrent"})
+    if stepping and case.counted is not None:
+        warnings.warn(
+            f"lashley: {', '.join(stepping)} is recurrent: its mean is taken at each step, over all "
+            "reference examples, also those of which the step does not count. Give a reference of "
+            "one length.",
+            stacklevel=2,
+        )
 
     def values(inputs: list[Tensor]) -> dict[str, Tensor]:
         live = Live(program, tuple(inputs))
