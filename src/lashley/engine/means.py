@@ -39,9 +39,9 @@ def means_at_points(
     stepping = sorted({s for s in sites if organs[s].kind == "recurrent"})
     if stepping and case.counted is not None:
         warnings.warn(
-            f"lashley: {', '.join(stepping)} is recurrent: its mean is taken at each step, over all "
-            "reference examples, also those of which the step does not count. Give a reference of "
-            "one length.",
+            f"lashley: {', '.join(stepping)} is recurrent: its mean is taken at each step, over "
+            "all reference examples, also those of which the step does not count. Give a reference "
+            "of one length.",
             stacklevel=2,
         )
 
