@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from lashley.engine.case import STRUCTURE, Case
 from lashley.engine.checks import scale_of
 from lashley.engine.engines import Engine, Hooking, Referring
 from lashley.engine.hooks import HookPlace, activations, forward, hook_place
-from lashley.engine.means import means_at_calls, means_at_points
+from lashley.engine.means import means_at_calls, means_at_points, reference_along
+from lashley.engine.positions import Along
 from lashley.engine.program import Program
-from lashley.engine.reference import Reference
+from lashley.engine.reference import Reference, values_of
 from lashley.errors import EngineError
 from lashley.graph.anatomy import Organ
 from lashley.graph.copies import copied
@@ -43,7 +44,8 @@ def referring(case: Case, program: Program | None, organs: Mapping[str, Organ]) 
         graph, means = program.module, means_at_points(case, program, organs, case.plain_batch)
     else:
         hooks = _hook_places(case, organs)
-    reference = Reference(case.exact, case.names, graph, organs, hooks, means)
+    along = {} if case.is_independent else _donors_along(case, graph, organs, hooks)
+    reference = Reference(case.exact, case.names, graph, organs, hooks, means, along)
     verdict = case.verdict(None)
     for site, method in case.methods:
         donors = case.inputs if method == "resample" else None
@@ -51,6 +53,26 @@ def referring(case: Case, program: Program | None, organs: Mapping[str, Organ]) 
         _check_nothing(found, case.outputs, site, method)
     engine = Referring(reference, verdict, case.ablations, case.truth.dtype)
     return engine, case.plain_batch, "reference", lambda: {"settled_in_float64": 0}
+
+
+def _donors_along(
+    case: Case, graph: fx.GraphModule | None, organs: Mapping[str, Organ],
+    hooks: Mapping[tuple[str, str], HookPlace],
+) -> Mapping[Any, Along]:  # fmt: skip
+    """Along which axis the donors' values hold examples, to take the drawn ones of these."""
+    sites = [site for site, method in case.methods if method == "resample"]
+    keys: list[Any]
+    if graph is not None:
+        keys = [h.node.name for s in sites for call in organs[s].calls for h in call.points]
+    else:
+        keys = [key for s in sites for key in hooks[s, "resample"].keys]
+
+    def values(inputs: list[Tensor]) -> Mapping[Any, Tensor]:
+        if graph is not None:
+            return values_of(graph, keys, inputs)
+        return activations(case.exact, keys, inputs, case.names)
+
+    return reference_along(case, keys, values, case.truth.dtype) if keys else {}
 
 
 def hooking(case: Case, organs: Mapping[str, Organ]) -> Made:
