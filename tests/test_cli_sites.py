@@ -105,6 +105,27 @@ def test_sites_by_kind_and_what_is_left_out(code, data):
     assert set(table) == {"in", "out.weight", "out.bias", "bilinear"}
 
 
+def test_sites_of_a_kind_stand_together(tmp_path):
+    (tmp_path / "mixed.py").write_text("""
+import torch
+from torch import nn
+
+class Mixed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one, self.rnn = nn.Linear(2, 4), nn.GRU(4, 4, batch_first=True)
+        self.two, self.out = nn.Linear(4, 4), nn.Linear(4, 3)
+
+    def forward(self, x):
+        return self.out(self.two(self.rnn(self.one(x).relu())[0][:, -1]).relu())
+
+def make():
+    return Mixed(), (torch.randn(6, 3, 2), torch.arange(6) % 3)
+""")
+    lines = rows(said(f"{tmp_path / 'mixed.py'}:make"))
+    assert [line[0] for line in lines[1:4]] == ["one", "two", "rnn"]
+
+
 def test_the_share_is_that_of_the_weights_that_lead_into_sites(code, data):
     weights = {"embed": 45, "rnn": 12 * (5 + 4 + 2), "hidden": 35, "out": 24, "bilinear": 16}
     share = sum(weights[n] for n in ("embed", "rnn", "hidden")) / sum(weights.values())
