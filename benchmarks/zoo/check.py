@@ -1,0 +1,180 @@
+"""One network: its sites, some ablations of them, and what the twin says of these."""
+
+from __future__ import annotations
+
+import resource
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from benchmarks.zoo.networks import Made
+from benchmarks.zoo.twin.sources import Target
+from benchmarks.zoo.twin.twin import READINGS, Twin
+from torch import Tensor, nn
+
+import lashley as la
+
+METHODS = ("silence", "zero_weights", "mean", "resample")
+NUMBERS = 10  # of an output that are compared
+TWIN_SECONDS = 30.0  # about as long may the twin run
+
+
+def call(network: nn.Module, inputs: Any) -> Any:
+    return network(**inputs) if isinstance(inputs, dict) else network(inputs)
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A readout: some numbers of an output, spread over it."""
+
+    __name__ = "numbers"
+
+    def __call__(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        rows = outputs.flatten(1)
+        which = torch.linspace(0, rows.shape[1] - 1, min(NUMBERS, rows.shape[1])).long()
+        return {f"number_{k}": rows[:, int(i)] for k, i in enumerate(which)}
+
+
+def numbers_of(outputs: Tensor) -> Tensor:
+    """(example, number)"""
+    return torch.stack(list(Numbers()(outputs, outputs).values()), 1)
+
+
+def row_of(made: Made, row: dict[str, Any]) -> None:
+    """Write into the row all that the table says of a network; what goes wrong stands in it too."""
+    row["modules"] = len(list(made.network.modules()))
+    row["weights"] = sum(p.numel() for p in made.network.parameters())
+    with torch.no_grad():
+        started = time.perf_counter()
+        outputs = made.pick(call(made.network, _cloned(made.inputs)))
+        row["forward_seconds"] = time.perf_counter() - started
+    row["forward_gib"] = _peak()
+    labels = torch.arange(12) % (outputs.shape[-1] if outputs.ndim == 2 else 4)
+    data, reference = (made.inputs, labels), (made.reference, labels[:2])
+    sites = _timed(row, "find_sites", lambda: la.find_sites(made.network, data, **_output(made)))
+    if sites is None:
+        return
+    row["sites"] = _by_kind(sites)
+    twin = Twin(made.network, made.pick, call)
+    chosen = _chosen(row, twin, made, sites)
+    ablations = [la.Ablation(sites[t.site], t.units, method) for t in chosen for method in METHODS]
+    given = {"reference": reference, "seed": 0, **_output(made)}
+    measured = _timed(
+        row,
+        "evaluate",
+        lambda: la.evaluate(made.network, data, ablations, readout=Numbers(), **given),
+    )
+    if measured is None:
+        _one_by_one(row, made, data, ablations, given)
+    row["evaluate_gib"] = _peak()
+    if outputs.ndim == 2 and measured is not None:
+        ranks = _timed(row, "ranks", lambda: la.evaluate(made.network, data, ablations, **given))
+    else:
+        ranks = None
+    if measured is not None:
+        from benchmarks.zoo.compare import compare
+
+        compare(row, twin, made, chosen, measured, ranks, numbers_of(outputs), labels)
+
+
+def _one_by_one(
+    row: dict[str, Any], made: Made, data: Any, ablations: Sequence[la.Ablation], given: Any
+) -> None:
+    """Which ablations end in an error, where all at once did."""
+    failed = []
+    for ablation in {(a.site.kind, a.method): a for a in ablations}.values():
+        words = f"{ablation.site.kind} {ablation.site.name} {ablation.method}"
+        try:
+            la.evaluate(made.network, data, [ablation], readout=Numbers(), **given)
+            failed.append(f"{words}: runs alone")
+        except Exception as error:
+            failed.append(f"{words}: {type(error).__name__}: {error}"[:300])
+    row["errors_by_ablation"] = failed
+
+
+def _chosen(row: dict[str, Any], twin: Twin, made: Made, sites: Any) -> list[Target]:
+    """Sites of every kind and of every way from the layer to the point, as many as there is time for."""
+    few = _first(made.inputs, 3)
+    started = time.perf_counter()
+    unclear: dict[str, str] = {}
+    ways: dict[str, str] = {}
+    targets = {
+        s.name: Target(s.name, s.kind, s.axis, s.n_units, _units(s.n_units)) for s in sites.values()
+    }
+    try:
+        found = twin.ways(few, list(targets.values()))
+        for (site, _, unit, _), way in found.items():
+            ways.setdefault(site, "")
+            ways[site] += (
+                f"|{unit > 0} {way[READINGS[0]].words}" if unit in targets[site].units[:1] else ""
+            )
+    except Exception:
+        for name, target in targets.items():
+            try:
+                found = twin.ways(few, [target])
+                ways[name] = "|".join(sorted({w[READINGS[0]].words for w in found.values()}))
+            except Exception as error:
+                unclear[name] = f"{type(error).__name__}: {error}"[:200]
+    seconds = (time.perf_counter() - started) / 2
+    row["unclear"] = dict(list(unclear.items())[:10])
+    row["n_unclear"] = len(unclear)
+    most = max(2, min(5, int(TWIN_SECONDS / (8 * max(seconds, 0.01)))))
+    row["ways"] = sorted({f"{targets[n].kind}: {w}" for n, w in ways.items()})
+    chosen = []
+    for kind in {t.kind for t in targets.values()}:
+        names = [n for n in ways if targets[n].kind == kind]
+        firsts = list({ways[n]: n for n in reversed(names)}.values())[::-1]
+        spread = [names[int(i)] for i in torch.linspace(0, len(names) - 1, 3)] if names else []
+        for k, name in enumerate(list(dict.fromkeys([*firsts, *spread]))[:most]):
+            t = targets[name]
+            chosen.append(
+                Target(t.site, t.kind, t.axis, t.n_units, t.units[:1] if k % 2 else t.units[-2:])
+            )
+    return chosen
+
+
+def _units(n: int) -> tuple[int, ...]:
+    return tuple(sorted({0, n // 2, n - 1}))
+
+
+def _by_kind(sites: Any) -> dict[str, int]:
+    kinds = [s.kind for s in sites.values()]
+    return {kind: kinds.count(kind) for kind in sorted(set(kinds))}
+
+
+def _output(made: Made) -> dict[str, Any]:
+    return {} if made.output is None else {"output": made.output}
+
+
+def _timed(row: dict[str, Any], name: str, work: Any) -> Any:
+    started = time.perf_counter()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            return work()
+        except la.LashleyError as error:
+            row.setdefault("errors", {})[name] = f"{type(error).__name__}: {error}"[:600]
+        except Exception as error:
+            row.setdefault("bare", {})[name] = f"{type(error).__name__}: {error}"[:600]
+        finally:
+            row[f"{name}_seconds"] = time.perf_counter() - started
+            said = {str(w.message)[:200] for w in caught if "lashley" in str(w.filename)}
+            if said:
+                row.setdefault("warnings", []).extend(sorted(said)[:3])
+    return None
+
+
+def _first(inputs: Any, n: int) -> Any:
+    return {k: v[:n] for k, v in inputs.items()} if isinstance(inputs, dict) else inputs[:n]
+
+
+def _cloned(inputs: Any) -> Any:
+    return {k: v.clone() for k, v in inputs.items()} if isinstance(inputs, dict) else inputs.clone()
+
+
+def _peak() -> float:
+    """The most memory that the process has had, in GiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

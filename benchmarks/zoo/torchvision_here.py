@@ -1,0 +1,21 @@
+"""Makes torchvision importable beside a torch without CUDA.
+
+Its wheel on PyPI is built for CUDA; without its compiled operators the import ends with "operator
+torchvision::nms does not exist", although nearly all of it is Python. Declared, they are in no one's way.
+"""
+
+from __future__ import annotations
+
+import torch
+
+_BOXES = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+_DECLARED: list[torch.library.Library] = []
+
+
+def declare() -> None:
+    """Declare the operators that torchvision describes when it is imported."""
+    if not _DECLARED:
+        library = torch.library.Library("torchvision", "DEF")
+        for name in ("nms", "qnms"):
+            library.define(name + _BOXES)
+        _DECLARED.append(library)  # it is undone when the library object goes

@@ -1,0 +1,176 @@
+"""A network in float64, and what it gives when units of it are silenced, set to a mean or exchanged."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from benchmarks.zoo.twin.edited import edited
+from benchmarks.zoo.twin.sources import Palette, Sources, Target, Unclear
+from benchmarks.zoo.twin.watch import Watch, doubled
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves, tree_map_only
+
+Inputs = Any
+READINGS = ("written norms", "fused norms", "layer")  # which of them count, on the way to a point
+
+
+@dataclass(frozen=True)
+class Way:
+    """From a layer to the point of one of its units, in words, and the values passed."""
+
+    number: int
+    words: str
+
+
+class Twin:
+    """A copy of a network in float64.
+
+    Args:
+        network: In eval mode; it is copied.
+        output: From what the network returns to a tensor (example, ...).
+        call: How the network is called with inputs.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        output: Callable[[Any], Tensor],
+        call: Callable[[nn.Module, Any], Any],
+    ):
+        self._network = copy.deepcopy(network).double().eval()
+        self._output, self._call = output, call
+        self._called: set[str] = set()
+
+    def intact(self, inputs: Inputs) -> Tensor:
+        """Outputs (example, ...) of the whole network."""
+        return self._run(self._network, inputs, Watch(), [], Palette())
+
+    def ways(
+        self, inputs: Inputs, targets: Sequence[Target]
+    ) -> dict[tuple[str, int, int, int], dict[str, Way]]:
+        """By (site, call, unit, channel) and reading: where the number's point is."""
+        watch, palette = Watch(), Palette()
+        self._run(self._network, inputs, watch, targets, palette)
+        self._called |= palette.called
+        missing = [t.site for t in targets if not palette.of(t.site)]
+        if missing:
+            raise Unclear(f"{missing[0]}: nothing was painted")
+        found = {}
+        for target in targets:
+            for colour in palette.of(target.site):
+                steps = watch.trail
+                found[palette.named(colour)] = {
+                    READINGS[0]: Way(*steps.point(colour, True)),
+                    READINGS[1]: Way(*steps.point(colour, False)),
+                    READINGS[2]: Way(0, ""),
+                }
+        return found
+
+    def held(
+        self, inputs: Inputs, target: Target, ways: Any, reading: str
+    ) -> dict[tuple[int, int, int], Tensor]:
+        """By (call, unit, channel): the numbers that the points hold, in the order of memory."""
+        palette, kept = Palette(), {}
+        at = _at(palette, target, ways, reading)
+
+        def keep(colours: list[float], numbers: Tensor, paint: Tensor) -> None:
+            for colour in colours:
+                kept[palette.named(colour)[1:]] = numbers[paint == colour].clone()
+
+        self._run(self._network, inputs, Watch(at, keep), [target], palette)
+        return kept
+
+    def replaced(
+        self,
+        inputs: Inputs,
+        target: Target,
+        ways: Any,
+        reading: str,
+        values: Mapping[Any, Tensor] | None,
+    ) -> Tensor:
+        """Outputs with other numbers at the points of a target's units.
+
+        Args:
+            inputs: Of the network.
+            target: Which units.
+            ways: From `ways`.
+            reading: One of READINGS.
+            values: By (call, unit, channel) one number, or as many as the point holds; None: zeros.
+        """
+        palette = Palette()
+        at, done = _at(palette, target, ways, reading), set()
+
+        def put(colours: list[float], numbers: Tensor, paint: Tensor) -> None:
+            for colour in colours:
+                key = palette.named(colour)[1:]
+                new = torch.zeros((), dtype=torch.float64) if values is None else values[key]
+                where = paint == colour
+                if new.numel() not in (1, int(where.sum())):
+                    raise Unclear(f"{target.site}: {new.numel()} numbers for {int(where.sum())}")
+                numbers[where] = new.to(numbers.dtype)
+                done.add(colour)
+
+        found = self._run(self._network, inputs, Watch(at, put), [target], palette)
+        if done != set(at):
+            raise Unclear(f"{target.site}: {len(at) - len(done)} of {len(at)} points were not met")
+        return found
+
+    def zeroed(self, inputs: Inputs, target: Target) -> Tensor | None:
+        """Outputs of an edited copy, after `ways`; None where the weights are no module's that is called."""
+        if target.site not in self._called:
+            return None  # a function uses them, perhaps with a bias of its own
+        changed = edited(self._network, target.site, target.units)
+        return None if changed is None else self._run(changed, inputs, Watch(), [], Palette())
+
+    def _run(
+        self,
+        network: nn.Module,
+        inputs: Inputs,
+        watch: Watch,
+        targets: Sequence[Target],
+        palette: Palette,
+    ) -> Tensor:
+        given = tree_map_only(Tensor, torch.clone, doubled(inputs))
+        watch.take_inputs([t for t in tree_leaves(given) if isinstance(t, Tensor)])
+        sources = Sources(network, targets, palette)
+        with (
+            torch.no_grad(),
+            _plain_attention(),
+            _default_float64(),
+            sources.watching(watch),
+            watch,
+        ):
+            returned = self._call(network, given)
+        watch.end(returned)
+        return self._output(returned).double()
+
+
+def _at(palette: Palette, target: Target, ways: Any, reading: str) -> dict[float, int]:
+    keys = [k for k in ways if k[0] == target.site and k[2] in target.units]
+    return {palette.colour(*key): ways[key][reading].number for key in keys}
+
+
+@contextmanager
+def _plain_attention() -> Any:
+    """Without the fused path of nn.TransformerEncoder, which is one operation."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
+@contextmanager
+def _default_float64() -> Any:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
