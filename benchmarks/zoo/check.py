@@ -6,19 +6,20 @@ import resource
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict
 from typing import Any
 
 import torch
+from benchmarks.zoo.compare import compare
 from benchmarks.zoo.networks import Made
+from benchmarks.zoo.numbers import numbers, numbers_of
+from benchmarks.zoo.truth import METHODS, part
 from benchmarks.zoo.twin.sources import Target
 from benchmarks.zoo.twin.twin import READINGS, Twin
-from torch import Tensor, nn
+from torch import nn
 
 import lashley as la
 
-METHODS = ("silence", "zero_weights", "mean", "resample")
-NUMBERS = 10  # of an output that are compared
 TWIN_SECONDS = 30.0  # about as long may the twin run
 
 
@@ -26,31 +27,14 @@ def call(network: nn.Module, inputs: Any) -> Any:
     return network(**inputs) if isinstance(inputs, dict) else network(inputs)
 
 
-@dataclass(frozen=True)
-class Numbers:
-    """A readout: some numbers of an output, spread over it."""
-
-    __name__ = "numbers"
-
-    def __call__(self, outputs: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        rows = outputs.flatten(1)
-        which = torch.linspace(0, rows.shape[1] - 1, min(NUMBERS, rows.shape[1])).long()
-        return {f"number_{k}": rows[:, int(i)] for k, i in enumerate(which)}
-
-
-def numbers_of(outputs: Tensor) -> Tensor:
-    """(example, number)"""
-    return torch.stack(list(Numbers()(outputs, outputs).values()), 1)
-
-
 def row_of(made: Made, row: dict[str, Any]) -> None:
     """Write into the row all that the table says of a network; what goes wrong stands in it too."""
     row["modules"] = len(list(made.network.modules()))
     row["weights"] = sum(p.numel() for p in made.network.parameters())
     with torch.no_grad():
-        started = time.perf_counter()
+        started = time.process_time()
         outputs = made.pick(call(made.network, _cloned(made.inputs)))
-        row["forward_seconds"] = time.perf_counter() - started
+        row["forward_seconds"] = time.process_time() - started
     row["forward_gib"] = _peak()
     labels = torch.arange(12) % (outputs.shape[-1] if outputs.ndim == 2 else 4)
     data, reference = (made.inputs, labels), (made.reference, labels[:2])
@@ -65,7 +49,7 @@ def row_of(made: Made, row: dict[str, Any]) -> None:
     measured = _timed(
         row,
         "evaluate",
-        lambda: la.evaluate(made.network, data, ablations, readout=Numbers(), **given),
+        lambda: la.evaluate(made.network, data, ablations, readout=numbers, **given),
     )
     if measured is None:
         _one_by_one(row, made, data, ablations, given)
@@ -75,9 +59,10 @@ def row_of(made: Made, row: dict[str, Any]) -> None:
     else:
         ranks = None
     if measured is not None:
-        from benchmarks.zoo.compare import compare
-
-        compare(row, twin, made, chosen, measured, ranks, numbers_of(outputs), labels)
+        row["engine"] = measured.attrs["engine"]
+        row["engine_reason"] = str(measured.attrs.get("engine_reason", ""))[:300]
+        plain = numbers_of(outputs)
+        row |= asdict(compare(twin, made, chosen, measured, ranks, plain, labels))
 
 
 def _one_by_one(
@@ -88,7 +73,7 @@ def _one_by_one(
     for ablation in {(a.site.kind, a.method): a for a in ablations}.values():
         words = f"{ablation.site.kind} {ablation.site.name} {ablation.method}"
         try:
-            la.evaluate(made.network, data, [ablation], readout=Numbers(), **given)
+            la.evaluate(made.network, data, [ablation], readout=numbers, **given)
             failed.append(f"{words}: runs alone")
         except Exception as error:
             failed.append(f"{words}: {type(error).__name__}: {error}"[:300])
@@ -97,8 +82,8 @@ def _one_by_one(
 
 def _chosen(row: dict[str, Any], twin: Twin, made: Made, sites: Any) -> list[Target]:
     """Sites of every kind and of every way from the layer to the point, as many as there is time for."""
-    few = _first(made.inputs, 3)
-    started = time.perf_counter()
+    few = part(made.inputs, slice(3))
+    started = time.process_time()
     unclear: dict[str, str] = {}
     ways: dict[str, str] = {}
     targets = {
@@ -106,11 +91,10 @@ def _chosen(row: dict[str, Any], twin: Twin, made: Made, sites: Any) -> list[Tar
     }
     try:
         found = twin.ways(few, list(targets.values()))
+        words = {name: set() for name in targets}
         for (site, _, unit, _), way in found.items():
-            ways.setdefault(site, "")
-            ways[site] += (
-                f"|{unit > 0} {way[READINGS[0]].words}" if unit in targets[site].units[:1] else ""
-            )
+            words[site].add(f"{unit > 0} {way[READINGS[0]].words}")
+        ways = {name: " | ".join(sorted(w)) for name, w in words.items()}
     except Exception:
         for name, target in targets.items():
             try:
@@ -118,7 +102,7 @@ def _chosen(row: dict[str, Any], twin: Twin, made: Made, sites: Any) -> list[Tar
                 ways[name] = "|".join(sorted({w[READINGS[0]].words for w in found.values()}))
             except Exception as error:
                 unclear[name] = f"{type(error).__name__}: {error}"[:200]
-    seconds = (time.perf_counter() - started) / 2
+    seconds = (time.process_time() - started) / 2
     row["unclear"] = dict(list(unclear.items())[:10])
     row["n_unclear"] = len(unclear)
     most = max(2, min(5, int(TWIN_SECONDS / (8 * max(seconds, 0.01)))))
@@ -150,7 +134,7 @@ def _output(made: Made) -> dict[str, Any]:
 
 
 def _timed(row: dict[str, Any], name: str, work: Any) -> Any:
-    started = time.perf_counter()
+    started = time.process_time()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -160,15 +144,11 @@ def _timed(row: dict[str, Any], name: str, work: Any) -> Any:
         except Exception as error:
             row.setdefault("bare", {})[name] = f"{type(error).__name__}: {error}"[:600]
         finally:
-            row[f"{name}_seconds"] = time.perf_counter() - started
+            row[f"{name}_seconds"] = time.process_time() - started
             said = {str(w.message)[:200] for w in caught if "lashley" in str(w.filename)}
             if said:
                 row.setdefault("warnings", []).extend(sorted(said)[:3])
     return None
-
-
-def _first(inputs: Any, n: int) -> Any:
-    return {k: v[:n] for k, v in inputs.items()} if isinstance(inputs, dict) else inputs[:n]
 
 
 def _cloned(inputs: Any) -> Any:

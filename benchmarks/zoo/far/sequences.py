@@ -122,30 +122,6 @@ def _softmoe() -> Made:
     )
 
 
-def _retnet() -> Made:
-    from torchscale.architecture.config import RetNetConfig
-    from torchscale.architecture.retnet import RetNetDecoder
-
-    c = RetNetConfig(
-        decoder_embed_dim=32,
-        decoder_value_embed_dim=32,
-        decoder_retention_heads=4,
-        decoder_ffn_embed_dim=48,
-        decoder_layers=2,
-        vocab_size=60,
-    )
-
-    class Net(nn.Module):
-        def __init__(s):
-            super().__init__()
-            s.d = RetNetDecoder(c, embed_tokens=nn.Embedding(60, 32))
-
-        def forward(s, x):
-            return s.d(x)[0]
-
-    return (Net(), torch.randint(0, 60, (14, 12)))
-
-
 def _esm2() -> Made:
     import esm
 
@@ -205,7 +181,6 @@ NETWORKS = {
     "nystrom": ("nystrom-attention", _nystrom),
     "reformer": ("reformer-pytorch", _reformer),
     "soft moe": ("soft-moe-pytorch", _softmoe),
-    "retnet": ("torchscale", _retnet),
     "esm2": ("fair-esm", _esm2),
     "local attention": ("local-attention", _local_attention),
     "torch transformer encoder": ("torch", _torch_transformer),

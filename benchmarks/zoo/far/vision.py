@@ -72,7 +72,7 @@ def _vitp_cross_former() -> Made:
 
     return (
         CrossFormer(
-            dim=(16, 24, 32, 40),
+            dim=(32, 64, 64, 64),
             depth=(1, 1, 1, 1),
             global_window_size=(8, 4, 2, 1),
             local_window_size=2,
@@ -159,7 +159,7 @@ def _open_clip_vision() -> Made:
 def _pytorchcv_nets() -> Made:
     from pytorchcv.model_provider import get_model
 
-    return (get_model("resnet20_cifar10", pretrained=False, num_classes=6), images())
+    return (get_model("resnet20_cifar10", pretrained=False), images())
 
 
 def _pytorchcv_shake() -> Made:

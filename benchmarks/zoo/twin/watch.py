@@ -129,7 +129,7 @@ class Watch(TorchDispatchMode):
             if mutates and painted
             else paints
         )
-        returned = func(*args, **kwargs)
+        returned = _grouped(*args, **kwargs) if name == "_grouped_mm" else func(*args, **kwargs)
         given_back = [t for t in tree_leaves(returned) if isinstance(t, Tensor)]
         self._note_variable(name, given, given_back, addresses)
         if reads:
@@ -274,3 +274,14 @@ def painted_first(args: Any, painted: list[Tensor]) -> bool:
 def doubled(inputs: Any) -> Any:
     """Inputs of real numbers in float64."""
     return tree_map_only(Tensor, lambda t: t.double() if t.is_floating_point() else t, inputs)
+
+
+def _grouped(rows: Tensor, weights: Tensor, offs: Tensor | None = None, *rest: Any, **more: Any) -> Tensor:
+    """The product of rows with the weights of their group, which PyTorch has up to float32 only."""
+    if offs is None or rows.ndim != 2 or weights.ndim != 3:
+        raise NotImplementedError("_grouped_mm of other shapes than (row, in), (group, in, out)")
+    ends = offs.tolist()
+    starts = [0, *ends[:-1]]
+    parts = [rows[a:b] @ weights[g] for g, (a, b) in enumerate(zip(starts, ends, strict=True))]
+    rest_of = rows.new_zeros(len(rows) - ends[-1], weights.shape[-1])
+    return torch.cat([*parts, rest_of])
