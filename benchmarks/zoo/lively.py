@@ -32,10 +32,22 @@ def enliven(network: nn.Module, inputs: Any, seed: int = 0) -> nn.Module:
         _take_statistics(network, inputs)
         for module in network.modules():
             if isinstance(module, _NORMS) and module.running_var is not None:
-                module.running_var *= _near_one(module.running_var, generator)
-                module.running_mean += 0.2 * module.running_var.sqrt() * torch.randn(
+                module.running_var *= 0.5 + 0.5 * _near_one(module.running_var, generator)
+                module.running_mean += 0.1 * module.running_var.sqrt() * torch.randn(
                     module.running_mean.shape, generator=generator)  # fmt: skip
     return network.eval()
+
+
+def pictures(n: int, channels: int, size: int, seed: int = 1) -> Tensor:
+    """(n, channels, size, size) patches of colour under noise.
+
+    Of noise alone a deep network makes nearly the same for all, and norms then blow up the rounding.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.randn(n, channels, 4, 4, generator=generator)
+    patches = nn.functional.interpolate(coarse, (size, size), mode="bilinear")
+    tint = torch.randn(n, channels, 1, 1, generator=generator)
+    return patches + tint + 0.4 * torch.randn(n, channels, size, size, generator=generator)
 
 
 def _draw(module: nn.Module, name: str, parameter: Tensor, generator: torch.Generator) -> None:
@@ -55,7 +67,7 @@ def _draw(module: nn.Module, name: str, parameter: Tensor, generator: torch.Gene
     elif spread < 1e-6:  # a gain or a layer scale
         level = level if abs(level) > _SMALL else 0.5
         parameter.copy_(level * _near_one(parameter, generator))
-    elif parameter.ndim > 1 and spread < _SMALL:  # positions, tokens, tables, kernels of its own
+    elif parameter.ndim > 1 and spread < _SMALL and name != "weight":  # positions, tokens, tables, kernels of its own
         parameter.mul_(min(0.3 / spread, 10.0))
 
 

@@ -56,7 +56,7 @@ FAMILIES: dict[str, dict[str, dict[str, Any]]] = {
     "efficientformer_v2": {"efficientformerv2_s0": {"size": 224}},
     "efficientnet": {
         "efficientnet_lite0": {"size": 64},
-        "efficientnet_cc_b0_4e": {"size": 64},
+        "efficientnet_cc_b0_4e": {"size": 128},
         "efficientnet_b0_g16_evos": {"size": 64},
     },
     "efficientvim": {"efficientvim_m1": {"size": 128}},
@@ -112,7 +112,7 @@ FAMILIES: dict[str, dict[str, dict[str, Any]]] = {
     "mobilevit": {"mobilevit_xxs": {"size": 64}, "mobilevitv2_050": {"size": 64}},
     "mvitv2": {"mvitv2_tiny": {"size": 64, "img_size": 64}},
     "naflexvit": {"naflexvit_base_patch16_gap": {"size": 64, **_VIT}},
-    "nasnet": {"nasnetalarge": {"size": 96, "num_features": 1008, "stem_size": 24}},
+    "nasnet": {"nasnetalarge": {"size": 96}},
     "nest": {"nest_tiny": {"size": 224}},
     "nextvit": {"nextvit_small": {"size": 64}},
     "nfnet": {

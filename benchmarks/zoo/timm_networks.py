@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from benchmarks.zoo.lively import enliven
+from benchmarks.zoo.lively import enliven, pictures
 from benchmarks.zoo.networks import Entry, Made
 from benchmarks.zoo.timm_list import FAMILIES
 from benchmarks.zoo.torchvision_here import declare
@@ -28,8 +28,7 @@ def _build(name: str, options: dict[str, Any]) -> Made:
     rest = {k: v for k, v in options.items() if k != "size"}
     torch.manual_seed(0)
     network = timm.create_model(name, pretrained=False, num_classes=CLASSES, **rest)
-    generator = torch.Generator().manual_seed(1)
-    images = torch.randn(14, 3, options["size"], options["size"], generator=generator)
+    images = pictures(14, 3, options["size"])
     enliven(network, images)
     return Made(network, images[:12].clone(), images[12:].clone(), None, _first)
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from benchmarks.zoo.lively import enliven
+from benchmarks.zoo.lively import enliven, pictures
 from benchmarks.zoo.networks import Entry, Made
 from benchmarks.zoo.torchvision_here import declare
 from benchmarks.zoo.transformers_list import LANGUAGE, SPEECH, VISION
@@ -92,8 +92,9 @@ def _pixels(
         return {"input_ids": torch.randint(6, _WORDS, (_N, _TOKENS), generator=generator)}
     size = getattr(getattr(config, "vision_config", config), "image_size", 64)
     size = size[0] if isinstance(size, list | tuple) else size
-    frames = (4,) if "Video" in type(network).__name__ else ()
-    return {"pixel_values": torch.randn(_N, *frames, 3, size, size, generator=generator)}
+    if "Video" in type(network).__name__:
+        return {"pixel_values": pictures(4 * _N, 3, size).unflatten(0, (_N, 4))}
+    return {"pixel_values": pictures(_N, 3, size)}
 
 
 def _sounds(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor, nn
+
+from benchmarks.zoo.lively import pictures
 
 
 class Forward(nn.Module):
@@ -23,5 +24,5 @@ class Forward(nn.Module):
 
 
 def images(n: int = 14, c: int = 3, s: int = 32) -> Tensor:
-    """(n, c, s, s) at random."""
-    return torch.randn(n, c, s, s)
+    """(n, c, s, s) pictures."""
+    return pictures(n, c, s)
