@@ -1,6 +1,6 @@
 # make study   the whole MLP study on small digits, from an empty machine to a report
-# make test    all fast tests
-# make zoo     hundreds of networks of other libraries, each ablation checked
+# make test    all fast tests; test-kernels: with the kernels of other CPUs, too
+# make zoo     hundreds of networks of other libraries, their ablations checked
 # make bench   speed and memory, as ratios taken on this machine
 # make explorer  builds the page of the reports from explorer/ (needs Node 20.19 or newer)
 PYTHON ?= python3
@@ -14,7 +14,7 @@ export LASHLEY_DATA := $(abspath ../shared/data)
 endif
 endif
 
-.PHONY: study test test-all lint check bench explorer check-explorer zoo wheel clean
+.PHONY: study test test-all test-kernels lint check bench explorer check-explorer zoo wheel clean
 .DELETE_ON_ERROR:
 
 .venv/.study: pyproject.toml constraints.txt
@@ -45,13 +45,20 @@ study: .venv/.study
 	$(BIN)/lashley run digits-mlp
 
 # A process for each core, one thread each: small networks gain nothing from more.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
+THREADS := 1
+PYTEST := OMP_NUM_THREADS=$(THREADS) $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 test: .venv/.test
 	$(PYTEST) -m 'not slow'
 
 test-all: .venv/.test
 	$(PYTEST)
+
+# With the kernels that PyTorch takes on CPUs without AVX-512, on those without AVX2, and with two threads.
+test-kernels:
+	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 $(MAKE) test
+	ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_CBWR=COMPATIBLE $(MAKE) test
+	$(MAKE) test THREADS=2
 
 lint: .venv/.dev
 	$(BIN)/ruff check

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 LOCAL = ("file:", "data:", "blob:")
-WAIT = 30_000  # ms; the machine may be busy
+WAIT = 300_000  # ms, for what hangs: the machine may be busy
 
 
 def executable() -> str | None:
@@ -26,7 +26,9 @@ def browser() -> Iterator[Browser]:
         pytest.skip("no Chromium here: install Debian's package chromium")
     with (
         sync_playwright() as playwright,
-        playwright.chromium.launch(executable_path=path, args=["--no-sandbox"]) as found,
+        playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox"], timeout=WAIT
+        ) as found,
     ):
         yield found
 

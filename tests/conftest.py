@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from lashley.training.checkpoint import Checkpoint
 
 from finished import carried_out, made_once
 from layer_study import generated
 
-settings.register_profile("shared machine", deadline=None)  # what takes long may have waited
+settings.register_profile(  # what takes long may have waited
+    "shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("shared machine")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"

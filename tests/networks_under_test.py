@@ -54,3 +54,11 @@ class Branching(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.a(x.flatten(1)))
         return self.b(x if x.sum() > 0 else -x)
+
+
+def statistics(norm: nn.modules.batchnorm._BatchNorm) -> nn.Module:
+    """A batch norm as after training."""
+    for numbers, low in ((norm.running_var, 0.5), (norm.running_mean, -1), (norm.weight, 0.5),
+                         (norm.bias, -1)):  # fmt: skip
+        numbers.data.uniform_(low, 1.5)
+    return norm

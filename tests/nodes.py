@@ -2,10 +2,12 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from lashley.distribute import Task, Work, Workplace
 
@@ -15,23 +17,35 @@ MEMORY = 1 << 27  # bytes of a node's object store
 @contextmanager
 def nodes(*cpus: int) -> Iterator[Any]:
     """A cluster with a head without CPUs, and a node for each number."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ["PYTHONPATH"] = str(Path(__file__).parent)  # workers know what tests define
+    with (  # paths of sockets must be short
+        tempfile.TemporaryDirectory(prefix="r", dir="/tmp", ignore_cleanup_errors=True) as home,
+        pytest.MonkeyPatch.context() as surroundings,
+    ):
+        surroundings.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        # Workers know what tests define.
+        surroundings.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+        # Of all clusters of a machine the last is named in a file, which each writes and deletes;
+        # two processes that start one at the same time must not share it.
+        surroundings.setenv("RAY_TMPDIR", home)
+        with _started(cpus) as made:
+            made.home = home
+            yield made
+
+
+@contextmanager
+def _started(cpus: Sequence[int]) -> Iterator[Any]:
     from ray.cluster_utils import Cluster
 
-    # Paths of sockets must be short; each cluster has a folder of its own.
-    home = tempfile.mkdtemp(prefix="r", dir="/tmp")
     noticed = {
         "health_check_initial_delay_ms": 0,
         "health_check_period_ms": 500,
         "health_check_failure_threshold": 3,
     }  # a lost node, sooner than by default
-    head = {"num_cpus": 0, "include_dashboard": False, "temp_dir": home, "_system_config": noticed}
+    head = {"num_cpus": 0, "include_dashboard": False, "_system_config": noticed}
     made = Cluster(head_node_args=head | {"object_store_memory": MEMORY}, initialize_head=True)
     try:
         for n in cpus:
             made.add_node(num_cpus=n, object_store_memory=MEMORY)
-        made.home = home
         yield made
     finally:
         made.shutdown()

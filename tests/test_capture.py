@@ -12,7 +12,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
 from lashley.graph import Captured, capture, retyped
-from lashley.graph.attention import attended
+from lashley.graph.attended import attended
 from lashley.graph.running import Refused, run
 
 BERT = {"vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,

@@ -76,7 +76,7 @@ def ring():
     with nodes(1, 1) as made:
         home = made.home
         yield made
-    until = time.monotonic() + 10
+    until = time.monotonic() + 120
     while processes(home) and time.monotonic() < until:
         time.sleep(0.2)
     assert not processes(home)
@@ -282,6 +282,21 @@ class TestData:
         finally:
             place._pool.size = size
 
+    @pytest.mark.parametrize("form", ["tuple", "dict", "one"])
+    def test_targets_of_any_form_arrive_as_they_were(self, form, tmp_path):
+        box, kind = torch.randn(4, 2), torch.arange(4)
+        labels = {"tuple": (box, kind), "dict": {"kind": kind, "box": box}, "one": box}[form]
+        given = la.Examples(torch.zeros(4, 3), labels)
+        for found in (
+            sharing.unpacked(sharing.packed(given)),
+            sharing.read_from(sharing.write_to(str(tmp_path / "share"), given)),
+        ):
+            assert found.fingerprint == given.fingerprint
+            assert list(found.fingerprint) == list(given.fingerprint)
+            assert type(found.labels) is type(given.labels)
+            if form != "one":
+                assert type(found.labels.parts) is type(labels)
+
     @pytest.mark.parametrize(
         "inputs",
         [
@@ -478,7 +493,7 @@ with Cluster({ring.address!r}, workers=1, cpus=1) as place:
     place._pool.end()  # makes room
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == -9, done.stderr
-    until = time.monotonic() + 20
+    until = time.monotonic() + 120
     while Path(f"/proc/{int(done.stdout)}").exists() and time.monotonic() < until:
         time.sleep(0.2)
     assert not Path(f"/proc/{int(done.stdout)}").exists()

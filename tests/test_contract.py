@@ -20,10 +20,12 @@ from lashley.engine import Savings, building, columns, rows, stacking, winograd
 from lashley.errors import EngineError
 
 from architectures import REMOVABLE, cases, initialised, removed, trained
+from rounding import assert_readouts_close
 
 CASES = cases()
 METHODS = ("silence", "zero_weights", "mean", "resample")
 VARIABLES = ("rank", "prediction", "intact_rank", "intact_prediction", "label")
+ADDED = ("residual", "embedding")  # kinds that a case does not list
 BRANCHING = "routed experts"  # how many rows an expert sees depends on the data
 
 REPRESENTATIVE = (
@@ -85,10 +87,11 @@ def trial(name, made=initialised, n=40):
     examples = (_take(inputs, first), labels[first])
     reference = (case.inputs(20, 99), torch.arange(20) % case.n_classes)
     sites = la.find_sites(network, examples)
-    assert tuple(sites) == case.sites
+    assert tuple(n for n, s in sites.items() if s.kind not in ADDED) == case.sites
     assert {s.name: s.n_units for s in sites.values() if s.kind == "head"} == dict(case.heads)
     cuts = [la.Ablation(site, units, method) for site in sites.values() for method in METHODS
-            for units in unit_sets(site) if (name, method) != (BRANCHING, "resample")]  # fmt: skip
+            for units in unit_sets(site) if (name, method) != (BRANCHING, "resample")
+            and (site.kind, method) != ("residual", "zero_weights")]  # fmt: skip
     return Trial(network, examples, reference, cuts)
 
 
@@ -263,7 +266,7 @@ def test_losses_equal_the_references_to_rounding(name, engine):
     one = trial(name)
     fast, truth = (one.run(engine=e, readout="loss") for e in (engine, "reference"))
     for variable in ("loss", "intact_loss"):
-        np.testing.assert_allclose(fast[variable], truth[variable], rtol=1e-4, atol=1e-5)
+        assert_readouts_close(fast[variable], truth[variable], one.network, one.examples[0])
 
 
 # --- memory --------------------------------------------------------------------------------------

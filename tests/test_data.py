@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -249,15 +250,24 @@ class TestExamples:
     @pytest.mark.parametrize(
         ("inputs", "labels", "names", "words"),
         [
-            (torch.zeros(3, 2), torch.zeros(3), "ab", r"labels: .*float32.*labels\.argmax"),
-            (torch.zeros(3, 2), torch.eye(3, dtype=torch.int64), "abc", r"\(3, 3\).*argmax"),
+            (torch.zeros(3, 2), torch.zeros(3), "ab", r"labels: .*float32.*labels\.long\(\)"),
+            (torch.zeros(3, 2), torch.eye(3, dtype=torch.int64), "abc", r"\(3, 3\).*argmax\(1\)"),
             (torch.zeros(3, 2), torch.tensor(1), "ab", r"labels: given torch.int64 of shape \(\)"),
             (torch.zeros(3, 2), torch.tensor([0, 1]), "ab", "given 3 inputs and 2 labels"),
             (torch.zeros(0, 2), torch.zeros(0).long(), "ab", "0 inputs and 0 labels; .*at least 1"),
             (torch.zeros(2, 2), torch.tensor([0, 2]), "ab", "from 0 to 2; with 2 .* 0 to 1 are"),
-            (torch.zeros(2, 2), torch.tensor([-1, 0]), "ab", "from -1 to 0.*Renumber the labels"),
-            (torch.tensor(1.0), torch.tensor([0]), "a", r"given a number \(1\.0\).*allowed are"),
-            (np.zeros((2, 2)), np.zeros(2), "a", r"a ndarray and a ndarray.*torch\.as_tensor"),
+            (
+                torch.zeros(2, 2),
+                torch.tensor([-1, 0]),
+                "ab",
+                "from -1 to 0.*Leave out the exam",
+            ),
+            (torch.zeros(2, 2), torch.tensor([1, 2]), "ab", "from 1 to 2.*give labels - 1; else"),
+            (torch.zeros(2, 2), torch.tensor([0, 5]), "ab", "Name every class, in the order of"),
+            (torch.tensor(1.0), torch.tensor([0]), "a", r"given a number \(1\.0\).*allowed is"),
+            (np.zeros((2, 2)), np.array(["a", "b"]), "a", r"labels: a ndarray .* return_inverse"),
+            ([torch.zeros(2), torch.zeros(3)], [0, 0], "a", r"inputs: a list makes no tensor \(st"),
+            (object(), [0, 0], "a", r"inputs: a object makes no tensor .*Give numbers"),
         ],
     )
     def test_what_does_not_go_together(self, inputs, labels, names, words):
@@ -275,12 +285,43 @@ class TestExamples:
 
     @pytest.mark.parametrize("given_", [None, torch.zeros(2), "ab", [1, 2, 3], {"inputs": 1}])
     def test_what_is_no_examples(self, given_):
-        with pytest.raises(DataError, match=r"allowed are lashley\.Examples or a pair"):
+        with pytest.raises(
+            DataError, match=r"allowed are lashley\.Examples, a pair .*or a Dataset"
+        ):
             as_examples(given_)
 
     def test_what_makes_no_tensor(self):
-        with pytest.raises(DataError, match=r"a list makes no tensor .*Give a pair"):
+        with pytest.raises(DataError, match=r"inputs: a list makes no tensor .*all entries of one"):
             as_examples(([[1], [1, 2]], [0, 1]))
+
+    @pytest.mark.parametrize("kind", ["bool", "uint8", "int8", "int32", "uint16", "uint32", ">i4"])
+    def test_labels_of_any_whole_numbers_are_classes(self, kind):
+        numbers = np.array([0, 1, 1, 0])
+        for found in (as_examples((np.eye(4), numbers.astype(kind))),
+                      require_classes(la.Examples(np.eye(4), numbers.astype(kind)))):  # fmt: skip
+            assert found.class_names == ("0", "1")
+            assert found.labels.dtype == torch.int64
+            assert found.labels.tolist() == [0, 1, 1, 0]
+            assert found.fingerprint == found.current_fingerprint()
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            np.asarray, np.ndarray.tolist, torch.from_numpy, pd.DataFrame, np.asfortranarray,
+            lambda a: np.broadcast_to(a, a.shape), lambda a: a[:, ::-1][:, ::-1],
+            lambda a: list(a), lambda a: [torch.from_numpy(row) for row in a],
+        ],
+    )  # fmt: skip
+    def test_inputs_from_arrays_lists_and_frames(self, make):
+        numbers = np.arange(12.0).reshape(4, 3)
+        found = la.Examples(make(numbers), [0, 1, 0, 1])
+        assert torch.equal(found.inputs.double(), torch.from_numpy(numbers))
+
+    def test_an_array_is_shared_so_that_a_change_is_noticed(self):
+        numbers = np.zeros((4, 3))
+        found = la.Examples(numbers, [0, 1, 0, 1])
+        numbers[2, 1] = 1
+        assert found.current_fingerprint()["inputs"] != found.fingerprint["inputs"]
 
 
 class TestTargets:
@@ -289,34 +330,83 @@ class TestTargets:
     @pytest.mark.parametrize(
         ("labels", "words"),
         [
-            (torch.eye(2), r"float32 of shape \(2, 2\).*Turn one-hot labels into indices"),
-            (torch.tensor([0.5, 1.5]), "float32.*one whole number per example"),
-            (torch.zeros(2, 3).long(), r"of shape \(2, 3\)"),
+            (
+                torch.eye(2),
+                r"float32 of shape \(2, 2\).*They are one-hot: give labels\.argmax\(1\)",
+            ),
+            (torch.tensor([0.5, 1.5]), "float32.*one whole number per example.*go with readout="),
+            (torch.tensor([0.0, 1.0]), r"Of indices, give labels\.long\(\); numbers .*readout="),
+            (torch.tensor([[0], [1]]), r"\(2, 1\).*Of indices in a column, give labels\[:, 0\];"),
+            (torch.tensor([[0.0], [1.0]]), r"give labels\[:, 0\]\.long\(\); else readout="),
+            (torch.tensor([[0.1], [1.0]]), r"Numbers to be predicted, .* go with readout="),
+            (torch.tensor([[0, 1], [1, 1]]), r"several classes per example \(multi-label\)"),
+            (torch.tensor([[0.0, 0.0], [1.0, 0.0]]), r"\(multi-label\) and the like go with read"),
+            (torch.zeros(2, 3).long(), r"of shape \(2, 3\).*next tokens with readout='loss'"),
+            (torch.zeros(2).cfloat(), "complex64.*Numbers to be predicted"),
         ],
     )
     def test_are_kept_as_they_are_and_refused_where_classes_are_needed(self, labels, words):
         for found in (as_examples((torch.zeros(2, 2), labels)),
-                      Examples(torch.zeros(2, 2), labels, ())):  # fmt: skip
+                      Examples(torch.zeros(2, 2), labels)):  # fmt: skip
             assert found.class_names == ()
             assert found.labels is labels
             assert set(found.fingerprint) == {"inputs", "labels"}
             with pytest.raises(DataError, match=f"labels: given .*{words}"):
                 require_classes(found)
 
-    def test_whole_numbers_without_names_are_no_classes(self):
-        found = Examples(torch.zeros(2, 2), torch.tensor([0, 7], dtype=torch.int32), ())
-        assert found.labels.dtype == torch.int32
-        with pytest.raises(DataError, match=r"from 0 to 7; with 0 class names, none is allowed"):
+    def test_the_advice_for_a_column_is_never_argmax(self):
+        column = torch.tensor([[0], [2], [1]])
+        with pytest.raises(DataError) as found:
+            require_classes(la.Examples(torch.zeros(3, 2), column))
+        assert "argmax" not in str(found.value)
+        assert column[:, 0].tolist() == [0, 2, 1]  # as is advised
+
+    @pytest.mark.parametrize("numbers", [[-3, 2], [0, 1 << 30]])
+    def test_whole_numbers_that_are_no_indices_stay_targets(self, numbers):
+        found = as_examples((torch.zeros(2, 2), numbers))
+        assert found.class_names == ()
+        with pytest.raises(DataError, match=f"from {numbers[0]} to {numbers[1]}; .*without a clas"):
             require_classes(found)
+
+    def test_whole_numbers_without_names_get_them_where_classes_are_needed(self):
+        given_ = Examples(torch.zeros(2, 2), torch.tensor([0, 7], dtype=torch.int32))
+        assert (given_.class_names, given_.labels.dtype) == ((), torch.int32)
+        found = require_classes(given_)
+        assert found.class_names == tuple("01234567")
+        assert found.inputs is given_.inputs
+        assert found.labels.tolist() == [0, 7]
+        assert found.fingerprint["inputs"] == given_.fingerprint["inputs"]
+        assert found.fingerprint == found.current_fingerprint()
+
+    @pytest.mark.parametrize("what", ["inputs", "labels"])
+    def test_a_change_before_the_classes_were_named_is_noticed(self, what):
+        found = Examples(torch.zeros(2, 2), torch.tensor([0, 7], dtype=torch.int32))
+        getattr(found, what)[0] = 1
+        named = require_classes(found)
+        assert named.current_fingerprint()[what] != named.fingerprint[what]
 
     def test_classes_are_let_through(self):
         found = as_examples((torch.zeros(2, 2), torch.tensor([0, 1])))
         assert require_classes(found) is found
 
+    def test_of_several_tensors_have_a_fingerprint_each(self):
+        boxes, kinds = torch.zeros(3, 4), np.array([0, 1, 1])
+        of_tuple = as_examples((torch.zeros(3, 2), (boxes, kinds)))
+        by_name = la.Examples(torch.zeros(3, 2), {"box": boxes, "kind": kinds})
+        assert set(of_tuple.fingerprint) == {"inputs", "labels.0", "labels.1"}
+        assert set(by_name.fingerprint) == {"inputs", "labels.box", "labels.kind"}
+        assert (len(of_tuple), len(by_name)) == (3, 3)
+        assert of_tuple.labels.parts[0] is boxes
+        assert by_name.labels[1:].parts["kind"].tolist() == [1, 1]
+        with pytest.raises(DataError, match=r"given several tensors; .*that holds the classes alo"):
+            require_classes(by_name)
+        with pytest.raises(DataError, match=r"given 3 inputs and 2 labels\.0 and 3 labels\.1"):
+            la.Examples(torch.zeros(3, 2), (torch.zeros(2, 1), torch.zeros(3, 1)))
+
     def test_must_be_as_many_as_the_inputs(self):
         with pytest.raises(DataError, match="given 3 inputs and 2 labels"):
             Examples(torch.zeros(3, 2), torch.zeros(2, 5), ())
-        with pytest.raises(DataError, match=r"given a number \(1\.0\) as labels; allowed are"):
+        with pytest.raises(DataError, match=r"given a number \(1\.0\) as labels; allowed is an"):
             Examples(torch.zeros(3, 2), torch.tensor(1.0), ())
 
 
@@ -347,7 +437,7 @@ class TestInputsByName:
         ("change", "words"),
         [
             ({"extra": torch.zeros(3)}, r"3 inputs\.extra and 4 labels; there must be as many"),
-            ({"extra": [1, 2, 3, 4]}, r"given a list as inputs\.extra; allowed are tensors"),
+            ({"extra": ["a", "b", "c", "d"]}, r"inputs\.extra: a list makes no tensor"),
             ({"extra": torch.tensor(1.0)}, r"given a number \(1\.0\) as inputs\.extra"),
             (
                 {"extra": torch.tensor([0, 1, float("nan"), 0])},

@@ -44,6 +44,44 @@ def test_lost_and_gained_are_counted_apart_and_by_class():
     assert one["overall_drop_pp"].values.tolist() == [50]
 
 
+@given(seed=st.integers(0, 10**6))
+@settings(max_examples=25, deadline=None)
+def test_false_positives_equal_a_slow_loop(seed):
+    """By predictions, whatever `top` is; a prediction of no named class counts nowhere."""
+    random = np.random.default_rng(seed)
+    labels, intact = random.integers(0, 3, (2, 40))
+    predictions = random.integers(0, 5, (4, 40))
+    outcomes = planted(predictions, intact, labels, [(u,) for u in range(4)], classes=3)
+    ranks = (outcomes["prediction"] != outcomes["label"]).astype("u1")
+    outcomes = outcomes.assign(rank=ranks, intact_prediction=("example", intact.astype("u1")))
+    for top in (1, 2):
+        effects = la.effects(outcomes, top)
+        for c in range(3):
+            for a in range(4):
+                count = sum(
+                    p == c != label for p, label in zip(predictions[a], labels, strict=True)
+                )
+                assert effects["false_positives"].values[a, c] == count
+            count = sum(p == c != label for p, label in zip(intact, labels, strict=True))
+            assert effects["intact_false_positives"].values[c] == count
+    right = (predictions == labels).sum(1)
+    beyond = (predictions > 2).sum(1)
+    total = la.effects(outcomes)["false_positives"].values.sum(1)
+    assert (total + right + beyond == 40).all()
+
+
+def test_a_class_that_all_others_fall_into_shows():
+    outcomes = planted([[1, 0, 1, 1]], [0, 0, 0, 0], [0, 1, 2, 1], [(0,)], classes=3)
+    outcomes = outcomes.assign(
+        prediction=(("ablation", "example"), np.array([[1, 1, 1, 1]], np.uint8)),
+        intact_prediction=("example", np.array([0, 1, 2, 1], np.uint8)),
+    )
+    effects = la.effects(outcomes)
+    assert effects["false_positives"].values.tolist() == [[0, 2, 0]]
+    assert effects["intact_false_positives"].values.tolist() == [0, 0, 0]
+    assert effects["false_positives"].attrs["units"] == "examples"
+
+
 def test_top_counts_the_true_class_among_the_largest():
     outcomes = planted([[2, 1]], [0, 0], [0, 1], [(0,)], classes=3)
     outcomes = outcomes.isel({"class": slice(0, 3)})
@@ -168,6 +206,11 @@ class TestToAPrecision:
             for name in ("overall_drop_pp", "overall_lost", "overall_gained"):
                 assert float(effects[name][a]) == float(expected[name][0])
             assert effects["seen"][a].values.tolist() == expected["total"].values.tolist()
+            own = outcomes.isel(ablation=[a], example=np.flatnonzero(seen))
+            own = own.assign(prediction=own["rank"])
+            of_seen = la.effects(own.drop_vars(["position", "n_examples"], errors="ignore"))
+            found = la.effects(outcomes.assign(prediction=outcomes["rank"]))["false_positives"][a]
+            assert found.values.tolist() == of_seen["false_positives"][0].values.tolist()
         assert effects["overall_seen"].values.tolist() == [20, 58, 7]
         assert effects["n_examples"].values.tolist() == [20, 58, 7]
         assert int(effects["overall_total"]) == effects["total"].values.sum() == 58

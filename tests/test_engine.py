@@ -266,7 +266,9 @@ def test_the_contract_holds_for_any_mlp(widths, seed, bias, method):
                 la.evaluate(network, examples, cuts, engine="reference"))  # fmt: skip
 
 
-@pytest.mark.xfail(strict=True, reason="rounding is measured by logits of the intact network")
+@pytest.mark.xfail(  # not strict: on some CPUs both sums of W h round alike, and it passes
+    strict=False, reason="rounding is measured by logits of the intact network"
+)
 def test_a_network_that_always_answers_nothing_keeps_to_the_contract():
     """Silencing both units leaves exactly 0, but W h - W h is no exact 0 in float32."""
     network = la.networks.mlp([12, 2, 2, 5], bias=False, seed=10)
@@ -581,7 +583,8 @@ def test_outputs_that_are_no_tensor_are_refused():
             return {"answer": self.b(self.a(x))}
 
     cut = la.Ablation(la.Site("a", "hidden", 6, -1), (0,))
-    with pytest.raises(EngineError, match=r"returned dict.*|inputs of shape .*logits"):
+    words = r"network returns a dict of 1 \(answer: a tensor \(3, 4\)\); .*: output='answer', or"
+    with pytest.raises(EngineError, match=words):
         la.evaluate(Pair(), (torch.randn(9, 12), torch.arange(9) % 3), [cut])
 
 
@@ -610,10 +613,13 @@ def test_inputs_of_another_shape_are_refused(engine):
 def test_labels_that_do_not_fit_the_outputs_are_refused():
     network, examples, sites = made("mlp")
     cuts = la.singles(sites["0"])
-    with pytest.raises(DataError, match=r"there are 6 classes, but the network has 4 outputs"):
-        la.evaluate(network, (torch.randn(12, 12), torch.arange(12) % 6), cuts)
-    with pytest.raises(DataError, match=r"no example of class b.*undefined"):
-        la.evaluate(network, Examples(examples.inputs, examples.labels * 0, ("a", "b")), cuts)
+    for inputs, labels, way_out in (
+        (torch.randn(12, 12), torch.arange(12) % 6, "Give the classes as the network's outputs"),
+        (examples.inputs, examples.labels + 1, r"If the labels count from 1, give labels - 1\."),
+    ):
+        words = rf"there are {labels.max() + 1} classes, but the network has 4 outputs.*{way_out}"
+        with pytest.raises(DataError, match=words):
+            la.evaluate(network, (inputs, labels), cuts)
 
 
 @pytest.mark.parametrize("method", ["mean", "resample"])

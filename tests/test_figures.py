@@ -310,9 +310,9 @@ def test_corners_keep_every_image_on_the_map():
 def test_compose_is_quick_at_the_size_of_mnist():
     rng = np.random.default_rng(0)
     images, points = rng.uniform(size=(10_000, 28, 28)), rng.uniform(size=(10_000, 2))
-    start = time.perf_counter()
+    start = time.process_time()
     compose(images, points, rng.integers(0, 5, 10_000))
-    assert time.perf_counter() - start < 8  # about 0.4 s; a loaded machine is no failure
+    assert time.process_time() - start < 8  # about 0.4 s
 
 
 def test_class_names_go_to_an_example_of_the_class():

@@ -1,5 +1,6 @@
 """Retraining after an ablation: what is recorded, what stays, what ends it."""
 
+import copy
 import inspect
 import os
 import signal
@@ -25,6 +26,7 @@ from lashley.errors import (
     DataError,
     IntegrityError,
     LashleyError,
+    NetworkError,
     SiteError,
     TrainingError,
 )
@@ -38,6 +40,8 @@ from lashley.recovery.result import Recovery
 from lashley.recovery.single import recover
 from lashley.recovery.task import task_of
 from lashley.training import Recipe, loop, train
+
+from rounding import assert_same_to_rounding
 
 SHORT = Recipe(epochs=3, lr=0.02, batch_size=64)
 NAMES = tuple("0123456789")
@@ -72,6 +76,18 @@ def network(parts: dict[str, la.Examples]) -> nn.Module:
 @pytest.fixture(scope="module")
 def perceptron(parts: dict[str, la.Examples]) -> nn.Module:
     return train(mlp([64, 12, 8, 10], seed=0), flat(parts["train"]), Recipe(epochs=40, lr=0.05))
+
+
+def in_double(*given: Any) -> list[Any]:
+    """Networks and examples in float64: two ways to train agree to 1e-7 there.
+
+    Rounding may grow a hundred million times until then, and is no fault yet.
+    """
+    return [
+        copy.deepcopy(one).double() if isinstance(one, nn.Module)
+        else la.Examples(one.inputs.double(), one.labels, one.class_names)
+        for one in given
+    ]  # fmt: skip
 
 
 def flat(examples: la.Examples) -> la.Examples:
@@ -110,11 +126,12 @@ def same(one: Recovery, other: Recovery) -> bool:
 def test_it_begins_with_the_ablation_that_evaluate_measures(
     network: nn.Module, parts: dict[str, la.Examples], cut: la.Ablation, method: str
 ) -> None:
+    network, train_on, test = in_double(network, parts["train"], parts["test"])  # as both decide
     cut = replace(cut, method=method)
     once = replace(SHORT, epochs=1)
-    found = recover(network, cut, parts["train"], parts["test"], once).outcomes
-    reference = parts["train"] if method == "mean" else None
-    wanted = la.evaluate(network, parts["test"], [cut], engine="reference", reference=reference)
+    found = recover(network, cut, train_on, test, once).outcomes
+    reference = train_on if method == "mean" else None
+    wanted = la.evaluate(network, test, [cut], engine="reference", reference=reference)
     assert np.array_equal(found["rank"][0], wanted["rank"][0])
     assert np.array_equal(found["intact_rank"], wanted["intact_rank"])
     assert la.effects(wanted)["overall_lost"] > 10  # else there were nothing to see
@@ -184,9 +201,11 @@ def test_the_change_of_each_layer(done: Recovery) -> None:
 def test_ranks_of_a_network_with_more_outputs_than_classes_are_whole(
     parts: dict[str, la.Examples],
 ) -> None:
-    network, test = mlp([64, 12, 300], seed=0), flat(parts["test"])
+    network, train_on, test = in_double(
+        mlp([64, 12, 300], seed=0), flat(parts["train"]), flat(parts["test"])
+    )
     cut = la.Ablation(la.find_sites(network, test)["fc1"], (0,))
-    found = recover(network, cut, flat(parts["train"]), test, replace(SHORT, epochs=1)).outcomes
+    found = recover(network, cut, train_on, test, replace(SHORT, epochs=1)).outcomes
     wanted = la.evaluate(network, test, [cut])
     assert np.array_equal(found["rank"][0], wanted["rank"][0])
     assert found["intact_rank"].max() > 255
@@ -208,24 +227,32 @@ def test_with_a_cached_prefix_the_numbers_are_the_same(
     network: nn.Module, parts: dict[str, la.Examples], changes: dict, site: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    found = la.find_sites(network, parts["test"])[site]
-    ablation, recipe = la.Ablation(found, (0, 2, 5, 7)), replace(SHORT, **changes)
-    given, seen, plain = (network, ablation, parts["train"], parts["test"], recipe), [], cached
+    recipe, seen, plain = replace(SHORT, **changes), [], cached
+    train_on, test = parts["train"], parts["test"]
+    if not recipe.autocast:
+        network, train_on, test = in_double(network, train_on, test)
+    ablation = la.Ablation(la.find_sites(network, test)[site], (0, 2, 5, 7))
+    given = (network, ablation, train_on, test)
 
     def counted(*given: Any) -> torch.Tensor | None:
         seen.append(plain(*given))
         return seen[-1]
 
     monkeypatch.setattr("lashley.recovery.behind.cached", counted)
-    fast, slow = recover(*given), recover(*given, cache_gb=0.0)
+    fast, slow = recover(*given, recipe), recover(*given, recipe, cache_gb=0.0)
     assert [len(values) for values in seen] == [900, 597]
     if recipe.autocast:  # rounds otherwise where numbers lie in memory in another order
-        np.testing.assert_allclose(fast.record.loss, slow.record.loss, rtol=0.02)
-        assert (fast.outcomes["rank"] == slow.outcomes["rank"]).mean() > 0.97
+        exact = recover(*given, replace(recipe, autocast=False), cache_gb=0.0)
+        assert_same_to_rounding(*map(losses_and_weights, (slow, fast, exact)))
         return
     assert np.array_equal(fast.outcomes["rank"], slow.outcomes["rank"])
     for name, value in fast.network.state_dict().items():
-        torch.testing.assert_close(value, slow.network.state_dict()[name], rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(value, slow.network.state_dict()[name])
+
+
+def losses_and_weights(run: Recovery) -> dict[str, torch.Tensor]:
+    weights = torch.cat([p.detach().flatten() for p in run.network.parameters()])
+    return {"losses": torch.tensor(run.record.loss), "weights": weights}
 
 
 # --- the ablation is held, or not ----------------------------------------------------------
@@ -286,15 +313,15 @@ def test_an_ablation_that_is_no_longer_held_is_an_error(
 def test_the_intact_control_trains_the_network_as_it_is(
     network: nn.Module, parts: dict[str, la.Examples], cut: la.Ablation
 ) -> None:
-    given = (network, cut, parts["train"], parts["test"], SHORT)
-    found = recover(*given, start="intact")
+    network, train_on, test = in_double(network, parts["train"], parts["test"])
+    found = recover(network, cut, train_on, test, SHORT, start="intact")
     assert found.record.top1_drop_pp[0] == 0
     assert found.record.held_norm.isna().all()
     rest = nn.Sequential(*(m.eval() for m in network[:3]))
-    trained = train(network[3:], la.Examples(rest(parts["train"].inputs).detach(),
-                                             parts["train"].labels, NAMES), SHORT)  # fmt: skip
+    features = la.Examples(rest(train_on.inputs).detach(), train_on.labels, NAMES)
+    trained = train(network[3:], features, SHORT)
     for one, other in zip(trained.parameters(), found.network[3:].parameters(), strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(one, other)
 
 
 def test_redrawn_units_train_with_the_rest(
@@ -488,7 +515,7 @@ def test_killed_at_random_moments_the_record_is_the_same(tmp_path: Path) -> None
         "stopping.killed_at_random(here.recovered, folder, folder / 'it.safetensors')"
     )
     run = subprocess.run(
-        [sys.executable, "-c", commands], cwd=Path(__file__).parent, timeout=120, check=True,
+        [sys.executable, "-c", commands], cwd=Path(__file__).parent, timeout=900, check=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     ends = [tuple(map(int, line.split())) for line in run.stdout.splitlines()]
@@ -507,7 +534,7 @@ def test_killed_at_random_moments_the_record_is_the_same(tmp_path: Path) -> None
 def test_instances_together_are_those_one_after_the_other(
     perceptron: nn.Module, parts: dict[str, la.Examples], tmp_path: Path
 ) -> None:
-    train_on, test = flat(parts["train"]), flat(parts["test"])
+    perceptron, train_on, test = in_double(perceptron, flat(parts["train"]), flat(parts["test"]))
     site = la.find_sites(perceptron, test)["fc2"]
     cuts = [replace(c, method="silence") for c in la.random_groups(site, 0.4, 3, seed=1)]
     given = (perceptron, cuts, train_on, test, SHORT)
@@ -516,8 +543,8 @@ def test_instances_together_are_those_one_after_the_other(
         assert [f.ablation for f in found] == cuts
         for one, other in zip(found, alone, strict=True):
             assert (one.record.held_norm == 0).all()
-            np.testing.assert_allclose(one.record.loss, other.record.loss, rtol=1e-4)
-            np.testing.assert_allclose(one.layers.change, other.layers.change, rtol=1e-3)
+            np.testing.assert_allclose(one.record.loss, other.record.loss, rtol=1e-7)
+            np.testing.assert_allclose(one.layers.change, other.layers.change, rtol=1e-7)
     assert [p.name for p in tmp_path.iterdir()] == ["together.safetensors"]
     plain = [recover(perceptron, cut, train_on, test, SHORT) for cut in cuts]
     assert all(same(one, other) for one, other in zip(plain, alone, strict=True))
@@ -662,9 +689,9 @@ def bad(parts: dict[str, la.Examples], **changes: Any) -> dict[str, Any]:
     ({"stop": 3}, TrainingError, "stop: given a int; allowed is .*Patience"),
     ({"hold": None}, TrainingError, "hold: given a NoneType; allowed is bool"),
     ({"train_ablated": "no"}, TrainingError, "train_ablated: given a str; allowed is bool"),
-    ({"intact": "x"}, TrainingError, "intact: given a str; allowed is Module"),
+    ({"intact": "x"}, NetworkError, "intact: given the text 'x'; allowed is a torch.nn.Module"),
     ({"intact": nn.Linear(3, 10)}, TrainingError, "does not run"),
-    ({"test": "five"}, DataError, "no example of class 5, 6"),
+    ({"test": "five"}, None, ""),
     ({"validation": "test", "stop": Patience(top=1)}, TrainingError,
      "validation: given the test examples; .* Set some training examples aside"),
     ({"cache_gb": -1}, TrainingError, "cache_gb: given -1; allowed is a number of at least 0"),

@@ -111,7 +111,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
         "stopping.killed_at_random(here.trained, folder, folder / 'training.safetensors')"
     )
     run = subprocess.run(
-        [sys.executable, "-c", commands], cwd=Path(__file__).parent, timeout=120, check=True,
+        [sys.executable, "-c", commands], cwd=Path(__file__).parent, timeout=900, check=True,
         env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     ends = [tuple(map(int, line.split())) for line in run.stdout.splitlines()]

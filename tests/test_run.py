@@ -215,7 +215,7 @@ class TestGoingOn:
         command = [sys.executable, __file__, str(tmp_path / "tiny.yaml"), str(folder)]
         done = subprocess.run(
             command, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True,
-            check=True, timeout=180,
+            check=True, timeout=900,
             # a job in the background ignores Ctrl-C, and so would its children
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip

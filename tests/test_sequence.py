@@ -198,9 +198,9 @@ class TestConfidenceSequence:
         counts = np.random.default_rng(0).multinomial(5000, [0.03, 0.01, 0.96], 3000)
 
         def seconds():
-            begin = time.perf_counter()
+            begin = time.process_time()
             stats.confidence_sequence(counts[:, 0], counts[:, 1], 5000)
-            return time.perf_counter() - begin
+            return time.process_time() - begin
 
         assert min(seconds() for _ in range(3)) < 0.1
 

@@ -198,7 +198,7 @@ class TestASecondProcess:
         RunFolder(folder).write_json("progress", said.model_dump())
 
     def test_is_kept_out_of_a_folder_where_one_is_at_work(self, tmp_path):
-        child = subprocess.Popen(["sleep", "60"])
+        child = subprocess.Popen(["sleep", "600"])
         try:
             self.begun(tmp_path / "r", number=child.pid, birth=process._birth(child.pid))
             with pytest.raises(RunError, match=rf"run: process {child.pid} is carrying out .*/r"):
@@ -219,7 +219,7 @@ class TestProcesses:
         assert this_process().runs(1e9)
 
     def test_a_killed_one_does_not_even_where_its_parent_has_not_looked(self):
-        child = subprocess.Popen(["sleep", "60"])
+        child = subprocess.Popen(["sleep", "600"])
         try:
             found = this_process().model_copy(
                 update={"number": child.pid, "birth": process._birth(child.pid)}
@@ -227,7 +227,7 @@ class TestProcesses:
             assert found.runs(0)
         finally:
             child.kill()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 120
         while found.runs(0) and time.monotonic() < deadline:
             time.sleep(0.01)
         assert not found.runs(0)
@@ -260,7 +260,7 @@ def carry_on(path, told):
         time.sleep(1.1)
         tell("ablations", 700, 2000)
         told.set()
-        time.sleep(60)
+        time.sleep(600)
 
 
 class TestStatus:
@@ -270,7 +270,7 @@ class TestStatus:
         child = fork.Process(target=carry_on, args=(folder.path, told))
         child.start()
         try:
-            assert told.wait(30)
+            assert told.wait(300)
             found, text = status(folder.path), said("status", folder.path)
         finally:
             child.kill()

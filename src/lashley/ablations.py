@@ -9,15 +9,10 @@ from types import MappingProxyType
 from typing import Any
 
 from lashley.errors import AblationError
+from lashley.names import may_be_column
 from lashley.sites import Site, as_site
 
 METHODS = ("silence", "zero_weights", "mean", "resample")
-_TAKEN = (  # by outcomes, stores and effects
-    "ablation", "example", "class", "rank", "prediction", "label", "loss", "site", "units",
-    "method", "design", "n_examples", "position", "number", "drop_pp", "drop_low_pp",
-    "drop_high_pp", "lost", "gained", "total",
-)  # fmt: skip
-_PREFIXES = ("intact_", "overall_")
 
 
 @dataclass(frozen=True)
@@ -105,8 +100,7 @@ def _checked_columns(columns: Any) -> dict[str, int | float]:
 
 
 def _checked_name(name: Any) -> str:
-    form = isinstance(name, str) and name.isidentifier()
-    if not form or name in _TAKEN or name.startswith(_PREFIXES):
+    if not may_be_column(name):
         raise AblationError(
             f"columns: given the name {name!r}; allowed are letters, digits and underscores in a "
             "name that outcomes and effects do not use themselves (such as units, intact_...). "

@@ -10,14 +10,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lashley.data.targets import as_given
 from lashley.errors import ReadoutError
+from lashley.names import may_be_measured
 
 IGNORED = -100  # as a target: this token does not count, as in `torch.nn.functional.cross_entropy`
-_OF_THE_SCHEMA = (
-    "ablation", "example", "class", "rank", "prediction", "label", "site", "units", "method",
-    "design", "n_examples", "position",
-)  # fmt: skip
-_PREFIXES = ("intact_", "overall_")
 _FORMS = "'classification', 'loss', or a function (outputs, targets) -> {name: (example,) tensor}"
 
 
@@ -28,12 +25,17 @@ class Readout:
     Attributes:
         name: As it stands in the outcomes.
         measure: From outputs (example, ...) and targets (example, ...) to values (example,) by
-            name: real numbers, whole numbers or truth values. Each example's value depends on that
-            example alone, because the engine stacks the examples of several ablations.
+            name: real numbers, whole numbers or truth values. Targets of several parts come as
+            they were given, in a tuple or by name. Each example's value depends on that example
+            alone, because the engine stacks the examples of several ablations.
     """
 
     name: str
-    measure: Callable[[Tensor, Tensor], Mapping[str, Tensor]]
+    measure: Callable[[Tensor, Any], Mapping[str, Tensor]]
+
+    def of(self, outputs: Tensor, targets: Any) -> Any:
+        """What it measures; targets are as `Examples` hold them."""
+        return self.measure(outputs, as_given(targets))
 
 
 def classification(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -55,7 +57,7 @@ def classification(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     return above.sum(-1), logits.argmax(-1)
 
 
-def loss(logits: Tensor, targets: Tensor) -> Tensor:
+def loss(logits: Tensor, targets: Any) -> Tensor:
     """The cross-entropy of each example, in nats.
 
     Args:
@@ -83,7 +85,7 @@ def _rank_and_prediction(logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
     return {"rank": rank, "prediction": prediction}
 
 
-def _loss_by_name(logits: Tensor, targets: Tensor) -> dict[str, Tensor]:
+def _loss_by_name(logits: Tensor, targets: Any) -> dict[str, Tensor]:
     return {"loss": loss(logits, targets)}
 
 
@@ -134,9 +136,7 @@ def check_measured(readout_name: str, measured: Any, n: int) -> dict[str, Tensor
 
 
 def _check_name(readout_name: str, name: Any) -> None:
-    form = isinstance(name, str) and name.isidentifier()
-    taken = readout_name not in _BUILT_IN and name in _OF_THE_SCHEMA
-    if not form or taken or name.startswith(_PREFIXES):
+    if readout_name not in _BUILT_IN and not may_be_measured(name):
         raise ReadoutError(
             f"readout: {readout_name} returned {name!r}; allowed are names of letters, digits and "
             "underscores that the outcomes do not use themselves (such as rank, label, intact_...)."
@@ -162,7 +162,12 @@ def _check_values(readout_name: str, name: str, values: Any, n: int) -> None:
         )
 
 
-def _check_targets(logits: Tensor, targets: Tensor) -> None:
+def _check_targets(logits: Tensor, targets: Any) -> None:
+    if not isinstance(targets, Tensor):
+        raise ReadoutError(
+            f"loss: given a {type(targets).__name__} of targets; allowed is one tensor. Write a "
+            "readout of your own, a function of outputs and targets."
+        )
     fits = logits.ndim in (2, 3) and targets.shape == logits.shape[:-1]
     if not fits or targets.is_floating_point() or targets.is_complex():
         raise ReadoutError(

@@ -15,7 +15,8 @@ from lashley.data import Examples, as_examples
 from lashley.data.inputs import inputs_to, take
 from lashley.engine.guards import evaluation_of
 from lashley.errors import DataError, NetworkError, SiteError
-from lashley.networks import check_finite
+from lashley.graph.reading import Output, reading
+from lashley.networks import as_network, check_finite
 from lashley.sites import Site, as_site
 from lashley.stats import benjamini_hochberg, ks_distance, mann_whitney_p
 from lashley.units import Units, units_of
@@ -54,6 +55,7 @@ def scores(
     initial: nn.Module | None = None,
     *,
     batch_size: int = 250,
+    output: Output = None,
 ) -> xr.Dataset:
     """Weight- and activation-based scores of a site's units.
 
@@ -63,9 +65,10 @@ def scores(
     Args:
         network: The trained network.
         site: One of its sites, from `find_sites`.
-        examples: `Examples` or a pair (inputs, labels), for the activations.
+        examples: As of `evaluate`, for the activations.
         initial: The same network before training; None leaves out what compares the two.
         batch_size: How many examples run at a time.
+        output: Which part of what the network returns is its output, as of `evaluate`.
 
     Returns:
         Over `unit`, counted from 0: `weight_l1`, `weight_l2`; `mean_activation`, `firing_share`
@@ -78,8 +81,8 @@ def scores(
         NetworkError: If `initial` has another shape there, or a weight is not finite.
         IntegrityError: If network or examples change meanwhile.
     """
-    check_finite(network)
-    examples = as_examples(examples)
+    check_finite(as_network(network))
+    network, examples = reading(network, output), as_examples(examples)
     with evaluation_of(network, examples), torch.no_grad():
         units = units_of(network, as_site(site), examples)
         weights = _array(units.incoming(network))

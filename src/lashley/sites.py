@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,14 +14,21 @@ from torch import Tensor, fx, nn
 
 from lashley.data import as_examples
 from lashley.data.inputs import inputs_to, take, tensors
-from lashley.errors import SiteError
+from lashley.errors import LashleyError, SiteError
 from lashley.graph import capture
-from lashley.graph.anatomy import Call, Organ, anatomy
-from lashley.graph.incoming import of_layer, of_module
-from lashley.graph.nodes import op
-from lashley.graph.observed import Observed, call, observe
+from lashley.graph.account import AS_IT_SHOULD_BE, left_out
+from lashley.graph.anatomy import Organ, anatomy
+from lashley.graph.incoming import of_layer
+from lashley.graph.intact import intact
+from lashley.graph.layout import STRUCTURE
+from lashley.graph.nodes import op, reads
+from lashley.graph.observed import call
+from lashley.graph.reading import Output, reading
+from lashley.graph.recorded import recorded
+from lashley.graph.signature import logits_of
+from lashley.networks import as_network
 
-_SAMPLE = 3  # examples that are run to see the network's structure
+_OVERLOOKED = 0.05  # share of the weights in no site from which on the user is told
 
 
 @dataclass(frozen=True)
@@ -30,16 +38,20 @@ class Site:
     Attributes:
         name: Of the module that holds the units, as in `network.named_modules()`; of the weights,
             where they belong to no module of their own.
-        kind: "hidden" (units of a Linear), "filter" (of a convolution) or "head" (of attention).
+        kind: "hidden" (units of a Linear), "filter" (of a convolution), "head" (of attention),
+            "recurrent" (of an LSTM, GRU or RNN), "embedding" (channels of a table), "residual"
+            (channels of a sum that layers add to), "router" (what chooses among experts).
         n_units: How many units there are.
-        axis: The units' axis where they are held, counted from the end.
-        points: What holds the units' activations, once per call of the module: the last of the
-            normalisations and nonlinearities behind it. `silence`, `mean` and `resample` replace
-            the units there, for all that reads them.
+        axis: The units' axis where they are computed, counted from the end.
+        points: What holds the units' activations, once per call of the module, and more than once
+            where the units part ways: the last of the normalisations and nonlinearities after it.
+            `silence`, `mean` and `resample` replace the units there, for all that reads them.
         readers: What reads them. Where an addition is among these, the tensor feeds a skip
             connection: then what the module adds to it is replaced, and not the sum.
         weights: (unit, weight) those that lead into each unit, without the bias: the network's own,
-            so they change when it is trained; None of heads, which have none of their own.
+            so they change when it is trained; None of units without weights of their own, such as
+            heads, and where the weights are no plain matrix.
+        parameters: Names of the parameters that lead into the units.
     """
 
     name: str
@@ -49,6 +61,52 @@ class Site:
     points: tuple[str, ...] = field(default=(), compare=False)
     readers: tuple[str, ...] = field(default=(), compare=False)
     weights: Tensor | None = field(default=None, compare=False, repr=False)
+    parameters: tuple[str, ...] = field(default=(), compare=False, repr=False)
+
+    @property
+    def held(self) -> str:
+        """What the units are, in words."""
+        return _PLURAL.get(self.kind, f"{self.kind} units")
+
+
+_PLURAL = {"filter": "filters", "head": "heads", "embedding": "channels of an embedding",
+           "residual": "channels of a sum", "router": "a router's units"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A parameter that leads into no site's units.
+
+    Attributes:
+        name: As in `network.named_parameters()`.
+        shape: Of the parameter.
+        weights: How many numbers it has.
+        reason: Why no site has it.
+    """
+
+    @property
+    def is_overlooked(self) -> bool:
+        """Whether units may lie there that no site has; not so of outputs and normalisations."""
+        return self.reason not in AS_IT_SHOULD_BE
+
+    name: str
+    shape: tuple[int, ...]
+    weights: int
+    reason: str
+
+
+class Account(tuple[LeftOut, ...]):
+    """The parameters in no site; printed as a table."""
+
+    def __str__(self) -> str:
+        rows = [("parameter", "shape", "weights", "reason")]
+        rows += [(p.name, " x ".join(map(str, p.shape)), f"{p.weights:,}", p.reason) for p in self]
+        wide = [max(len(row[i]) for row in rows) for i in range(3)]
+        return "\n".join(
+            f"{a:<{wide[0]}}  {b:<{wide[1]}}  {c:>{wide[2]}}  {d}" for a, b, c, d in rows
+        )
+
+    __repr__ = __str__
 
 
 def as_site(given: Any) -> Site:
@@ -66,7 +124,15 @@ def as_site(given: Any) -> Site:
 
 
 class Sites(dict[str, Site]):
-    """Sites by name, in forward order; a name that is not there is answered with the nearest."""
+    """Sites by name, in forward order; a name that is not there is answered with the nearest.
+
+    Attributes:
+        left_out: The network's parameters that lead into no site's units, and why.
+        share: Of the network's weights, how many of them lead into a site's units.
+    """
+
+    left_out: Account = Account()
+    share: float = 1.0
 
     def __missing__(self, name: Any) -> Site:
         raise SiteError(f"site: {unknown_site(name, self)}")
@@ -82,28 +148,45 @@ def unknown_site(name: Any, known: Mapping[str, Any]) -> str:
     )
 
 
-def find_sites(network: nn.Module, examples: Any) -> Sites:
+def find_sites(network: nn.Module, examples: Any, *, output: Output = None) -> Sites:
     """The sites of a network, in forward order; its output layer is none.
 
     Args:
         network: Any module; three examples are run through it, in eval mode.
-        examples: `Examples` or a pair (inputs, labels); only the first inputs are used.
+        examples: As of `evaluate`; only the first inputs are used.
+        output: As of `evaluate`.
 
     Returns:
         Sites by name.
 
     Raises:
         SiteError: If the examples do not fit the network.
+        NetworkError: If it is no network, or one that cannot be looked into.
+        EngineError: If it returns no tensor and `output` does not say which part is meant.
     """
+    network = reading(as_network(network), output)
     inputs = first_inputs(examples, network)
-    with eval_mode(network), torch.random.fork_rng(devices=[]):
+    with intact(network), eval_mode(network):
         _check_runs(network, inputs)
         captured, _ = capture(network, inputs)
-        if captured is None:
-            seen = observe(network, inputs).values()
-            return Sites((o.name, _observed_site(o, network)) for o in seen)
-    module = captured.module
-    return Sites((o.name, _site(o, module)) for o in anatomy(module).values())
+        module = recorded(network, inputs) if captured is None else captured.module
+        organs = anatomy(module)
+        sites = Sites((o.name, _site(o, module)) for o in organs.values())
+        own = dict(network.named_parameters())
+        reasons = left_out(network, module, organs)
+    sites.left_out = Account(
+        LeftOut(n, tuple(own[n].shape), own[n].numel(), why) for n, why in reasons.items()
+    )
+    total = sum(p.numel() for p in own.values())
+    sites.share = 1 - sum(p.weights for p in sites.left_out) / total if total else 1.0
+    overlooked = sum(p.weights for p in sites.left_out if p.is_overlooked)
+    if overlooked > _OVERLOOKED * total:
+        warnings.warn(
+            f"lashley: {overlooked / total:.0%} of the network's weights are in no site. See which "
+            "and why: print(la.find_sites(network, examples).left_out).",
+            stacklevel=2,
+        )
+    return sites
 
 
 def first_inputs(examples: Any, network: nn.Module) -> Any:
@@ -113,8 +196,8 @@ def first_inputs(examples: Any, network: nn.Module) -> Any:
         examples: `Examples` or a pair (inputs, labels); repeated if there are less than three.
         network: Which they are for.
     """
-    inputs = as_examples(examples).inputs
-    which = torch.arange(_SAMPLE) % len(tensors(inputs)[0])  # a copy: it may be written to
+    inputs = as_examples(examples, STRUCTURE).inputs
+    which = torch.arange(STRUCTURE) % len(tensors(inputs)[0])  # a copy: it may be written to
     parameter = next((p for p in network.parameters() if p.is_floating_point()), None)
     if parameter is None:
         return take(inputs, which)
@@ -134,15 +217,16 @@ def eval_mode(network: nn.Module) -> Iterator[None]:
 
 
 def _site(organ: Organ, module: fx.GraphModule) -> Site:
-    points = tuple(_describe(c.point, module) for c in organ.calls)
-    readers = dict.fromkeys(_describe(r, module) for c in organ.calls for r in _readers(c))
+    held = [held for call in organ.calls for held in call.points]
+    points = tuple(_describe(h.node, module) for h in held)
+    readers = dict.fromkeys(
+        _describe(r, module) for h in held for r in sorted(h.node.users)
+        if reads(r, h.node, module)
+    )  # fmt: skip
     layer = organ.calls[0].layer
     weights = None if layer is None else of_layer(layer, module)
-    return Site(organ.name, organ.kind, organ.n_units, organ.axis, points, tuple(readers), weights)
-
-
-def _readers(called: Call) -> list[fx.Node]:
-    return sorted(called.point.users)
+    return Site(organ.name, organ.kind, organ.n_units, organ.axis, points, tuple(readers),
+                weights, organ.parameters)  # fmt: skip
 
 
 def _describe(node: fx.Node, module: fx.GraphModule) -> str:
@@ -153,17 +237,14 @@ def _describe(node: fx.Node, module: fx.GraphModule) -> str:
     return f"{op(node, module) or node.op}" + (f" in {owner}" if owner else "")
 
 
-def _observed_site(seen: Observed, network: nn.Module) -> Site:
-    weights = of_module(network.get_submodule(seen.name))
-    return Site(seen.name, seen.kind, seen.n_units, seen.axis, (seen.point,), (), weights)
-
-
 def _check_runs(network: nn.Module, inputs: Any) -> None:
     shapes = {k: tuple(v.shape[1:]) for k, v in inputs.items()} if isinstance(inputs, dict) else (
         1, *inputs.shape[1:])  # fmt: skip
     try:
         with torch.no_grad():
-            call(network, inputs)
+            logits_of(call(network, inputs))
+    except LashleyError:  # it runs, and returns what cannot be used
+        raise
     except Exception as error:
         raise SiteError(
             f"examples: an input of shape {shapes} does not run through the network "

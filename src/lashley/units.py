@@ -17,7 +17,8 @@ from lashley.graph import capture
 from lashley.graph.anatomy import Call, Organ, anatomy
 from lashley.graph.batch import Batched, NotBatched, batch_dependence
 from lashley.graph.incoming import by_unit
-from lashley.graph.nodes import Layer, attribute
+from lashley.graph.layout import Layout, fitted
+from lashley.graph.nodes import Layer, attribute, weights
 from lashley.sites import Site, first_inputs, unknown_site
 
 
@@ -28,10 +29,11 @@ class Units:
     Attributes:
         site: Theirs.
         layer: Which holds their incoming weights; None for heads, which have none of their own.
-        call: Where the network's graph computes and holds them.
+        call: Where the network's graph computes and holds them, at one point.
         graph: The whole of it; its parameters are the network's own.
         upto: The graph from the inputs to the point that holds the activations.
         rows: How that point holds its examples.
+        layout: Where the units are there.
     """
 
     site: Site
@@ -40,16 +42,21 @@ class Units:
     graph: fx.GraphModule
     upto: fx.GraphModule
     rows: Batched
+    layout: Layout
 
     def activation(self, inputs: Inputs) -> Float[Tensor, "example unit position"]:
-        """The units' activations, behind normalisation and nonlinearity.
+        """The units' activations, after normalisation and nonlinearity.
 
         Args:
             inputs: As of `Examples`, where the network is and in its number format.
         """
         held = self.upto(*tensors(inputs))
-        by_row = held.movedim((self.rows.axis, held.ndim + self.site.axis), (0, 1))
-        return by_row.unflatten(0, (-1, self.rows.per)).movedim(1, 2).flatten(2)
+        by_example = held.unflatten(self.rows.axis, (-1, self.rows.per)).movedim(self.rows.axis, 0)
+        owner = fitted(self.layout.owner, held.shape).expand(held.shape)
+        owner = owner.unflatten(self.rows.axis, (-1, self.rows.per)).movedim(self.rows.axis, 0)[0]
+        owner = owner.flatten().to(held.device)
+        order = owner.argsort(stable=True)[int((owner < 0).sum()) :]
+        return by_example.flatten(1)[:, order].unflatten(1, (self.site.n_units, -1))
 
     def incoming(self, network: nn.Module) -> Float[Tensor, "unit weight"]:
         """The incoming weights in a network of this architecture, without the bias.
@@ -59,9 +66,12 @@ class Units:
         """
         if self.layer is None:
             raise SiteError(
-                f"site: {self.site.name} holds heads, which have no incoming weights of their own; "
-                "allowed are hidden units and filters. Take the projection's site, or ablate."
+                f"site: {self.site.name} holds {self.site.held}, which have no incoming weights of "
+                "their own; allowed are hidden units and filters. Take the projection's site, or "
+                "ablate."
             )
+        if not self.layer.weight:
+            return by_unit(weights(self.layer, self.graph), self.layer.unit_axis, self.layer.groups)
         try:
             weight = attribute(network, self.layer.weight)
         except AttributeError as error:
@@ -103,9 +113,10 @@ def units_of_each(network: nn.Module, sites: Sequence[Site], examples: Any) -> l
         known = {}
     whole = captured.module
     return [
-        Units(site, call.layer, call, whole, upto(whole, call.point), _rows(site, call, known))
+        Units(site, call.layer, call, whole, upto(whole, call.points[0].node),
+              _rows(site, call, known), call.points[0].layout)
         for site, call in zip(sites, calls, strict=True)
-    ]
+    ]  # fmt: skip
 
 
 @torch.no_grad()
@@ -152,11 +163,13 @@ def _only_call(site: Site, organs: Mapping[str, Organ]) -> Call:
     _check_number(site, organ.n_units)
     if len(organ.calls) != 1:
         raise _no_single_tensor(site, f"calls it {len(organ.calls)} times")
+    if len(organ.calls[0].points) != 1:
+        raise _no_single_tensor(site, "takes its units apart")
     return organ.calls[0]
 
 
 def _rows(site: Site, call: Call, known: Mapping[fx.Node, Any]) -> Batched:
-    found = known.get(call.point)
+    found = known.get(call.points[0].node)
     if not isinstance(found, Batched):
         raise _no_single_tensor(site, "does not hold its examples one after another")
     return found

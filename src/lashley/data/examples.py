@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +11,11 @@ import torch
 import xxhash
 from torch import Tensor
 
+from lashley.data import classes
+from lashley.data.arrays import as_tensor
+from lashley.data.gathering import gathered, is_gathered
 from lashley.data.inputs import Inputs
+from lashley.data.targets import Targets, labels_by_name
 from lashley.errors import DataError
 
 _CHUNK = 1 << 22  # numbers looked at at once: the tensors may be larger than the memory
@@ -33,13 +38,15 @@ class Examples:
 
     Attributes:
         inputs: What the network takes, already normalised: a tensor (example, ...), or tensors by
-            the names of the network's arguments, such as input_ids and attention_mask.
-        labels: (example,) int64, the index of the true class. Without class names any tensor
-            (example, ...) that a readout compares the outputs with: next tokens, real numbers.
-        class_names: One name per class, in the order of the network's outputs; () where the labels
-            are no classes.
+            the names of the network's arguments, such as input_ids and attention_mask. Arrays and
+            lists become tensors.
+        labels: (example,) int64, the index of the true class among the network's outputs. Without
+            class names anything (example, ...) that a readout compares the outputs with: next
+            tokens, real numbers; several such tensors, in a tuple or by name, are `Targets`.
+        class_names: One name per class, in the order of the network's outputs. (): not named;
+            where a classification needs classes, their indices are their names.
         fingerprint: Hashes of all tensors as they were when the examples were made, under
-            "inputs" (or "inputs.input_ids", ...) and "labels".
+            "inputs" (or "inputs.input_ids", ...) and "labels" (or "labels.0", ...).
 
     Raises:
         DataError: If the numbers of inputs and labels differ, there are none, a label is not the
@@ -47,14 +54,14 @@ class Examples:
     """
 
     inputs: Inputs
-    labels: Tensor
-    class_names: tuple[str, ...]
+    labels: Any
+    class_names: tuple[str, ...] = ()
     fingerprint: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "class_names", _names(self.class_names))
-        if isinstance(self.inputs, Mapping):
-            object.__setattr__(self, "inputs", _by_name(self.inputs))
+        object.__setattr__(self, "inputs", _inputs(self.inputs))
+        object.__setattr__(self, "labels", _labels(self.labels))
         _check(self.tensors(), self.labels, self.class_names)
         if self.class_names:
             object.__setattr__(self, "labels", self.labels.long())
@@ -65,7 +72,7 @@ class Examples:
 
     def current_fingerprint(self) -> dict[str, str]:
         """Hashes of all tensors as they are now."""
-        tensors = {**self.tensors(), "labels": self.labels}
+        tensors = {**self.tensors(), **labels_by_name(self.labels)}
         return {name: fingerprint(tensor) for name, tensor in tensors.items()}
 
     def tensors(self) -> dict[str, Tensor]:
@@ -75,30 +82,33 @@ class Examples:
         return {"inputs": self.inputs}
 
 
-def as_examples(given: Any) -> Examples:
-    """Examples from whatever a user has: `Examples`, or a pair of tensors (inputs, labels).
+def as_examples(given: Any, at_most: int | None = None) -> Examples:
+    """Examples from whatever a user has.
 
     Whole numbers, one per example, are the indices of classes; other labels are targets without
     class names.
 
+    Args:
+        given: `Examples`; a pair (inputs, labels) of tensors, arrays or lists; or a Dataset or
+            DataLoader of such pairs, which is run through once, in order.
+        at_most: So many examples of a Dataset or DataLoader are enough.
+
     Raises:
-        DataError: If it is neither.
+        DataError: If it is none of these.
     """
     if isinstance(given, Examples):
         return given
+    if is_gathered(given):
+        given = gathered(given, at_most)
     if isinstance(given, Sequence) and len(given) == 2 and not isinstance(given, str):
-        inputs, labels = given[0], _as_tensor(given[1])
-        inputs = (
-            {name: _as_tensor(part) for name, part in inputs.items()}
-            if isinstance(inputs, Mapping) else _as_tensor(inputs)
-        )  # fmt: skip
-        if _are_indices(labels) and len(labels):
-            names = tuple(str(c) for c in range(int(labels.max()) + 1))
-            return Examples(inputs, labels, names)
-        return Examples(inputs, labels, ())
+        inputs, labels = given[0], _labels(given[1])
+        if isinstance(labels, Tensor) and classes.may_be_classes(labels):
+            return Examples(inputs, labels, classes.names_for(labels))
+        return Examples(inputs, labels)
     raise DataError(
-        f"examples: given a {type(given).__name__}; allowed are lashley.Examples or a pair "
-        "(inputs, labels) of tensors. Make one with la.Examples(inputs, labels, class_names)."
+        f"examples: given a {type(given).__name__}; allowed are lashley.Examples, a pair "
+        "(inputs, labels) of tensors, or a Dataset or DataLoader of such pairs. Make one with "
+        "la.Examples(inputs, labels)."
     )
 
 
@@ -113,15 +123,16 @@ def in_order_of(examples: Examples, others: Examples) -> Examples:
 
 
 def require_classes(examples: Examples) -> Examples:
-    """`examples` themselves, if their labels are the indices of classes.
+    """The examples with the indices of classes as labels, and a name for each class.
 
     Raises:
-        DataError: If they are not.
+        DataError: If their labels are no such indices.
     """
-    if not examples.class_names:
-        _check_form(examples.labels)
-        _check_range(examples.labels, 0)
-    return examples
+    if examples.class_names:
+        return examples
+    classes.check_form(examples.labels)
+    classes.check_unnamed(examples.labels)
+    return _named(examples)
 
 
 def require_tensor(examples: Examples) -> Tensor:
@@ -144,38 +155,51 @@ def _chunks(tensor: Tensor) -> Iterator[Tensor]:
     yield from rows.split(max(1, _CHUNK // max(1, rows[:1].numel())))
 
 
-def _by_name(inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    if not inputs or not all(isinstance(name, str) for name in inputs):
+def _named(examples: Examples) -> Examples:
+    """The same by the indices of their classes; what was changed since they were made, shows."""
+    labels, made = examples.labels, examples.fingerprint
+    found = copy.copy(examples)
+    object.__setattr__(found, "labels", labels.long())
+    object.__setattr__(found, "class_names", classes.names_for(labels))
+    if found.labels is not labels and fingerprint(labels) == made["labels"]:
+        object.__setattr__(found, "fingerprint", {**made, "labels": fingerprint(found.labels)})
+    return found
+
+
+def _inputs(given: Any) -> Inputs:
+    if not isinstance(given, Mapping):
+        return as_tensor("inputs", given)
+    if not given or not all(isinstance(name, str) for name in given):
         raise DataError(
-            f"inputs: given a dict of {list(inputs)}; allowed are tensors by the names of the "
+            f"inputs: given a dict of {list(given)}; allowed are tensors by the names of the "
             "network's arguments, such as {'input_ids': ..., 'attention_mask': ...}."
         )
-    return dict(inputs)
+    return {name: as_tensor(f"inputs.{name}", part) for name, part in given.items()}
 
 
-def _as_tensor(part: Any) -> Tensor:
-    try:
-        return torch.as_tensor(part)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise DataError(
-            f"examples: a {type(part).__name__} makes no tensor ({error}). Give a pair "
-            "(inputs, labels) of tensors."
-        ) from error
+def _labels(given: Any) -> Tensor | Targets:
+    """A tensor; of a dict, or of a tuple of tensors, its parts."""
+    if isinstance(given, Targets):
+        return given
+    if isinstance(given, Mapping) and given:
+        return Targets({str(n): as_tensor(f"labels.{n}", p) for n, p in given.items()})
+    if isinstance(given, tuple) and given and all(getattr(p, "ndim", 0) for p in given):
+        return Targets(tuple(as_tensor(f"labels.{i}", p) for i, p in enumerate(given)))
+    return as_tensor("labels", given)
 
 
-def _check(inputs: Mapping[str, Any], labels: Any, class_names: tuple[str, ...]) -> None:
-    wrong = {name: part for name, part in inputs.items() if not _has_rows(part)}
-    if not (_has_rows(labels) or (class_names and isinstance(labels, Tensor))):
-        wrong["labels"] = labels
-    if wrong:
-        raise DataError(
-            f"examples: given {' and '.join(map(_described, wrong.values()))} as "
-            f"{' and '.join(wrong)}; allowed are tensors (example, ...) and (example,). "
-            "Turn arrays into tensors with torch.as_tensor."
-        )
+def _check(
+    inputs: Mapping[str, Tensor], labels: Tensor | Targets, class_names: tuple[str, ...]
+) -> None:
     if class_names:
-        _check_form(labels)
-    lengths = {name: len(part) for name, part in (*inputs.items(), ("labels", labels))}
+        classes.check_form(labels)
+    parts = {**inputs, **labels_by_name(labels)}
+    if wrong := [name for name, part in parts.items() if not part.ndim]:
+        raise DataError(
+            f"examples: given a number ({parts[wrong[0]].item()}) as {wrong[0]}; allowed is an "
+            "entry for each example: (example, ...). Give [value] if there is one example."
+        )
+    lengths = {name: len(part) for name, part in parts.items()}
     if len(set(lengths.values())) > 1 or not len(labels):
         given = " and ".join(f"{n} {name}" for name, n in lengths.items())
         raise DataError(
@@ -183,40 +207,9 @@ def _check(inputs: Mapping[str, Any], labels: Any, class_names: tuple[str, ...])
             "of both, and at least one. Check how they were loaded."
         )
     if class_names:
-        _check_range(labels, len(class_names))
+        classes.check_range(labels_by_name(labels)["labels"], len(class_names))
     for name, part in inputs.items():
         _check_finite(name, part)
-
-
-def _has_rows(part: Any) -> bool:
-    return isinstance(part, Tensor) and part.ndim > 0
-
-
-def _described(part: Any) -> str:
-    number = isinstance(part, Tensor) and not part.ndim
-    return f"a number ({part.item()})" if number else f"a {type(part).__name__}"
-
-
-def _are_indices(labels: Tensor) -> bool:
-    return labels.ndim == 1 and not (labels.is_floating_point() or labels.is_complex())
-
-
-def _check_form(labels: Tensor) -> None:
-    if not _are_indices(labels):
-        raise DataError(
-            f"labels: given {labels.dtype} of shape {tuple(labels.shape)}; allowed is one whole "
-            "number per example. Turn one-hot labels into indices with labels.argmax(1)."
-        )
-
-
-def _check_range(labels: Tensor, n_classes: int) -> None:
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high >= n_classes:
-        allowed = f"0 to {n_classes - 1} are" if n_classes else "none is"
-        raise DataError(
-            f"labels: given values from {low} to {high}; with {n_classes} class names, "
-            f"{allowed} allowed. Renumber the labels or name every class."
-        )
 
 
 def _check_finite(name: str, tensor: Tensor) -> None:

@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from lashley.data import Examples
+from lashley.data.targets import Targets, labels_by_name
 from lashley.engine import network_fingerprint
 from lashley.errors import ClusterError
 from lashley.files import written_whole
@@ -151,21 +152,32 @@ def _parts(examples: Examples) -> dict[str, Tensor]:
     """All tensors by name, the labels last."""
     inputs = examples.inputs
     named = {_PLAIN: inputs} if isinstance(inputs, Tensor) else inputs
-    return {f"inputs.{name}": part.detach().cpu() for name, part in named.items()} | {
-        "labels": examples.labels.cpu()
-    }
+    parts = {f"inputs.{name}": part for name, part in named.items()}
+    parts |= labels_by_name(examples.labels)
+    return {name: part.detach().cpu() for name, part in parts.items()}
 
 
 def _about(examples: Examples) -> dict[str, Any]:
+    parts = examples.labels.parts if isinstance(examples.labels, Targets) else None
+    kind = "one" if parts is None else "tuple" if isinstance(parts, tuple) else "by name"
     return {"plain": isinstance(examples.inputs, Tensor), "names": list(_parts(examples)),
-            "class_names": list(examples.class_names)}  # fmt: skip
+            "labels": kind, "class_names": list(examples.class_names)}  # fmt: skip
 
 
 def _whole(parts: Mapping[str, Tensor], about: Mapping[str, Any]) -> Examples:
-    """Examples from their parts, inputs in the order that they had."""
-    named = {name.removeprefix("inputs."): parts[name] for name in about["names"][:-1]}
+    """Examples from their parts, in the order that they had."""
+    named = _part("inputs.", parts, about)
     inputs = named[_PLAIN] if about["plain"] else named
-    return Examples(inputs, parts["labels"], tuple(about["class_names"]))
+    several = _part("labels.", parts, about)
+    labels = parts["labels"] if about["labels"] == "one" else several
+    if about["labels"] == "tuple":
+        labels = Targets(tuple(several.values()))
+    return Examples(inputs, labels, tuple(about["class_names"]))
+
+
+def _part(prefix: str, parts: Mapping[str, Tensor], about: Mapping[str, Any]) -> dict[str, Tensor]:
+    names = [name for name in about["names"] if name.startswith(prefix)]
+    return {name.removeprefix(prefix): parts[name] for name in names}
 
 
 def _bytes(part: Tensor) -> Any:

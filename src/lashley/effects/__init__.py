@@ -30,7 +30,11 @@ def effects(outcomes: xr.Dataset, top: int = 1) -> xr.Dataset:
         (ablation, class): drop_pp with its paired 95 % interval drop_low_pp, drop_high_pp; lost,
         gained. (class): total, intact_correct. The same over all examples with `overall_` in front,
         and overall_p, McNemar's exact p, with overall_p_adjusted for all ablations of the dataset
-        (Benjamini and Hochberg). Negative drops: the ablation helped.
+        (Benjamini and Hochberg). Negative drops: the ablation helped. The drop of a class without
+        examples is NaN, its interval all that is possible.
+
+        (ablation, class): false_positives, how many examples of other classes are taken for this
+        one, as the first choice whatever `top` is. (class): intact_false_positives.
 
         Of a run to a wanted precision: everything is counted over the examples that each ablation
         needed; (ablation, class) seen, and overall_seen, say how many they were, and drop_pp is a

@@ -43,14 +43,15 @@ def _sums(outcomes: xr.Dataset, name: str) -> Float[np.ndarray, "2 ablation clas
     """Sums of the changes and of their squares, class by class."""
     label, n_classes = _classes(outcomes)
     intact = outcomes[f"intact_{name}"].values
-    found = np.zeros((2, outcomes.sizes["ablation"], n_classes))
+    sums, squares = np.zeros((2, outcomes.sizes["ablation"], n_classes))
     for rows, columns in schema.tiles(outcomes):
         change = outcomes[name].isel(ablation=rows, example=columns).values.astype(np.float64)
         change -= intact[columns]
-        member = members(label[columns], n_classes).astype(np.float64)
-        found[0, rows] += change @ member
-        found[1, rows] += np.square(change, out=change) @ member
-    return found
+        there, place = np.unique(label[columns], return_inverse=True)  # of many few may occur
+        member = members(place, len(there)).astype(np.float64)
+        sums[rows, there] += change @ member
+        squares[rows, there] += np.square(change, out=change) @ member
+    return np.stack([sums, squares])
 
 
 def _changes(

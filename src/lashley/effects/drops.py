@@ -36,7 +36,8 @@ def drops(outcomes: xr.Dataset, top: int) -> xr.Dataset:
         p = stats.sign_p(lost.sum(1), gained.sum(1))
         variables["overall_p"] = ("ablation", p)
         variables["overall_p_adjusted"] = ("ablation", stats.benjamini_hochberg(p))
-    return xr.Dataset(variables | whole, coords=outcomes.coords, attrs={"top": top})
+    variables |= false_positives(outcomes) | whole
+    return xr.Dataset(variables, coords=outcomes.coords, attrs={"top": top})
 
 
 def totals(outcomes: xr.Dataset, top: int) -> dict[str, Any]:
@@ -78,11 +79,21 @@ def members(
 
 def count(
     what: Integer[np.ndarray, "ablation example"] | Bool[np.ndarray, "ablation example"],
-    member: Bool[np.ndarray, "example class"],
+    label: Integer[np.ndarray, " example"],
+    n_classes: int,
 ) -> Integer[np.ndarray, "ablation class"]:
     """Sums class by class; as a matrix product, exact below 2^24 examples."""
-    sums = what.astype(np.float32) @ member.astype(np.float32)
-    return np.rint(sums).astype(np.int64)
+    there, place = np.unique(label, return_inverse=True)  # of many classes few may occur
+    sums = what.astype(np.float32) @ members(place, len(there)).astype(np.float32)
+    found = np.zeros((len(what), n_classes), np.int64)
+    found[:, there] = np.rint(sums)
+    return found
+
+
+def share(total: np.ndarray, n: np.ndarray) -> np.ndarray:
+    """In pp of n; NaN of no example."""
+    with np.errstate(invalid="ignore"):
+        return total * 100 / n
 
 
 def class_sizes(label: Integer[np.ndarray, " example"], n_classes: int) -> np.ndarray:
@@ -95,14 +106,40 @@ def lost_and_gained(
 ) -> tuple[Integer[np.ndarray, "ablation class"], Integer[np.ndarray, "ablation class"]]:
     """How many examples each ablation makes wrong, and how many right."""
     label, right = outcomes["label"].values, outcomes["intact_rank"].values < top
-    lost, gained = _zeros(outcomes), _zeros(outcomes)
+    lost, gained, n = _zeros(outcomes), _zeros(outcomes), outcomes.sizes["class"]
     for rows, columns in schema.tiles(outcomes):
         rank = outcomes["rank"].isel(ablation=rows, example=columns).values
-        member = members(label[columns], outcomes.sizes["class"])
         wrong = (rank >= top) & ~schema.is_missing(rank)
-        lost[rows] += count(right[columns] & wrong, member)
-        gained[rows] += count(~right[columns] & (rank < top), member)
+        lost[rows] += count(right[columns] & wrong, label[columns], n)
+        gained[rows] += count(~right[columns] & (rank < top), label[columns], n)
     return lost, gained
+
+
+def false_positives(outcomes: xr.Dataset) -> dict[str, Any]:
+    """The variables false_positives and intact_false_positives: see `effects`."""
+    label, n = outcomes["label"].values, outcomes.sizes["class"]
+    found = _zeros(outcomes)
+    for rows, columns in schema.tiles(outcomes):
+        part = outcomes["prediction"].isel(ablation=rows, example=columns).values
+        found[rows] += _fallen_into(part, label[columns], n)
+    intact = _fallen_into(outcomes["intact_prediction"].values[None], label, n)[0]
+    return {
+        "false_positives": (("ablation", "class"), found, {"units": "examples"}),
+        "intact_false_positives": ("class", intact, {"units": "examples"}),
+    }
+
+
+def _fallen_into(
+    prediction: Integer[np.ndarray, "ablation example"],
+    label: Integer[np.ndarray, " example"],
+    n_classes: int,
+) -> Integer[np.ndarray, "ablation class"]:
+    """By class how many examples of others are taken for it; what is not known counts nowhere."""
+    wrong = (prediction != label) & ~schema.is_missing(prediction) & (prediction < n_classes)
+    row = np.nonzero(wrong)[0]
+    cell = row * n_classes + prediction[wrong].astype(np.int64)
+    shape = (len(prediction), n_classes)
+    return np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape).astype(np.int64)
 
 
 def seen_by(outcomes: xr.Dataset) -> Integer[np.ndarray, "ablation class"]:
@@ -110,8 +147,7 @@ def seen_by(outcomes: xr.Dataset) -> Integer[np.ndarray, "ablation class"]:
     label, seen = outcomes["label"].values, _zeros(outcomes)
     for rows, columns in schema.tiles(outcomes):
         rank = outcomes["rank"].isel(ablation=rows, example=columns).values
-        member = members(label[columns], outcomes.sizes["class"])
-        seen[rows] += count(~schema.is_missing(rank), member)
+        seen[rows] += count(~schema.is_missing(rank), label[columns], outcomes.sizes["class"])
     return seen
 
 
@@ -123,10 +159,8 @@ def _drops(
     prefix: str, axes: tuple[str, ...], lost: np.ndarray, gained: np.ndarray, n: np.ndarray,
     interval: stats.Interval,
 ) -> dict[str, Any]:  # fmt: skip
-    with np.errstate(invalid="ignore"):  # of no example there is no drop: NaN
-        drop = (lost - gained) * 100 / n
     return {
-        f"{prefix}drop_pp": (axes, drop, PP),
+        f"{prefix}drop_pp": (axes, share(lost - gained, n), PP),
         f"{prefix}drop_low_pp": (axes, interval.low * 100, PP),
         f"{prefix}drop_high_pp": (axes, interval.high * 100, PP),
         f"{prefix}lost": (axes, lost, {"units": "examples"}),

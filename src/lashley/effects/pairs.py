@@ -9,7 +9,7 @@ import xarray as xr
 
 from lashley import outcomes as schema
 from lashley import stats
-from lashley.effects.drops import PP, check_top, count, members
+from lashley.effects.drops import PP, check_top, class_sizes, count, share
 from lashley.errors import OutcomesError
 
 _LARGEST_EXCESS = 2  # right after either single ablation, wrong intact and after the pair
@@ -46,7 +46,7 @@ def interactions(singles: xr.Dataset, pairs: xr.Dataset, top: int = 1) -> xr.Dat
     check_top(singles, top)
     intact, single = singles["intact_rank"].values < top, singles["rank"].values < top
     pair = pairs["rank"].values < top
-    member = members(pairs["label"].values, pairs.sizes["class"])
+    label, classes = pairs["label"].values, pairs.sizes["class"]
     excess = single[a].astype(np.int8) + single[b] - pair - intact
     total, n = excess.sum(1, dtype=np.int64), excess.shape[1]
     squares = np.square(excess).sum(1, dtype=np.int64)
@@ -54,8 +54,8 @@ def interactions(singles: xr.Dataset, pairs: xr.Dataset, top: int = 1) -> xr.Dat
     p = stats.mean_zero_p(total, squares, n)
     drop, sum_ = ((np.sum(intact) - right.sum(-1)) * 100 / n for right in (pair, single))
     only = single[a] & single[b] & ~pair
-    class_total, sizes = count(excess, member), member.sum(0)
-    class_squares = count(np.square(excess), member)
+    class_total, sizes = count(excess, label, classes), class_sizes(label, classes)
+    class_squares = count(np.square(excess), label, classes)
     class_ends = stats.paired_interval(class_total, class_squares, sizes, bound=_LARGEST_EXCESS)
     by_class = ("ablation", "class")
     variables: dict[str, Any] = {
@@ -68,12 +68,12 @@ def interactions(singles: xr.Dataset, pairs: xr.Dataset, top: int = 1) -> xr.Dat
         "super_additive": ("ablation", total > 0),
         "p": ("ablation", p),
         "p_adjusted": ("ablation", stats.benjamini_hochberg(p)),
-        "class_excess_pp": (by_class, class_total * 100 / sizes, PP),
+        "class_excess_pp": (by_class, share(class_total, sizes), PP),
         "class_excess_low_pp": (by_class, class_ends.low * 100, PP),
         "class_excess_high_pp": (by_class, class_ends.high * 100, PP),
-        "only_pair": (by_class, count(only, member)),
-        "only_pair_lost": (by_class, count(only & intact, member)),
-        "intact_correct": ("class", count(intact[None], member)[0]),
+        "only_pair": (by_class, count(only, label, classes)),
+        "only_pair_lost": (by_class, count(only & intact, label, classes)),
+        "intact_correct": ("class", count(intact[None], label, classes)[0]),
     }
     units = np.array(schema.units_of(pairs))
     coords = {"unit_a": ("ablation", units[:, 0]), "unit_b": ("ablation", units[:, 1])}

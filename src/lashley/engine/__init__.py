@@ -16,6 +16,7 @@ from lashley.engine.evaluation import asked
 from lashley.engine.guards import evaluation_of, network_fingerprint
 from lashley.engine.plan import Savings
 from lashley.engine.running import Run
+from lashley.graph.reading import Output
 from lashley.readouts import Readout
 
 __all__ = ["Savings", "check_device", "evaluate", "network_fingerprint"]
@@ -38,6 +39,7 @@ def evaluate(
     memory: int | None = None,
     store: str | os.PathLike[str] | None = None,
     savings: Savings | None = None,
+    output: Output = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> xr.Dataset:
     """Measure what each ablation does to each example.
@@ -48,13 +50,16 @@ def evaluate(
 
     Args:
         network: Any module from inputs (example, ...), a tensor or tensors by name, to logits
-            (example, class), or to an object with such `.logits`.
-        examples: `Examples`, or a pair (inputs, labels) of tensors.
+            (example, class), or to an object with such `.logits`; else see `output`.
+        examples: `Examples`; a pair (inputs, labels) of tensors, arrays or lists; or a Dataset or
+            DataLoader of such pairs, which is run through once. A class without examples has no
+            effects: they are NaN.
         ablations: From `singles`, `pairs`, or made one by one.
         readout: What is kept of the outputs: "classification" (rank and prediction), "loss" (of
-            each example, in nats), or a function (outputs, labels) -> {name: (example,) values}.
+            each example, in nats), or a function (outputs, labels) -> {name: (example,) values};
+            labels are a tuple or dict of tensors where such were given.
         reference: Examples that the methods "mean" and "resample" take activations from; never
-            those that are evaluated.
+            those that are evaluated. For "mean" they may be of other lengths.
         precision: Half width in %p to which the drops are wanted, at 95 %: examples come in a
             random order, and an ablation that is known so well needs no more. None: all examples.
         seed: Of that order, and of what "resample" draws.
@@ -69,15 +74,18 @@ def evaluate(
         store: A folder that outcomes are written to as they come. The same call goes on where it
             was stopped. The returned dataset is read from there.
         savings: Which exact savings are made; None for all.
+        output: Which part of what the network returns is its output: an attribute or key
+            ("logits"), an index, or a function of it. None: what it returns, or its `.logits`.
         progress: Called with the outcomes done and all outcomes, each ablation on each example.
 
     Returns:
         Outcomes in the schema of `lashley.outcomes`.
 
     Raises:
-        DataError: If the examples are unusable, a class has none, labels exceed the outputs, or
-            reference examples are evaluated too.
-        NetworkError: If weights are NaN or infinite.
+        DataError: If the examples are unusable, labels exceed the outputs, or reference examples
+            are evaluated too.
+        NetworkError: If it is no network, or one that cannot be looked into (TorchScript,
+            quantised), or weights are NaN or infinite.
         EngineError: If an ablation does not belong to the network, or outputs are unusable.
         ReadoutError: If the readout is none.
         OutcomesError: If the store holds something else.
@@ -86,8 +94,8 @@ def evaluate(
     evaluation = asked(
         network, examples, ablations, readout=readout, reference=reference, precision=precision,
         seed=seed, engine=engine, device=device, dtype=dtype, channels_last=channels_last,
-        compile=compile, memory=memory, savings=savings,
+        compile=compile, memory=memory, savings=savings, output=output,
     )  # fmt: skip
-    with evaluation_of(network, evaluation.examples), torch.no_grad():
+    with evaluation_of(evaluation.network, evaluation.examples), torch.no_grad():
         run = Run(evaluation, evaluation.build())
         return run.to_the_end(store, progress or (lambda done, total: None))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from lashley.engine.plan import Savings
+from lashley.engine.margins import Margins, Units
+from lashley.engine.plan import Savings, Setting
 from lashley.engine.program import Live, Program
 from lashley.engine.stacking import Budget
 from lashley.engine.verdict import Verdict
@@ -30,6 +32,7 @@ class Sweep:
         compiled: Whether suffixes go through `torch.compile`.
         plans: How the suffixes of each place are run, kept from batch to batch.
         tally: How many outcomes were run, and how many of them again.
+        margins: Of each place, as far as its ablations were looked at.
     """
 
     fast: Program
@@ -39,8 +42,14 @@ class Sweep:
     savings: Savings
     budget: Budget
     compiled: bool = False
-    plans: dict = field(default_factory=dict)
+    plans: dict[Any, Any] = field(default_factory=dict)
     tally: Counter[str] = field(default_factory=Counter)
+    margins: dict[Any, Margins] = field(default_factory=dict)
+
+    def margins_of(self, setting: Setting, sets: Sequence[Units]) -> Tensor | None:
+        """(set) what counts as too close under each; None where only decisions ask for it."""
+        known = self.margins.get(setting.place)
+        return None if known is None else known.of(sets)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,13 +58,13 @@ class Batch:
 
     Attributes:
         inputs: (example, ...) of each of the program's placeholders.
-        labels: (example, ...) targets.
+        labels: (example, ...) targets; several tensors are `Targets`.
         donors: Of as many examples, whose activations `resample` puts in place; or None.
         walks: How far the intact network was run on it, if it was.
     """
 
     inputs: tuple[Tensor, ...]
-    labels: Tensor
+    labels: Any
     donors: tuple[Tensor, ...] | None
     walks: list[Any] = field(default_factory=list, init=False)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 import xxhash
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from lashley.ablations import Ablation
 from lashley.data import Examples
@@ -28,14 +28,13 @@ from lashley.engine.means import means_at_points
 from lashley.engine.plain import Made, hooking, referring
 from lashley.engine.plan import place, plan
 from lashley.engine.program import Program, exact, lowered
-from lashley.engine.reference import zero_weights
 from lashley.engine.stacking import Budget
 from lashley.errors import EngineError
 from lashley.graph import Captured, capture
 from lashley.graph.anatomy import Organ, anatomy
 from lashley.graph.batch import NotBatched, batch_dependence
 from lashley.graph.nodes import op
-from lashley.graph.observed import observe
+from lashley.graph.recorded import recorded
 from lashley.outcomes import kinds_of
 from lashley.readouts import Readout, check_measured
 
@@ -103,9 +102,9 @@ def _measured(case: Case, examples: Examples) -> dict[str, Tensor]:
     if case.classifies:
         check_logits(case.outputs)
         check_classes(examples, case.outputs.shape[1])
-    found = case.readout.measure(case.outputs.float(), labels)
+    found = case.readout.of(case.outputs.float(), labels)
     found = check_measured(case.readout.name, found, len(labels))
-    check_alone(found, case.readout.measure(case.outputs[:2].float(), labels[:2]))
+    check_alone(found, case.readout.of(case.outputs[:2].float(), labels[:2]))
     return found
 
 
@@ -121,8 +120,10 @@ def _engine(case: Case) -> Made:
             case.why.append(f"no stacking: {error}")
         else:
             found = {node.name: value for node, value in batch.items()}
-            if wanted == "reference":
-                case.why.append("asked for")
+            started = _not_zero(case, organs)
+            if wanted == "reference" or started:
+                why = f"zeroed weights of {started} leave more than a state of 0"
+                case.why.append(why if started else "asked for")
                 return referring(case, captured, organs, found)
             return _sweeping(case, captured, organs, found)
     return _without_graph(case, captured, organs)
@@ -131,58 +132,39 @@ def _engine(case: Case) -> Made:
 def _captured(case: Case, wanted: str) -> Captured | None:
     if wanted == "hooks":
         case.why.append("asked for")
-        _check_reach(case)
         return None
     tracer = wanted if wanted in ("fx", "export") else "auto"
     captured, why = capture(case.network, case.example, tracer)
     if captured is None and wanted in ("fx", "export"):
         raise EngineError(
-            f"engine: {wanted!r} cannot be had for this network ({why}). Use engine='auto'."
+            f"engine: {wanted!r} cannot capture this network ({why}). Use engine='auto'."
         )
     case.why.append(why if captured is None else captured.reason)
     return captured
 
 
-def _check_reach(case: Case) -> None:
-    """Refuse hooks where the units are held by a function, though a graph would show them.
-
-    Raises:
-        EngineError: If hooks would replace something else than `find_sites` says.
-    """
-    captured, _ = capture(case.network, case.example, "auto")
-    organs = {} if captured is None else anatomy(captured.module)
-    if organs:
-        check_sites(case.ablations, organs)
-    seen = observe(case.network, case.example)
-    for site, method in case.methods:
-        points = {_holder(call.point) for call in organs[site].calls} if site in organs else None
-        reached = site in seen and points in (None, {seen[site].point})
-        if organs and not reached and (method != "zero_weights" or site not in seen):
-            raise EngineError(
-                f"engine: hooks cannot reach the units of {site} where they are held: behind a "
-                "function, or a module that others call too. Use engine='auto'."
-            )
-
-
-def _holder(node: fx.Node) -> str:
-    """The module whose output a node's value is, or in which its function is called."""
-    return str(node.target if node.op == "call_module" else node.meta.get("owner"))
+def _not_zero(case: Case, organs: Mapping[str, Organ]) -> str:
+    """A recurrent site whose units are not simply 0 once their weights are; "" if there is none."""
+    for site, method in sorted(case.methods):
+        steps = [call.recurrent for call in organs[site].calls if call.recurrent is not None]
+        if method == "zero_weights" and not all(step.only_zero for step in steps):
+            return site
+    return ""
 
 
 def _without_graph(case: Case, captured: Captured | None, organs: Mapping[str, Organ]) -> Made:
-    seen = observe(case.network, case.example)
-    if captured is None:
-        check_sites(case.ablations, seen)
+    """Full passes; by the reference where examples depend on one another, or it is asked for."""
     independent = case.is_independent
     if not independent:
-        case.why.append("an example's output depends on the others of its batch")
-    if case.options.engine == "reference" or not independent or any(
-        a.site.name not in seen for a in case.ablations
-    ):  # fmt: skip
-        if case.options.engine == "reference":
-            case.why.append("asked for")
-        return referring(case, captured, organs, None, seen)
-    return hooking(case, seen)
+        case.why.append("an example's output depends on the others: all are run as one batch")
+    elif case.options.engine == "reference":
+        case.why.append("asked for")
+    exactly = not independent or case.options.engine == "reference"
+    if captured is not None and exactly:
+        return referring(case, captured, organs, None)
+    seen = anatomy(recorded(case.network, case.example))
+    check_sites(case.ablations, seen)
+    return referring(case, None, seen, None) if exactly else hooking(case, seen)
 
 
 def _sweeping(
@@ -193,7 +175,8 @@ def _sweeping(
     empty = {key: place(organs[key[0]], key[1], precise, {}) for key in case.methods
              if key[1] != "mean"}  # fmt: skip
     kept = {n for where in empty.values() for n in where.nodes}
-    kept |= {call.point.name for site, _ in case.methods for call in organs[site].calls}
+    kept |= {held.node.name for site, _ in case.methods for call in organs[site].calls
+             for held in call.points}  # fmt: skip
 
     def made(dtype: torch.dtype, fewer_products: bool = False) -> Program:
         return lowered(captured, batch, dtype, device, kept=kept, fold=options.savings.folding,
@@ -211,7 +194,6 @@ def _sweeping(
     means = means_at_points(case, fast, organs, size)
     places = empty | {key: place(organs[key[0]], "mean", precise, means) for key in case.methods
                       if key[1] == "mean"}  # fmt: skip
-    _check_plain_weights(case, organs)
     budget = Budget.of(options.memory, torch.device(device))
     sweep = Sweep(fast, quick, precise, verdict, options.savings, budget,
                   options.compile)  # fmt: skip
@@ -226,13 +208,6 @@ def _sweeping(
         return found
 
     return Sweeping(sweep, settings), size, captured.tracer, tally
-
-
-def _check_plain_weights(case: Case, organs: Mapping[str, Organ]) -> None:
-    """The fast engine would zero what the reference cannot: refuse it alike."""
-    for site, method in case.methods:
-        if method == "zero_weights" and organs[site].kind != "head":
-            zero_weights(case.exact, organs[site], ())
 
 
 def _convolves(program: Program) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -18,11 +19,11 @@ from lashley.engine.hooks import forward
 from lashley.engine.plan import Savings
 from lashley.engine.reference import in_float64
 from lashley.engine.verdict import Verdict, finite
-from lashley.errors import EngineError
+from lashley.errors import EngineError, LashleyError
 from lashley.graph import capture, retyped
+from lashley.graph.layout import STRUCTURE
 from lashley.readouts import CLASSIFICATION, Readout
 
-STRUCTURE = 3  # examples that show how values depend on the batch
 _SAMPLE = 64  # examples on which rounding is measured, fewer of large ones
 _SAMPLE_NUMBERS = 1 << 16
 _SAFETY = 16  # how many times the rounding seen on a sample still counts as rounding
@@ -52,6 +53,7 @@ class Case:
         exact: In float64, on the device that computes.
         inputs: A sample, for `exact`.
         outputs: What `exact` says of it.
+        n_examples: How many are evaluated.
         names: Of the inputs; () of a plain tensor.
         reference: Examples that activations are taken from, or None.
         ablations: Those to be measured.
@@ -64,6 +66,7 @@ class Case:
     exact: nn.Module
     inputs: tuple[Tensor, ...]
     outputs: Tensor
+    n_examples: int
     names: tuple[str, ...]
     reference: Examples | None
     ablations: Sequence[Ablation]
@@ -102,7 +105,7 @@ class Case:
         """The sample in float32."""
         return tuple(p.float() if p.is_floating_point() else p for p in self.inputs)
 
-    @property
+    @cached_property
     def is_independent(self) -> bool:
         """Whether examples have the same outputs in another batch."""
         few = forward(self.exact, [p[:2] for p in self.inputs], self.names)
@@ -110,7 +113,9 @@ class Case:
 
     @property
     def plain_batch(self) -> int:
-        """Examples in one full pass of the network."""
+        """Examples in one full pass of the network; all where they depend on one another."""
+        if not self.is_independent:
+            return self.n_examples
         numbers = sum(part[:1].numel() for part in self.inputs)
         return max(1, min(_PLAIN_BATCH, _PLAIN_NUMBERS // max(1, numbers)))
 
@@ -157,7 +162,8 @@ def case_of(
     doubled = tuple(p.double() if p.is_floating_point() else p for p in sample)
     exact = _exact(base, in_float64(network, options.device), doubled, names)
     outputs = _outputs(exact, doubled, names)
-    return Case(base, exact, doubled, outputs, names, reference, ablations, readout, options)
+    return Case(base, exact, doubled, outputs, len(examples), names, reference, ablations,
+                readout, options)  # fmt: skip
 
 
 def _exact(
@@ -170,6 +176,8 @@ def _exact(
     """
     try:
         forward(exact, [part[:STRUCTURE] for part in inputs], names)
+    except LashleyError:  # it runs, and returns what cannot be used
+        raise
     except Exception:
         few = [p[:STRUCTURE].float() if p.is_floating_point() else p[:STRUCTURE] for p in inputs]
         example = dict(zip(names, few, strict=True)) if names else few[0]
@@ -184,6 +192,8 @@ def _exact(
 def _check_runs(network: nn.Module, inputs: Sequence[Tensor], names: tuple[str, ...]) -> None:
     try:
         forward(network, inputs, names)
+    except LashleyError:
+        raise
     except Exception as error:
         shapes = " and ".join(str(tuple(part.shape)) for part in inputs)
         raise EngineError(

@@ -14,6 +14,7 @@ from lashley.ablations import Ablation
 from lashley.data import Examples
 from lashley.engine.plan import Savings
 from lashley.errors import DataError, EngineError, ReadoutError
+from lashley.names import of_readout
 from lashley.networks import check_finite
 from lashley.readouts import CLASSIFICATION, Readout
 from lashley.sites import unknown_site
@@ -112,6 +113,13 @@ def check_sites(ablations: Sequence[Ablation], known: Mapping[str, Any]) -> None
     for site in {a.site for a in ablations}:
         if site.name not in known:
             raise EngineError(f"ablations: {unknown_site(site.name, known)}")
+        weightless = {a.site.name for a in ablations if a.method == "zero_weights"}
+        if site.kind == "residual" and site.name in weightless:
+            raise EngineError(
+                f"method: given 'zero_weights' for {site.name}, a sum that has no weights of its "
+                "own; allowed are silence, mean, resample. Take 'silence', which takes the channel "
+                "out of the sum."
+            )
         if known[site.name].n_units != site.n_units:
             raise EngineError(
                 f"ablations: {site.name} of this network has {known[site.name].n_units} units, not "
@@ -121,23 +129,24 @@ def check_sites(ablations: Sequence[Ablation], known: Mapping[str, Any]) -> None
 
 
 def check_classes(examples: Examples, n_outputs: int) -> None:
-    """Refuse labels that exceed the network's outputs, and named classes without examples.
+    """Refuse classes that the network has no output for; it may have more.
 
     Raises:
-        DataError: Saying which.
+        DataError: Saying which labels there are.
+        EngineError: If the network has a single output.
     """
-    names = examples.class_names
-    n_classes = len(names) or int(examples.labels.max()) + 1
+    if n_outputs == 1:
+        raise _single("(example, 1)", "torch.cat([torch.zeros_like(z), z], 1)",
+                      "torch.cat([1 - z, z], 1)")  # fmt: skip
+    low, high = int(examples.labels.min()), int(examples.labels.max())
+    n_classes = len(examples.class_names) or high + 1
     if n_classes > n_outputs:
+        way_out = "Give the classes as the network's outputs count them, in the same order."
+        if (low, high) == (1, n_outputs):
+            way_out = "If the labels count from 1, give labels - 1."
         raise DataError(
-            f"labels: there are {n_classes} classes, but the network has {n_outputs} outputs. "
-            "Give the examples that the network was trained for."
-        )
-    there = set(examples.labels.tolist())
-    if empty := [name for i, name in enumerate(names) if i not in there]:
-        raise DataError(
-            f"examples: no example of class {', '.join(empty[:5])}, so its effect is undefined. "
-            "Add examples of it, or leave the class out and renumber the labels."
+            f"labels: there are {n_classes} classes, but the network has {n_outputs} outputs, so "
+            f"labels from 0 to {n_outputs - 1} are allowed. {way_out}"
         )
 
 
@@ -149,24 +158,38 @@ def check_logits(outputs: Any) -> Tensor:
     """
     if not isinstance(outputs, Tensor) or outputs.ndim != 2:
         shape = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
+        if isinstance(outputs, Tensor) and outputs.ndim == 1:
+            raise _single("(example,)", "torch.stack([torch.zeros_like(z), z], 1)",
+                          "torch.stack([1 - z, z], 1)")  # fmt: skip
         raise EngineError(
-            f"outputs: the network returned {shape}; allowed are logits (example, class). Wrap the "
-            "network in a module that returns them, or give a readout of your own."
+            f"outputs: the network returned {shape}; allowed are logits (example, class). Say with "
+            "output= which part they are, such as output=lambda z: z[:, -1], or give a readout of "
+            "your own: readout='loss' of next tokens, or a function of outputs and labels."
         )
     return outputs
 
 
+def _single(shape: str, of_logit: str, of_probability: str) -> EngineError:
+    return EngineError(
+        f"outputs: the network gives one number per example, {shape}; a classification needs an "
+        f"output for each class. If class 1 is meant where it is above 0, evaluate(..., "
+        f"output=lambda z: {of_logit}); if it is the probability of class 1, output=lambda z: "
+        f"{of_probability}; other numbers go with readout=, a function of outputs and labels."
+    )
+
+
 def check_columns(ablations: Sequence[Ablation], measured: Mapping[str, Tensor]) -> None:
-    """Refuse a readout that measures what a column of the ablations is called.
+    """Refuse a readout that measures what a column of the ablations is called, also in effects.
 
     Raises:
         ReadoutError: If one does.
     """
-    taken = sorted({name for a in ablations for name in a.columns} & set(measured))
+    columns = {name for a in ablations for name in a.columns}
+    taken = [name for name in measured if columns & set(of_readout(name))]
     if taken:
         raise ReadoutError(
-            f"readout: returned {taken[0]!r}, which is a column of the ablations' design; allowed "
-            "are other names. Choose another name for what is measured."
+            f"readout: returned {taken[0]!r}, which is a column of the ablations' design, or has "
+            "effects called so; allowed are other names. Choose another name for what is measured."
         )
 
 
@@ -181,8 +204,8 @@ def check_alone(measured: Mapping[str, Tensor], few: Mapping[str, Tensor]) -> No
         ReadoutError: Naming what differs.
     """
     for name, value in few.items():
-        whole = measured[name][: len(value)].double()
-        if not torch.allclose(whole, value.double(), rtol=1e-3, atol=1e-6):
+        whole = measured[name].double()
+        if not _agree(whole[: len(value)], value.double(), 1e-3 * scale_of(whole)):
             raise ReadoutError(
                 f"readout: {name!r} of an example depends on the other examples of its batch. "
                 "Measure each example alone: take means over its own numbers only."
@@ -195,7 +218,7 @@ def check_same(outputs: Tensor, again: Tensor) -> None:
     Raises:
         EngineError: If the two differ by more than rounding.
     """
-    if not torch.allclose(outputs, again, rtol=1e-6, atol=1e-9, equal_nan=True):
+    if not _agree(outputs, again, 1e-6 * scale_of(outputs)):
         raise EngineError(
             "network: two runs on the same examples differ, so no effect could be told from "
             "chance. It draws random numbers in eval mode (dropout that is always on?): make it "
@@ -203,53 +226,10 @@ def check_same(outputs: Tensor, again: Tensor) -> None:
         )
 
 
-def check_reference(reference: Examples | None, examples: Examples, methods: set[str]) -> None:
-    """Refuse methods without the reference examples they need, and ones that are evaluated too.
-
-    Raises:
-        EngineError: If there are none, or of another shape.
-        DataError: If more than one in a hundred is among the evaluated examples.
-    """
-    needing = sorted(methods & {"mean", "resample"})
-    if not needing:
-        return
-    if reference is None:
-        raise EngineError(
-            f"reference: the method {needing[0]!r} needs examples to take activations from. Give "
-            "some that are not evaluated, such as training examples: evaluate(..., reference=...)."
-        )
-    given, wanted = ({n: tuple(p.shape[1:]) for n, p in e.tensors().items()}
-                     for e in (reference, examples))  # fmt: skip
-    if given != wanted:
-        raise EngineError(
-            f"reference: its examples are of shape {given}, the evaluated ones of {wanted}. Give "
-            "examples of the same kind."
-        )
-    shared = _shared(reference, examples)
-    if shared > len(reference) // 100:
-        raise DataError(
-            f"reference: {shared} of its {len(reference)} examples are among the evaluated ones, "
-            "so the ablation would know what it is tested on. Give others, such as training "
-            "examples."
-        )
+def scale_of(values: Tensor) -> float:
+    """The largest of some numbers: what their rounding is a share of."""
+    return float(values.double().abs().nan_to_num(0.0, 0.0).amax()) if values.numel() else 0.0
 
 
-def _shared(reference: Examples, examples: Examples) -> int:
-    """How many of the reference examples are also evaluated."""
-    if reference.fingerprint == examples.fingerprint:
-        return len(reference)
-    known = set(_rows(examples))
-    return sum(row in known for row in _rows(reference))
-
-
-def _rows(examples: Examples) -> list[int]:
-    inputs = examples.inputs
-    parts = list(inputs.values()) if isinstance(inputs, Mapping) else [inputs]
-    found = []
-    for i in range(0, len(examples), 4096):
-        columns = [
-            p[i : i + 4096].detach().cpu().reshape(len(p[i : i + 4096]), -1).contiguous().numpy()
-            for p in parts
-        ]
-        found += [hash(tuple(row.tobytes() for row in rows)) for rows in zip(*columns, strict=True)]
-    return found
+def _agree(values: Tensor, others: Tensor, error: float) -> bool:
+    return torch.allclose(values, others, rtol=0.0, atol=error, equal_nan=True)

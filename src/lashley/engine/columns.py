@@ -49,9 +49,11 @@ class Columns:
 
 def columns(place: Place, program: Program) -> Columns | None:
     """The suffixes of a place as columns, if all behind it is Linear, unit-wise or a softmax."""
-    point = program.nodes[place.nodes[0]]
-    found = consumers(program, point, place.axis)
-    if len(place.nodes) > 1 or place.constants is None or len(found) != 1:
+    point, layout = program.nodes[place.nodes[0]], place.layouts[0]
+    if len(place.nodes) > 1 or place.constants is None or not layout.is_plain:
+        return None
+    found = consumers(program, point, -1) if layout.axis == -1 else []
+    if len(found) != 1:
         return None
     (consumer,) = found
     known = layer(consumer.node, program.module)

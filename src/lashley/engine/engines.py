@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from lashley.ablations import Ablation
 from lashley.engine.batch import Batch, Sweep
-from lashley.engine.hooks import HookPlace, activations, forward, hooked, replaced
+from lashley.engine.hooks import Donors, HookPlace, activations, forward, replaced
 from lashley.engine.plan import Setting
 from lashley.engine.reference import Reference
-from lashley.engine.settle import settle
 from lashley.engine.sweep import run_batch
 from lashley.engine.verdict import Found, Verdict, check_empty, finite
 
@@ -53,7 +52,6 @@ class Sweeping:
         if any(row not in rows for setting in settings for row in setting.rows):
             settings = [kept for s in settings if (kept := s.among(rows)) is not None]
         for setting, found in run_batch(self.sweep, settings, batch):
-            self.sweep.tally["settled"] += settle(self.sweep, setting, batch, found)
             yield (0,) if setting is None else setting.rows, found
 
 
@@ -80,7 +78,9 @@ class Hooking:
     def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[Rows, Found]]:
         """As `Engine.run`."""
         names = self.reference.names
-        intact = self.verdict.of_rows(forward(self.network, batch.inputs, names), batch.labels)
+        outputs = forward(self.network, batch.inputs, names)
+        intact = self.verdict.of_rows(outputs, batch.labels)
+        known = intact, self.verdict.slack(outputs, batch.labels)
         yield (0,), _settled(self, intact, (0,), batch)
         wanted: dict[tuple[str, str], list[int]] = {}
         for row, ablation in enumerate(self.ablations, start=1):
@@ -92,29 +92,34 @@ class Hooking:
                 part = tuple(found[start : start + self.at_once])
                 yield (
                     part,
-                    _settled(self, self._stack(key, part, batch, donors, intact), part, batch),
+                    _settled(self, self._stack(key, part, batch, donors, known), part, batch),
                 )
 
-    def _donors(self, key: tuple[str, str], batch: Batch) -> list[Tensor] | None:
+    def _donors(self, key: tuple[str, str], batch: Batch) -> Donors | None:
         if self.places[key].constants is not None or batch.donors is None:
             return None
-        return activations(
-            self.network, self.places[key].module, batch.donors, self.reference.names
-        )
+        place = self.places[key]
+        return activations(self.network, place.keys, batch.donors, self.reference.names)
 
     def _stack(
-        self, key: tuple[str, str], rows: Rows, batch: Batch, donors: list[Tensor] | None,
-        intact: Found,
+        self, key: tuple[str, str], rows: Rows, batch: Batch, donors: Donors | None,
+        known: tuple[Found, Found],
     ) -> Found:  # fmt: skip
-        """One pass; the ablation of no units runs along, and has to be the intact network."""
+        """One pass; the ablation of no units runs along, and has to be the intact network.
+
+        Args:
+            key: Site and method.
+            rows: Of the outcomes.
+            batch: The examples.
+            donors: Activations of others, by call, or None.
+            known: What the intact network has as outcomes, and the slack of these.
+        """
         sets = [(), *(self.ablations[row - 1].units for row in rows)]
         inputs = [torch.cat([part] * len(sets)) for part in batch.inputs]
-        with hooked(
-            self.network, self.places[key].module, replaced(self.places[key], sets, donors)
-        ):
+        with replaced(self.network, self.places[key], sets, donors):
             outputs = forward(self.network, inputs, self.reference.names)
         found = self.verdict.of_rows(outputs, batch.labels, len(sets))
-        check_empty(self.verdict, {n: v[:1] for n, v in found.items()}, intact)
+        check_empty(self.verdict, {n: v[:1] for n, v in found.items()}, *known)
         return {name: value[1:] for name, value in found.items()}
 
 

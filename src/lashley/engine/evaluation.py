@@ -14,11 +14,14 @@ from torch import nn
 from lashley.ablations import Ablation
 from lashley.data import Examples, as_examples
 from lashley.data.examples import in_order_of, require_classes
+from lashley.engine.apart import check_reference
 from lashley.engine.building import Built, build
 from lashley.engine.case import Options
-from lashley.engine.checks import check_arguments, check_precision, check_reference
+from lashley.engine.checks import check_arguments, check_precision
 from lashley.engine.loading import Which
 from lashley.engine.plan import Savings
+from lashley.graph.reading import Output, reading
+from lashley.networks import as_network
 from lashley.readouts import CLASSIFICATION, Readout, as_readout
 from lashley.stats import stratified_order
 
@@ -28,7 +31,7 @@ class Evaluation:
     """The arguments of `evaluate`, as it uses them.
 
     Attributes:
-        network: Any module.
+        network: Any module, with the output that was asked for.
         examples: Those to be evaluated.
         reference: Those that activations are taken from, or None.
         ablations: Those to be measured.
@@ -36,6 +39,7 @@ class Evaluation:
         options: How.
         precision: Half width in %p, or None.
         seed: Of the order, and of what "resample" draws.
+        output: Which part of what the network returns is measured, if that was said.
     """
 
     network: nn.Module
@@ -46,6 +50,7 @@ class Evaluation:
     options: Options
     precision: float | None
     seed: int
+    output: Output = None
 
     @cached_property
     def order(self) -> np.ndarray | None:
@@ -81,6 +86,7 @@ def asked(
     compile: bool = False,
     memory: int | None = None,
     savings: Savings | None = None,
+    output: Output = None,
 ) -> Evaluation:
     """Check the arguments of `evaluate`, and bring them into one form.
 
@@ -90,6 +96,7 @@ def asked(
         EngineError: If an argument is none that can be used.
         ReadoutError: If the readout is none.
     """
+    network = reading(as_network(network), output)
     examples, measure = as_examples(examples), as_readout(readout)
     given = None if reference is None else as_examples(reference)
     savings = Savings() if savings is None else savings
@@ -98,6 +105,8 @@ def asked(
     check_reference(given, examples, {a.method for a in ablations})
     check_precision(precision, dtype, measure)
     if measure.name == CLASSIFICATION.name:
-        require_classes(examples)
+        examples = require_classes(examples)
     options = Options(engine, device, dtype, channels_last, compile, memory, savings)
-    return Evaluation(network, examples, given, ablations, measure, options, precision, seed)
+    return Evaluation(
+        network, examples, given, ablations, measure, options, precision, seed, output
+    )

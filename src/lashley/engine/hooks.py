@@ -1,4 +1,4 @@
-"""Hooks: for networks that cannot be captured, a full forward pass with hooks at the units.
+"""Interception: for networks that cannot be captured, full passes in which calls are changed.
 
 Several ablations run in one pass, stacked along the batch, where the examples of a batch do not
 depend on one another.
@@ -6,7 +6,7 @@ depend on one another.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,22 +15,75 @@ import torch
 from torch import Tensor, nn
 
 from lashley.errors import EngineError
+from lashley.graph.anatomy import WEIGHTLESS, Organ
+from lashley.graph.calls import CallKey
+from lashley.graph.intercepting import intercepting, values_at
+from lashley.graph.layout import Layout
 from lashley.graph.signature import arguments, logits_of
 
+Donors = Mapping[CallKey, Tensor]
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class HookPlace:
     """Where a method replaces units, and by what.
 
     Attributes:
-        module: Behind which the units are replaced, in each of its calls.
-        axis: Of the units in its output, counted from the end.
-        constants: (unit) what stands in their place; None where it is another example's activation.
+        site: The site's name.
+        keys: Of the calls whose results are changed.
+        layouts: Where the units are in each of these.
+        sources: The calls that compute the units, which have to come before.
+        constants: What stands in their place in each, in float64; None where it is another
+            example's activation.
     """
 
-    module: str
-    axis: int
-    constants: Tensor | None
+    site: str
+    keys: tuple[CallKey, ...]
+    layouts: tuple[Layout, ...]
+    sources: tuple[CallKey, ...]
+    constants: tuple[Tensor, ...] | None
+
+    @property
+    def after(self) -> dict[CallKey, tuple[CallKey, ...]]:
+        """By keys, what has to come before."""
+        return {
+            key: () if key in self.sources else (source,)
+            for key, source in zip(self.keys, self.sources, strict=True)
+        }
+
+
+def hook_place(organ: Organ, method: str, means: Mapping[CallKey, Tensor]) -> HookPlace:
+    """Where a method replaces the units of a recorded site, and by what.
+
+    Args:
+        organ: Of a network's record.
+        method: One of `ablations.METHODS`.
+        means: (slot) By keys, the mean activation; for the method "mean".
+
+    Raises:
+        EngineError: If the units cannot be reached.
+    """
+    at_source = method == "zero_weights" and organ.kind not in WEIGHTLESS
+    found: list[tuple[Any, Layout, Any]] = []
+    for call in organ.calls:
+        source = call.source.meta.get("key")
+        if at_source:
+            found.append((source, call.at_source, source))
+        else:
+            found += [(h.node.meta.get("key"), h.layout, source) for h in call.points]
+    keys, layouts, sources = (tuple(part) for part in zip(*found, strict=True))
+    if None in keys or None in sources:
+        raise EngineError(
+            f"engine: the units of {organ.name} are held where no call can be intercepted, in a "
+            "network that neither torch.fx nor torch.export captures. Choose another site, or "
+            "write the forward without control flow that depends on the data."
+        )
+    if method == "resample":
+        return HookPlace(organ.name, keys, layouts, sources, None)
+    zeros = [torch.zeros(lay.n_units * lay.width, dtype=torch.float64) for lay in layouts]
+    by_slot = [means[key] for key in keys] if method == "mean" else zeros
+    constants = tuple(lay.spread(v) for lay, v in zip(layouts, by_slot, strict=True))
+    return HookPlace(organ.name, keys, layouts, sources, constants)
 
 
 def forward(network: nn.Module, inputs: Sequence[Tensor], names: tuple[str, ...]) -> Tensor:
@@ -39,65 +92,58 @@ def forward(network: nn.Module, inputs: Sequence[Tensor], names: tuple[str, ...]
     return logits_of(network(*args, **kwargs))
 
 
-@contextmanager
-def hooked(network: nn.Module, module: str, change: Callable[[Tensor], Any]) -> Iterator[None]:
-    """Pass a module's output through a function inside; None leaves it as it is."""
-
-    def hook(module: nn.Module, given: Any, returned: Any) -> Any:
-        return change(returned)
-
-    handle = network.get_submodule(module).register_forward_hook(hook)
-    try:
-        yield
-    finally:
-        handle.remove()
-
-
 def activations(
-    network: nn.Module, module: str, inputs: Sequence[Tensor], names: tuple[str, ...]
-) -> list[Tensor]:
-    """What a module returns in each of its calls."""
-    seen: list[Tensor] = []
-    with hooked(network, module, lambda value: seen.append(value.clone())):
-        forward(network, inputs, names)
-    return seen
+    network: nn.Module, keys: Sequence[CallKey], inputs: Sequence[Tensor], names: tuple[str, ...]
+) -> Donors:
+    """What calls give in a run of the network."""
+    taken = dict(zip(names, inputs, strict=True)) if names else inputs[0]
+    return values_at(network, keys, taken)
 
 
+@contextmanager
 def replaced(
-    place: HookPlace, unit_sets: Sequence[tuple[int, ...]], donors: Sequence[Tensor] | None
-) -> Callable[[Tensor], Tensor]:
-    """What puts the constants, or the donors' activations, in place of a stack's units.
+    network: nn.Module, place: HookPlace, unit_sets: Sequence[tuple[int, ...]],
+    donors: Donors | None,
+) -> Iterator[None]:  # fmt: skip
+    """Inside, the units of a stack are replaced whenever the network runs.
 
     Args:
+        network: A copy.
         place: Where and by what.
-        unit_sets: One per ablation in the stack.
-        donors: Activations by call, of as many examples as one ablation has; or None.
+        unit_sets: One per ablation in the stack, stacked along axis 0 of the values.
+        donors: Activations, of as many examples as one ablation has; or None.
     """
-    calls = iter(range(1 << 30))
+    changes = {
+        key: _change(place, number, unit_sets, None if donors is None else donors.get(key))
+        for number, key in enumerate(place.keys)
+    }
+    with intercepting(network, changes, place.after):
+        yield
+
+
+def _change(
+    place: HookPlace, number: int, unit_sets: Sequence[tuple[int, ...]], donor: Tensor | None
+) -> Callable[[Tensor], Tensor]:
+    layout = place.layouts[number]
 
     def change(value: Tensor) -> Tensor:
-        number = next(calls)  # the value itself is written to, for all that reads it
-        parts = value.chunk(len(unit_sets)) if len(unit_sets) > 1 else (value,)
+        new = value.clone()
+        parts = new.chunk(len(unit_sets)) if len(unit_sets) > 1 else (new,)
         for units, part in zip(unit_sets, parts, strict=True):
-            index = torch.tensor(units, dtype=torch.int64, device=value.device)
-            new = _new(place, part, index, None if donors is None else donors[number])
-            shape: list[Any] = list(part.shape)
-            shape[place.axis] = len(units)
-            part.index_copy_(place.axis % value.ndim, index, new.expand(shape))
-        return value
+            layout.put(part, units, _given(place, number, part, donor))
+        return new
 
     return change
 
 
-def _new(place: HookPlace, value: Tensor, index: Tensor, donor: Tensor | None) -> Tensor:
-    if donor is not None:
-        if len(donor) != len(value):
-            raise EngineError(
-                f"method: 'resample' needs as many activations of other examples, but "
-                f"{place.module} holds {len(value)} and {len(donor)}, depending on the data. Use "
-                "'mean' or 'silence'."
-            )
-        return donor.index_select(place.axis % value.ndim, index).to(value.dtype)
-    assert place.constants is not None
-    constants = place.constants.to(value.device, value.dtype)[index]
-    return constants.view([-1 if d == place.axis % value.ndim else 1 for d in range(value.ndim)])
+def _given(place: HookPlace, number: int, part: Tensor, donor: Tensor | None) -> Tensor:
+    if place.constants is not None:
+        return place.constants[number].to(part.device)
+    if donor is None or donor.shape != part.shape:
+        given = "none" if donor is None else f"{tuple(donor.shape)}"
+        raise EngineError(
+            f"method: 'resample' needs as many activations of other examples, but {place.site} "
+            f"holds {tuple(part.shape)} and {given}, depending on the data. Use 'mean' or "
+            "'silence'."
+        )
+    return donor

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lashley.data import Examples
 from lashley.data.inputs import inputs_to, map_inputs, take, tensors
+from lashley.data.targets import each, labels_by_name
 from lashley.engine.batch import Batch
 
 Which = slice | Tensor  # of the examples
@@ -46,7 +47,8 @@ class Loader:
         running = torch.cuda.current_stream(self.device)
         batch = self._ahead.pop(_key(which), None) or self._batch(which)
         running.wait_stream(self._stream)
-        for part in (*batch.inputs, batch.labels, *(batch.donors or ())):
+        labels = labels_by_name(batch.labels).values()
+        for part in (*batch.inputs, *labels, *(batch.donors or ())):
             part.record_stream(running)  # it was made on the other stream
         self._ahead.clear()
         if following is not None:
@@ -58,7 +60,7 @@ class Loader:
         given = None
         if self.reference is not None and self.donors is not None:
             given = self._moved(self.reference, self.donors[which])
-        labels = self._to_device(self.examples.labels[which])
+        labels = each(self.examples.labels[which], self._to_device)
         return Batch(self._moved(self.examples, which), labels, given)
 
     def _moved(self, examples: Examples, which: Which) -> tuple[Tensor, ...]:

@@ -38,6 +38,17 @@ def map_product(value: Tensor, matrix: Tensor, bias: Tensor | None, shape: list[
     return mixed.view(len(value), *shape[1:], shape[0]).permute(0, 3, 1, 2)
 
 
+def fold_weights(module: fx.GraphModule) -> None:
+    """Compute once what weights are made of, where forward computes them anew each time."""
+    for node in list(module.graph.nodes):
+        known = layer(node, module)
+        for part, made in (("weight", known.held), ("bias", known.held_bias)) if known else ():
+            if made is not None and made.op != "get_attr":
+                with module.graph.inserting_before(node):
+                    folded = hold(module, f"folded_{node.name}", part, value_of(made, module))
+                node.replace_input_with(made, folded)
+
+
 def functional_layers(module: fx.GraphModule) -> None:
     """Call every Linear and convolution as a function of its weights."""
     for node in list(module.graph.nodes):

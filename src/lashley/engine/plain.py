@@ -1,9 +1,9 @@
-"""Building the engines that run the whole network: the reference, and hooks."""
+"""Building the engines that run the whole network: the reference, and interception."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,32 +11,30 @@ from torch import Tensor, nn
 
 from lashley.engine.case import STRUCTURE, Case
 from lashley.engine.engines import Engine, Hooking, Referring
-from lashley.engine.hooks import HookPlace, activations, forward
-from lashley.engine.means import mean_by_hook, means_at_points
+from lashley.engine.hooks import HookPlace, activations, forward, hook_place
+from lashley.engine.means import means_at_calls, means_at_points
 from lashley.engine.program import exact
 from lashley.engine.reference import Reference
 from lashley.errors import EngineError
 from lashley.graph import Captured
 from lashley.graph.anatomy import Organ
-from lashley.graph.observed import Observed
 
 _AT_ONCE = 8  # ablations in one full pass of hooks
+_ROUNDING = 1e-5  # of the largest output: what two ways of computing it may differ by in float64
 
 Made = tuple[Engine, int, str, Callable[[], dict[str, Any]]]  # engine, batch, name, its tally
 
 
 def referring(
-    case: Case, captured: Captured | None, organs: Mapping[str, Organ],
-    batch: dict[str, Any] | None, seen: Mapping[str, Observed] | None = None,
-) -> Made:  # fmt: skip
-    """The reference, on the graph where there is one, else with hooks.
+    case: Case, captured: Captured | None, organs: Mapping[str, Organ], batch: dict[str, Any] | None
+) -> Made:
+    """The reference, on the graph where there is one, else by interception.
 
     Args:
         case: What is evaluated.
         captured: The graph, or None.
-        organs: Its anatomy.
+        organs: Its anatomy, or that of the network's record.
         batch: How its values depend on the batch, if that is known.
-        seen: What hooks have seen, where there is no graph.
 
     Raises:
         EngineError: If an ablation of no units has an effect.
@@ -46,7 +44,7 @@ def referring(
         graph = exact(captured, batch or {}, case.options.device)
         means = means_at_points(case, graph, organs, case.plain_batch)
     else:
-        hooks = _hook_places(case, case.exact, seen or {})
+        hooks = _hook_places(case, organs)
     reference = Reference(case.exact, case.names, graph and graph.module, organs, hooks, means)
     verdict = case.verdict(None)
     for site, method in case.methods:
@@ -57,39 +55,58 @@ def referring(
     return engine, case.plain_batch, "reference", lambda: {"settled_in_float64": 0}
 
 
-def hooking(case: Case, seen: Mapping[str, Observed]) -> Made:
-    """Full passes with hooks; several ablations at once where modules have one row per example."""
-    device = case.options.device
-    network = copy.deepcopy(case.network).to(device)
-    hooks = _hook_places(case, case.exact, seen)
-    reference = Reference(case.exact, case.names, None, {}, hooks, {})
+def hooking(case: Case, organs: Mapping[str, Organ]) -> Made:
+    """Full passes; several ablations at once where values have one row per example."""
+    network = copy.deepcopy(case.network).to(case.options.device)
+    hooks = _hook_places(case, organs)
+    reference = Reference(case.exact, case.names, None, organs, hooks, {})
     verdict = case.verdict(forward(network, case.in_float32, case.names))
-    rows_first = all(
-        all(len(v) == n for v in activations(case.exact, p.module, few, case.names))
-        for p in hooks.values() for n in (2, 3) for few in [[i[:n] for i in case.inputs]]
-    )  # fmt: skip
+    rows_first = _rows_first(case, hooks)
     at_once = _AT_ONCE if rows_first and len(case.inputs[0]) >= STRUCTURE else 1
     engine = Hooking(network, reference, verdict, hooks, case.ablations, at_once)
     return engine, case.plain_batch, "hooks", dict
 
 
-def _hook_places(
-    case: Case, network: nn.Module, seen: Mapping[str, Observed]
-) -> dict[tuple[str, str], HookPlace]:
-    found = {}
-    for site, method in case.methods:
-        known = seen[site]
-        module = known.name if method == "zero_weights" else known.point
-        constants = None if method == "resample" else torch.zeros(known.n_units).double()
-        if method == "mean":
-            constants = mean_by_hook(case, network, known)
-        found[site, method] = HookPlace(module, known.axis, constants)
-    return found
+def _hook_places(case: Case, organs: Mapping[str, Organ]) -> dict[tuple[str, str], HookPlace]:
+    empty = {
+        key: hook_place(organs[key[0]], key[1], {}) for key in case.methods if key[1] != "mean"
+    }
+    wanted = {
+        held.node.meta.get("key"): held.layout for site, method in case.methods if method == "mean"
+        for call in organs[site].calls for held in call.points
+    }  # fmt: skip
+    means = means_at_calls(case, wanted) if wanted else {}
+    return empty | {
+        key: hook_place(organs[key[0]], "mean", means) for key in case.methods if key[1] == "mean"
+    }
+
+
+def _rows_first(case: Case, hooks: Mapping[tuple[str, str], HookPlace]) -> bool:
+    """Whether all values that are changed have their examples along axis 0, slice by slice."""
+    keys = {key for place in hooks.values() for key in place.keys}
+    few, more = (_shapes(case.exact, tuple(keys), [i[:n] for i in case.inputs], case.names)
+                 for n in (2, 3))  # fmt: skip
+    return few.keys() == more.keys() == keys and all(
+        few[k][0] * 3 == more[k][0] * 2 and few[k][1:] == more[k][1:] for k in keys
+    )
+
+
+def _shapes(
+    network: nn.Module, keys: Sequence[Any], inputs: Sequence[Tensor], names: tuple[str, ...]
+) -> dict[Any, tuple[int, ...]]:
+    found = activations(network, keys, inputs, names)
+    return {key: tuple(value.shape) or (1,) for key, value in found.items()}
 
 
 def _check_nothing(found: Tensor, intact: Tensor, site: str, method: str) -> None:
-    if not torch.allclose(found, intact, rtol=0, atol=1e-5 * float(intact.abs().max())):
+    """Refuse a graph, or a record, that computes something else than the network does.
+
+    Raises:
+        EngineError: If an ablation of no units differs from the intact network.
+    """
+    if not torch.allclose(found, intact, rtol=0, atol=_ROUNDING * float(intact.abs().max())):
         raise EngineError(
-            f"engine: an ablation of no units of {site} by {method} has an effect. A hook on the "
-            "network changes what its graph computes. Remove it."
+            f"engine: an ablation of no units of {site} by {method} has an effect, so the network "
+            "does not compute what its graph says. Look for a hook on it, or for forward code "
+            "that asks how it is called."
         )

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, fx
 
 from lashley.ablations import Ablation
-from lashley.engine.program import Program, run_along
-from lashley.graph.anatomy import Call, Organ
+from lashley.engine.program import Program
+from lashley.graph.anatomy import WEIGHTLESS, Call, Organ
+from lashley.graph.described import value_like
+from lashley.graph.layout import Layout
+from lashley.graph.nodes import is_fixed, value_of
 
 
 @dataclass(frozen=True)
@@ -43,24 +47,23 @@ class Place:
 
     Attributes:
         site: The site's name.
-        nodes: Names of the nodes whose value is replaced, one per call of the site's module.
-        axis: Of the units there, counted from the end.
+        nodes: Names of the nodes whose value is replaced.
+        layouts: Where the units are in each of these.
         constants: What stands in place of the units at each node, in float64, to be broadcast over
             the value; None where it is the activation of another example.
     """
 
     site: str
     nodes: tuple[str, ...]
-    axis: int
+    layouts: tuple[Layout, ...]
     constants: tuple[Tensor, ...] | None
 
     @property
     def identity(self) -> tuple:
         """Equal for places where the same happens."""
         values = None if self.constants is None else tuple(
-            (tuple(c.shape), c.cpu().numpy().tobytes()) for c in self.constants
-        )  # fmt: skip
-        return self.nodes, values
+            value.numpy(force=True).tobytes() for value in self.constants)  # fmt: skip
+        return self.site, self.nodes, values
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +109,9 @@ def plan(
     return tuple(_setting(where, kept) for where, kept in found.values())
 
 
-def place(organ: Organ, method: str, exact: Program, means: Mapping[str, Tensor]) -> Place:
+def place(
+    organ: Organ, method: str, exact: Program, means: Mapping[tuple[str, str], Tensor]
+) -> Place:
     """Where a method replaces the units of a site, and by what.
 
     Behind zeroed weights a unit holds a constant, as long as all acts on each unit alone. Where
@@ -116,43 +121,60 @@ def place(organ: Organ, method: str, exact: Program, means: Mapping[str, Tensor]
         organ: The site's anatomy.
         method: One of `ablations.METHODS`.
         exact: The program as captured, in float64.
-        means: (unit) By names of nodes, the units' mean activation; for the method "mean".
+        means: (slot) By names of sites and nodes, the mean activation; for the method "mean".
     """
-    points = tuple(call.point.name for call in organ.calls)
+    held = tuple(held for call in organ.calls for held in call.points)
+    nodes, layouts = tuple(h.node.name for h in held), tuple(h.layout for h in held)
     if method == "resample":
-        return Place(organ.name, points, organ.axis, None)
+        return Place(organ.name, nodes, layouts, None)
     if method == "mean":
-        return Place(organ.name, points, organ.axis, _shaped(points, organ, exact, means))
-    weights = method == "zero_weights" and organ.kind != "head"  # a head's values would be 0
-    if weights and all(call.separable for call in organ.calls):
-        constants = tuple(_behind_zeros(call, organ.axis, exact) for call in organ.calls)
-        return Place(organ.name, points, organ.axis, constants)
-    nodes = tuple(call.source.name for call in organ.calls) if weights else points
-    zeros = dict.fromkeys(nodes, torch.zeros(organ.n_units, dtype=torch.float64))
-    return Place(organ.name, nodes, organ.axis, _shaped(nodes, organ, exact, zeros))
+        return _placed(organ, nodes, layouts, [means[organ.name, n] for n in nodes])
+    if method == "zero_weights" and organ.kind not in WEIGHTLESS:
+        if all(call.separable for call in organ.calls):
+            constants = [c for call in organ.calls for c in behind_zeros(call, exact)]
+            return _placed(organ, nodes, layouts, constants)
+        nodes = tuple(call.source.name for call in organ.calls)
+        layouts = tuple(call.at_source for call in organ.calls)
+    zeros = [torch.zeros(lay.n_units * lay.width, dtype=torch.float64) for lay in layouts]
+    return _placed(organ, nodes, layouts, zeros)
 
 
-def _shaped(
-    nodes: Sequence[str], organ: Organ, exact: Program, values: Mapping[str, Tensor]
-) -> tuple[Tensor, ...]:
-    """One number per unit, as a value of the nodes of which all other axes have length 1."""
-    return tuple(
-        values[n].view([-1 if i == organ.axis % rank else 1 for i in range(rank)])
-        for n in nodes for rank in [len(exact.batch[n].shape)]
-    )  # fmt: skip
+def _placed(
+    organ: Organ, nodes: tuple[str, ...], layouts: tuple[Layout, ...], by_slot: Sequence[Tensor]
+) -> Place:
+    values = tuple(lay.spread(v.cpu()) for lay, v in zip(layouts, by_slot, strict=True))
+    return Place(organ.name, nodes, layouts, values)
 
 
-def _behind_zeros(call: Call, axis: int, exact: Program) -> Tensor:
-    """What the units hold at the point when they are 0 at the layer."""
-    source, point = exact.nodes[call.source.name], exact.nodes[call.point.name]
-    like = next(exact.module.parameters(), torch.zeros(1))
-    zeros = torch.zeros(exact.batch[source.name].shape, dtype=torch.float64, device=like.device)
-    path = [exact.nodes[n.name] for n in call.between]
-    value = run_along([*path, *([] if point is source else [point])], source, zeros, exact)
-    for d in (d for d in range(value.ndim) if d != axis % value.ndim):
-        first = value.narrow(d, 0, 1)
-        value = first if bool((value == first).all()) else value
-    return value
+def behind_zeros(call: Call, exact: Program) -> list[Tensor]:
+    """(slot) For each point, what the units hold there when they are 0 at the layer."""
+    device = next(exact.module.parameters(), torch.zeros(1)).device
+    source, *rest = (exact.nodes[node.name] for node in call.nodes)
+    interpreter = fx.Interpreter(exact.module, garbage_collect_values=False)
+    env: dict[fx.Node, Any] = {source: _zeros(source, device)}
+    for node in rest:
+        for given in node.all_input_nodes:
+            if given not in env:
+                env[given] = _given(given, exact, device)
+        interpreter.env = env
+        env[node] = interpreter.run_node(node)
+    return [
+        held.layout.first(env[exact.nodes[held.node.name]]).nan_to_num() for held in call.points
+    ]
+
+
+def _given(node: fx.Node, exact: Program, device: torch.device) -> Any:
+    """A value that the units do not depend on: of what is no parameter only the shape matters."""
+    if is_fixed(node):
+        return value_of(node, exact.module)
+    value = value_like(node)
+    return _zeros(node, device) if isinstance(value, Tensor) else value
+
+
+def _zeros(node: fx.Node, device: torch.device) -> Tensor:
+    value = value_like(node)
+    kind = torch.float64 if value.is_floating_point() else value.dtype
+    return torch.zeros(value.shape, dtype=kind, device=device)
 
 
 def _setting(where: Place, kept: Sequence[tuple[int, tuple[int, ...]]]) -> Setting:

@@ -9,7 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
-from lashley.engine.lowering import fold_batch_norm, functional_layers, map_products, widen_output
+from lashley.engine.lowering import (
+    fold_batch_norm,
+    fold_weights,
+    functional_layers,
+    map_products,
+    widen_output,
+)
 from lashley.engine.winograd import use_winograd, winograd
 from lashley.graph import Captured, retyped
 from lashley.graph.batch import Batched
@@ -99,6 +105,7 @@ def lowered(
         fewer_products: Whether to use Winograd's convolution where it is faster.
     """
     module = retyped(captured.module, torch.float32).to(device)
+    fold_weights(module)
     functional_layers(module)
     if fold:
         fold_batch_norm(module, batch, kept)
@@ -115,7 +122,9 @@ def lowered(
 
 def exact(captured: Captured, batch: dict[str, Any], device: str) -> Program:
     """The program as captured, in float64."""
-    return _program(retyped(captured.module, torch.float64).to(device), batch, torch.float64)
+    module = retyped(captured.module, torch.float64).to(device)
+    fold_weights(module)
+    return _program(module, batch, torch.float64)
 
 
 def _program(module: fx.GraphModule, batch: dict[str, Any], dtype: torch.dtype) -> Program:

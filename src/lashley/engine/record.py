@@ -17,7 +17,9 @@ from lashley import outcomes as schema
 from lashley.engine.building import Built
 from lashley.engine.evaluation import Evaluation
 from lashley.engine.loading import Loader, Which
+from lashley.engine.notes import n_empty, noted
 from lashley.engine.precision import Counts
+from lashley.graph.reading import name_of, told_by
 
 _OUTCOMES = 1 << 24  # bytes of outcomes of a batch, at most
 _LOOK = 100  # examples between two looks at the precision, at least
@@ -113,7 +115,7 @@ class Record:
     def finish(self, attrs: Mapping[str, Any], counts: Counts) -> xr.Dataset:
         """The outcomes; `attrs` say how they were found."""
         columns = None if self.evaluation.precision is None else {"n_examples": counts.seen[1:]}
-        return self.sink.finish(self._attrs(attrs), columns)
+        return noted(self.sink.finish(self._attrs(attrs), columns), stacklevel=4)
 
     @property
     def _batch(self) -> int:
@@ -128,12 +130,18 @@ class Record:
         return {k: str(v) for k, v in self._attrs({}).items() if k in same} | {
             "precision": str(evaluation.precision), "seed": str(evaluation.seed),
             "reference": "" if reference is None else "-".join(reference.fingerprint.values()),
+            **({} if evaluation.output is None else {"output": told_by(evaluation.output)}),
         }  # fmt: skip
 
     def _attrs(self, found: Mapping[str, Any]) -> dict[str, Any]:
         evaluation = self.evaluation
+        examples = evaluation.examples
+        n = len(examples.class_names)
+        empty = n_empty(examples.labels.cpu().numpy(), n) if n else 0
         attrs = {
             "readout": evaluation.readout.name,
+            **({"classes_without_examples": empty} if empty else {}),
+            **({} if evaluation.output is None else {"output": name_of(evaluation.output)}),
             **found,
             "data_fingerprint": "-".join(evaluation.examples.fingerprint.values()),
             "network_fingerprint": self.about.fingerprint,

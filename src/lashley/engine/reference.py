@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +15,11 @@ import torch
 from torch import Tensor, fx, nn
 
 from lashley.ablations import Ablation
-from lashley.engine.hooks import HookPlace, activations, forward, hooked, replaced
-from lashley.errors import EngineError
-from lashley.graph.anatomy import Organ
+from lashley.engine.hooks import HookPlace, activations, forward, replaced
+from lashley.graph.anatomy import WEIGHTLESS, Organ
 from lashley.graph.incoming import into_units
+from lashley.graph.layout import Layout, fitted
+from lashley.graph.recurrent_units import into_recurrent_units
 from lashley.graph.signature import arguments, logits_of
 
 Donors = tuple[Tensor, ...]
@@ -35,7 +35,7 @@ class Reference:
         graph: As captured, in float64; None where the network cannot be captured.
         organs: By names of sites; empty without a graph.
         hooks: By names of sites and methods; empty with a graph.
-        means: (unit) By names of points, for the method "mean".
+        means: (slot) By names of sites and points, for the method "mean".
     """
 
     network: nn.Module
@@ -43,7 +43,7 @@ class Reference:
     graph: fx.GraphModule | None
     organs: Mapping[str, Organ]
     hooks: Mapping[tuple[str, str], HookPlace]
-    means: Mapping[str, Tensor]
+    means: Mapping[tuple[str, str], Tensor]
 
     def outputs(
         self, ablation: Ablation | None, inputs: Sequence[Tensor], donors: Donors | None
@@ -67,8 +67,11 @@ class Reference:
         if self.graph is None:
             return self._with_hook(self.hooks[site, method], units, inputs, donors)
         organ = self.organs[site]
-        if method == "zero_weights" and organ.kind != "head":
-            return self._with_zero_weights(organ, units, inputs)
+        if method == "zero_weights" and organ.kind not in WEIGHTLESS:
+            if is_plain(self.network, organ):
+                return self._with_zero_weights(organ, units, inputs)
+            at = {call.source.name: call.at_source for call in organ.calls}
+            return _Replacing(self.graph, dict.fromkeys(at, 0.0), units, at).run(*inputs)
         return self._replaced(organ, method, units, inputs, donors)
 
     def _with_zero_weights(
@@ -86,14 +89,14 @@ class Reference:
         donors: Donors | None,
     ) -> Tensor:  # fmt: skip
         assert self.graph is not None
-        points = [call.point.name for call in organ.calls]
-        values: dict[str, Any] = dict.fromkeys(points, 0.0)
+        at = {held.node.name: held.layout for call in organ.calls for held in call.points}
+        values: dict[str, Any] = dict.fromkeys(at, 0.0)
         if method == "mean":
-            values = {p: self.means[p] for p in points}
+            values = {name: lay.spread(self.means[organ.name, name]) for name, lay in at.items()}
         if method == "resample":
             assert donors is not None
-            values = _Values(self.graph, points).of(donors)
-        return _Replacing(self.graph, values, units, organ.axis).run(*inputs)
+            values = _Values(self.graph, list(at)).of(donors)
+        return _Replacing(self.graph, values, units, at).run(*inputs)
 
     def _with_hook(
         self, place: HookPlace, units: tuple[int, ...], inputs: Sequence[Tensor],
@@ -102,9 +105,8 @@ class Reference:
         given = None
         if place.constants is None:
             assert donors is not None
-            given = activations(self.network, place.module, donors, self.names)
-        with ExitStack() as stack:
-            stack.enter_context(hooked(self.network, place.module, replaced(place, [units], given)))
+            given = activations(self.network, place.keys, donors, self.names)
+        with replaced(self.network, place, [units], given):
             return forward(self.network, inputs, self.names)
 
 
@@ -113,26 +115,40 @@ def in_float64(network: nn.Module, device: str = "cpu") -> nn.Module:
     return copy.deepcopy(network).to(device).double().eval()
 
 
+def is_plain(network: nn.Module, organ: Organ) -> bool:
+    """Whether the weights and biases into a site's units are parameters as they stand."""
+    held = dict(network.named_parameters(remove_duplicate=False))
+    if organ.kind == "recurrent":
+        return bool(organ.parameters) and held.keys() >= set(organ.parameters)
+    layers = [call.layer for call in organ.calls]
+    return all(
+        one is not None and one.is_plain and one.weight in held and (one.bias or one.weight) in held
+        for one in layers
+    )
+
+
 def zero_weights(network: nn.Module, organ: Organ, units: tuple[int, ...]) -> dict[str, Tensor]:
     """The parameters of a site's layers, the units' weights and biases set to 0.
 
-    Raises:
-        EngineError: If the weights are no plain parameter.
+    Args:
+        network: Which holds them.
+        organ: One that `is_plain`.
+        units: Which.
     """
     held = dict(network.named_parameters(remove_duplicate=False))
     zeroed: dict[str, Tensor] = {}
     for call in organ.calls:
+        if call.recurrent is not None:
+            for name in call.recurrent.parameters:
+                rows = into_recurrent_units(held[name], units, call.recurrent.gates)
+                zeroed[name] = held[name].detach().masked_fill(rows, 0)
+            continue
         layer = call.layer
         assert layer is not None
-        if layer.weight not in held:
-            raise EngineError(
-                f"method: the weight of {organ.name} is no plain parameter (weight_norm or another "
-                "parametrisation), so its rows cannot be set to 0. Use method='silence'."
-            )
         weight = held[layer.weight].detach().clone()
         weight.masked_fill_(into_units(weight, units, layer.unit_axis, layer.groups), 0)
         zeroed[layer.weight] = weight
-        if layer.bias in held:
+        if layer.bias:
             bias = held[layer.bias].detach().clone()
             bias[list(units)] = 0
             zeroed[layer.bias] = bias
@@ -143,23 +159,23 @@ class _Replacing(fx.Interpreter):
     """Runs a graph, and puts values in place of units at some nodes."""
 
     def __init__(
-        self, graph: fx.GraphModule, values: Mapping[str, Any], units: tuple[int, ...], axis: int
-    ):
+        self, graph: fx.GraphModule, values: Mapping[str, Any], units: tuple[int, ...],
+        at: Mapping[str, Layout],
+    ):  # fmt: skip
         super().__init__(graph, garbage_collect_values=True)
-        self._replacements, self._units, self._axis = values, list(units), axis
+        self._replacements, self._units, self._at = values, units, at
 
     def run_node(self, n: fx.Node) -> Any:
         value = super().run_node(n)
         if n.name not in self._replacements:
             return value
-        new = self._replacements[n.name]
-        value, axis = value.clone(), self._axis % value.ndim
+        new, owner = self._replacements[n.name], fitted(self._at[n.name].owner, value.shape)
+        value, owner = value.clone(), owner.expand(value.shape).to(value.device)
+        if isinstance(new, Tensor):
+            new = fitted(new, value.shape).expand(value.shape).to(value)
         for unit in self._units:
-            if not isinstance(new, Tensor):
-                part: Any = new
-            else:
-                part = new[unit] if new.ndim == 1 else new.select(axis, unit)
-            value.select(axis, unit)[...] = part
+            there = owner == unit
+            value[there] = new[there] if isinstance(new, Tensor) else new
         return value
 
 

@@ -48,7 +48,14 @@ class Rows:
         """Those that can be updated; none where units are replaced in several calls."""
         if not self.update or len(self.points) != 1:
             return ()
-        return tuple(consumers(self.program, self.points[0], self.place.axis))
+        axis = self.place.layouts[0].axis
+        return () if axis is None else tuple(consumers(self.program, self.points[0], axis))
+
+    @cached_property
+    def apart(self) -> bool:
+        """Whether each ablation runs alone: a point does not hold examples, and all share it."""
+        known = (self.program.batch.get(name) for name in self.place.nodes)
+        return not all(isinstance(value, Batched) for value in known)
 
     @cached_property
     def plain(self) -> Suffix:
@@ -93,8 +100,8 @@ class Stacks:
 
     def __init__(self, plan: Rows, live: Values, donors: Values | None):
         self.plan, self.live = plan, live
-        self.axis = plan.place.axis
         self._points = plan.points
+        self._layouts = dict(zip(plan.points, plan.place.layouts, strict=True))
         self._values = {p: self._replacement(i, p, donors) for i, p in enumerate(self._points)}
         self._changes = {c.node: self._change(c) for c in plan.consumers}
 
@@ -102,6 +109,8 @@ class Stacks:
         self, unit_sets: Sequence[Units], examples: Int[Tensor, " example"] | None, update: bool
     ) -> Tensor:
         """Outputs (ablation x example, ...) of each ablation on each of the examples, or on all."""
+        if self.plan.apart and len(unit_sets) > 1:
+            return torch.cat([self.outputs([units], examples, False) for units in unit_sets])
         n = self.live.size if examples is None else len(examples)
         cells = None if examples is None else examples.repeat(len(unit_sets))
         runs = [(units, slice(i * n, (i + 1) * n)) for i, units in enumerate(unit_sets)]
@@ -113,6 +122,10 @@ class Stacks:
         ends = lengths.cumsum(0).tolist()
         starts = [0, *ends[:-1]]
         parts = [slice(*ends) for ends in zip(starts, ends, strict=True)]
+        if self.plan.apart:
+            alone = [self.outputs([unit_sets[w]], examples[part], False)
+                     for w, part in zip(found.tolist(), parts, strict=True)]  # fmt: skip
+            return torch.cat(alone)
         runs = [(unit_sets[w], part) for w, part in zip(found.tolist(), parts, strict=True)]
         return self._run(runs, examples, 1, True)
 
@@ -136,7 +149,7 @@ class Stacks:
         """What replacing every unit adds to what a consumer reads."""
         (point,) = self._points
         value, intact = self._values[point], self.live[point]
-        one = value.expand(*(intact.shape if len(value) > 1 else intact[:1].shape))
+        one = value.expand(intact.shape if len(value) > 1 else intact[:1].shape)
         replaced = run_along(consumer.path, point, one, self.plan.program)
         return replaced - self.live[consumer.source]
 
@@ -152,7 +165,8 @@ class Stacks:
             if not units:
                 out[part] = intact if cells is None else picked(intact, 0, cells[part])
                 continue
-            features = _features(units, consumer.per, change.device)
+            places = self._layouts[self._points[0]].places(units).to(change.device)
+            features = _features(places, consumer.per)
             own, base = picked(change, consumer.axis, features), intact
             if cells is not None:
                 own, base = (picked(v, 0, cells[part]) for v in (own, base))
@@ -174,20 +188,18 @@ class Stacks:
     def _replace(
         self, point: fx.Node, runs: Runs, cells: Tensor | None, times: int, value: Tensor
     ) -> Tensor:
-        known: Batched = self.plan.program.batch[point.name]
+        known, layout = self.plan.program.batch.get(point.name), self._layouts[point]
         constants = self._values[point]
+        if not isinstance(known, Batched):
+            layout.put(value, runs[0][0], constants)
+            return value
         varied = self.plan.place.constants is None
         given = self._gathered(constants, known, cells, times) if varied else constants
-        axis = self.axis % value.ndim
         for units, part in runs:
-            index = torch.tensor(units, dtype=torch.int64, device=value.device)
             rows = slice(part.start * known.per, part.stop * known.per)
             target = value[(slice(None),) * known.axis + (rows,)]
             new = given[(slice(None),) * known.axis + (rows,)] if varied else given
-            new = new.index_select(axis, index).to(value.dtype)
-            shape = list(target.shape)
-            shape[axis] = len(units)
-            target.index_copy_(axis, index, new.expand(shape))
+            layout.put(target, units, new)
         return value
 
     def _stacked(self, node: fx.Node, cells: Tensor | None, times: int) -> Any:
@@ -227,8 +239,7 @@ def _empty(like: Tensor, n_rows: int) -> Tensor:
     return torch.empty(shape, dtype=like.dtype, device=like.device)
 
 
-def _features(units: Units, per: int, device: torch.device) -> Tensor:
-    index = torch.tensor(units, dtype=torch.int64, device=device)
-    return (
-        index if per == 1 else (index[:, None] * per + torch.arange(per, device=device)).flatten()
-    )
+def _features(places: Tensor, per: int) -> Tensor:
+    if per == 1:
+        return places
+    return (places[:, None] * per + torch.arange(per, device=places.device)).flatten()

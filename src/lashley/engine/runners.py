@@ -32,6 +32,13 @@ class ColumnRunner:
     def __init__(self, sweep: Sweep, setting: Setting, stacks: ColumnStacks, labels: Tensor):
         self._sweep, self._setting, self._stacks, self._labels = sweep, setting, stacks, labels
 
+    def cells(self, which: Tensor, examples: Tensor) -> Tensor:
+        """Logits (cell, class): set `which[i]` of the setting on `examples[i]`."""
+        some, places = torch.unique(examples, return_inverse=True)
+        sets, rows = torch.unique(which, return_inverse=True)
+        run = self._stacks.on(some.to(self._labels.device))
+        return run([self._setting.unit_sets[s] for s in sets.tolist()])[rows, :, places]
+
     def empty(self) -> Found:
         """What the ablation of no units has as outcomes, (1, example)."""
         return self._sweep.verdict.of_columns(self._stacks.intact(), self._labels)
@@ -52,7 +59,8 @@ class ColumnRunner:
         found: Found = {}
         start = 0
         for logits in _stacked(sets, size, run, budget.shrink):
-            _put(found, verdict.of_columns(logits, labels), start, len(sets))
+            margins = self._sweep.margins_of(self._setting, sets[start : start + len(logits)])
+            _put(found, verdict.of_columns(logits, labels, None, margins), start, len(sets))
             start += len(logits)
         return found
 
@@ -124,6 +132,11 @@ class RowRunner:
         few = torch.arange(min(_EMPTY, self._fast.live.size), device=self._batch.labels.device)
         return self._verdict.of_rows(self._fast.outputs([()], few, True), self._batch.labels[few])
 
+    def cells(self, which: Tensor, examples: Tensor) -> Tensor:
+        """Outputs (cell, ...) in float32: set `which[i]`, in order, on `examples[i]`."""
+        device = self._batch.labels.device
+        return self._fast.cells(self._setting.unit_sets, which.to(device), examples.to(device))
+
     def of(self, group: Group, which: Tensor | None) -> Found:
         """Outcomes (member, example) of a group, on some examples or on all."""
         sets = [self._setting.unit_sets[m] for m in group.members]
@@ -181,7 +194,8 @@ class RowRunner:
         n_rows = len(sets) * len(labels)
         outputs = choice.timed(update, n_rows, lambda: self._outputs(stacks, sets, which, update))
         self._sweep.tally["outcomes"] += n_rows
-        return self._verdict.of_rows(outputs, labels, len(sets), self._least())
+        margins = None if self._quick else self._sweep.margins_of(self._setting, sets)
+        return self._verdict.of_rows(outputs, labels, len(sets), self._least(), margins)
 
     def _least(self) -> float | None:
         return max(self._plans.errors) if self._quick else None
@@ -205,7 +219,8 @@ class RowRunner:
             ablations, places = part.unbind(1)
             examples = places if which is None else which[places]
             outputs = self._fast.cells(sets, ablations, examples)
-            block = self._verdict.of_rows(outputs, self._batch.labels[examples])
+            margins = self._sweep.margins_of(self._setting, [sets[a] for a in ablations.tolist()])
+            block = self._verdict.of_rows(outputs, self._batch.labels[examples], margins=margins)
             for name, value in block.items():
                 found[name][ablations, places] = value[0]
             if i == 0:

@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
 from lashley.engine.batch import Batch, Sweep
+from lashley.engine.margins import chosen, errors, largest, measured
 from lashley.engine.plan import Setting
 from lashley.engine.rows import Rows, Stacks
 from lashley.engine.verdict import Found
 from lashley.errors import EngineError
 
 _AT_ONCE = 1 << 24  # numbers in the largest value of one pass
+_LOOKED_AT = 96  # of the settled outcomes, to see whether the margin was large enough
 
 
-def settle(sweep: Sweep, setting: Setting | None, batch: Batch, found: Found) -> int:
-    """Find out the outcomes that are not known yet.
+def settle_intact(sweep: Sweep, batch: Batch, found: Found) -> int:
+    """Find out the outcomes of the intact network that are not known yet.
 
     Args:
         sweep: As it was run.
-        setting: Whose outcomes they are; None for the intact network.
         batch: In float32.
-        found: (row, example) by name, filled in in place.
+        found: (1, example) by name, filled in in place.
 
     Returns:
         How many they were.
     """
     if not sweep.verdict.classifies:
         return 0
-    if setting is None:
-        return _settle_intact(sweep, batch, found)
-    return _settle_setting(sweep, setting, batch, found)
-
-
-def _settle_intact(sweep: Sweep, batch: Batch, found: Found) -> int:
     which = (found["rank"][0] == sweep.verdict.unknown).nonzero()[:, 0]
     for part in which.split(_size(sweep)) if len(which) else ():
         some = batch.take(part).to(torch.float64)
@@ -41,23 +38,68 @@ def _settle_intact(sweep: Sweep, batch: Batch, found: Found) -> int:
     return len(which)
 
 
-def _settle_setting(sweep: Sweep, setting: Setting, batch: Batch, found: Found) -> int:
+def settle(
+    sweep: Sweep, setting: Setting, batch: Batch, found: Found, fast: Callable[..., Tensor]
+) -> tuple[int, bool]:
+    """Find out the outcomes of a setting's sets that are not known yet.
+
+    Args:
+        sweep: As it was run.
+        setting: Whose outcomes they are.
+        batch: In float32.
+        found: (set, example) by name, filled in in place.
+        fast: Outputs of cells, sets and examples, in float32.
+
+    Returns:
+        How many they were; and whether float32's errors in some of them are larger than the margin
+        allows for: it is raised then, and all has to be run again.
+    """
     unknown = (found["rank"] == sweep.verdict.unknown).nonzero()
-    if not len(unknown):
-        return 0
+    raised = False
+    for i, cells in enumerate(unknown.split(_size(sweep)) if len(unknown) else ()):
+        ablations, examples = cells.unbind(1)
+        outputs = exactly(sweep, setting, batch, ablations, examples)
+        if i == 0:
+            raised = _raise_margins(sweep, setting, cells[:_LOOKED_AT], outputs, fast)
+        _put(sweep, found, ablations, examples, outputs, batch.take(examples))
+    return len(unknown), raised
+
+
+def exactly(
+    sweep: Sweep, setting: Setting, batch: Batch, ablations: Tensor, examples: Tensor
+) -> Tensor:
+    """Outputs (cell, ...) in float64: set `ablations[i]`, in order, on `examples[i]`."""
     key = (setting.place, "exact")
     if key not in sweep.plans:
         sweep.plans[key] = Rows(setting.place, sweep.exact, update=False, compiled=False)
-    sets = [setting.unit_sets[s] for s in setting.sets]
-    for cells in unknown.split(_size(sweep)):
-        ablations, examples = cells.unbind(1)
-        chosen, places = torch.unique(examples, return_inverse=True)
-        some = batch.take(chosen).to(torch.float64)
-        stacks = Stacks(sweep.plans[key], *some.live(sweep.exact))
-        device = some.labels.device
-        outputs = stacks.cells(sets, ablations.to(device), places.to(device))
-        _put(sweep, found, ablations, examples, outputs, batch.take(examples))
-    return len(unknown)
+    chosen, places = torch.unique(examples, return_inverse=True)
+    some = batch.take(chosen).to(torch.float64)
+    stacks = Stacks(sweep.plans[key], *some.live(sweep.exact))
+    device = some.labels.device
+    return stacks.cells(setting.unit_sets, ablations.to(device), places.to(device))
+
+
+def look_at(sweep: Sweep, setting: Setting, batch: Batch, fast: Callable[..., Tensor]) -> None:
+    """Measure float32's error under each of a setting's ablations, once."""
+    known = sweep.margins.get(setting.place)
+    if known is not None and all(units in known.by_units for units in setting.unit_sets):
+        return
+    which, examples = chosen(len(setting.unit_sets), len(batch.labels))
+    outputs = exactly(sweep, setting, batch, which, examples)
+    sweep.margins[setting.place] = measured(
+        setting.unit_sets, which, fast(which, examples), outputs
+    )  # fmt: skip
+
+
+def _raise_margins(
+    sweep: Sweep, setting: Setting, cells: Tensor, outputs: Tensor, fast: Callable[..., Tensor]
+) -> bool:
+    which, examples = cells.unbind(1)
+    apart = errors(fast(which, examples), outputs[: len(cells)])
+    sets, before = setting.unit_sets, sweep.margins[setting.place]
+    after = before.raised(sets, largest(which, apart, len(sets)))
+    sweep.margins[setting.place] = after
+    return after.by_units != before.by_units
 
 
 def _put(

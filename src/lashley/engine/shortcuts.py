@@ -40,9 +40,9 @@ def updated_consumer(
 def decide(
     logits: Float[Tensor, "ablation class example"],
     labels: Int[Tensor, " example"],
-    share: float,
-    least: float,
+    margin: float | Tensor,
     unknown: float,
+    top: Float[Tensor, "ablation 1 example"] | None = None,
 ) -> tuple[Float[Tensor, "ablation example"], Float[Tensor, "ablation example"]]:
     """Rank and prediction, but for rounding: twin of `readouts.classification`.
 
@@ -52,17 +52,16 @@ def decide(
     Args:
         logits: Of the stacked ablations; used up.
         labels: The true classes.
-        share: Logits no further apart than this share of the largest one may be in another order
-            in exact arithmetic.
-        least: The same, as a difference of logits: what counts as too close at least.
+        margin: Logits no further apart than this may be in another order in exact arithmetic; a
+            number, or one for each ablation (ablation, 1, 1) or example (1, 1, example).
         unknown: What stands for a rank where that matters, or where a logit is NaN.
+        top: The largest logits, if they are known.
 
     Returns:
         The rank of the true class; the prediction, which is valid where the rank is.
     """
     true = logits.gather(1, labels.expand(len(logits), 1, -1))
-    top = logits.amax(1, keepdim=True)
-    margin = max(least, share * float(top.max()))
+    top = logits.amax(1, keepdim=True) if top is None else top
     flags = torch.empty_like(logits)
     rank = torch.gt(logits, true.add_(margin), out=flags).sum(1)
     near_true = torch.ge(logits, true.sub_(2 * margin), out=flags).sum(1).sub_(rank)

@@ -14,6 +14,7 @@ from lashley.engine.columns import Columns, ColumnStacks, columns
 from lashley.engine.plan import Setting
 from lashley.engine.program import Live
 from lashley.engine.runners import ColumnRunner, RowPlans, RowRunner
+from lashley.engine.settle import look_at, settle, settle_intact
 from lashley.engine.shortcuts import WORTH, Group, group_by_touch, touched_units
 from lashley.engine.verdict import Found, check_empty
 from lashley.graph.batch import Batched
@@ -37,7 +38,6 @@ def run_batch(
 
     Yields:
         A setting, or None for the intact network, and what was found: (row, example) by name.
-        Ranks within rounding are `verdict.unknown`: they are to be settled.
     """
     program = sweep.fast
     waiting: dict[int, list[Setting]] = {}
@@ -45,7 +45,9 @@ def run_batch(
         first = min(program.position[program.nodes[n]] for n in setting.place.nodes)
         waiting.setdefault(first, []).append(setting)
     walk = _walk(sweep, batch, min(waiting, default=0))
-    yield None, {name: value.cpu() for name, value in walk.intact.items()}
+    intact = {name: value.cpu() for name, value in walk.intact.items()}
+    sweep.tally["settled"] += settle_intact(sweep, batch, intact)
+    yield None, intact
     for position, node in list(enumerate(program.nodes.values()))[walk.position :]:
         if node.op == "output" or not waiting:
             return
@@ -66,12 +68,14 @@ class Walk:
         live: Its values.
         donors: The same of the examples whose activations `resample` takes, or None.
         intact: What it has as outcomes, (1, example) by name.
+        slack: How far rounding may move these; see `Verdict.slack`.
         position: Of the node it has come to; what only nodes before that read is forgotten.
     """
 
     live: Live
     donors: Live | None
     intact: Found
+    slack: Found
     position: int = 0
 
 
@@ -80,7 +84,9 @@ def _walk(sweep: Sweep, batch: Batch, position: int) -> Walk:
     if not batch.walks or batch.walks[0].position > position:
         live, donors = batch.live(sweep.fast)
         outputs = live[sweep.fast.output] if _is_small(live) else sweep.fast.run(batch.inputs)
-        batch.walks[:] = [Walk(live, donors, sweep.verdict.of_rows(outputs, batch.labels))]
+        intact = sweep.verdict.of_rows(outputs, batch.labels)
+        slack = sweep.verdict.slack(outputs, batch.labels)
+        batch.walks[:] = [Walk(live, donors, intact, slack)]
     return batch.walks[0]
 
 
@@ -92,9 +98,24 @@ def _is_small(live: Live) -> bool:
 
 def _run_setting(sweep: Sweep, setting: Setting, batch: Batch, walk: Walk) -> Found:
     """Outcomes (set, example) of the setting's sets of units, in main memory."""
-    intact, groups = walk.intact, _groups(sweep, setting, walk.live)
     run = _runner(sweep, setting, batch, (walk.live, walk.donors))
-    check_empty(sweep.verdict, run.empty(), intact)
+    check_empty(sweep.verdict, run.empty(), walk.intact, walk.slack)
+    if not sweep.verdict.classifies:
+        return _found(sweep, setting, batch, walk, run)
+    look_at(sweep, setting, batch, run.cells)
+    while True:
+        found = _found(sweep, setting, batch, walk, run)
+        settled, raised = settle(sweep, setting, batch, found, run.cells)
+        sweep.tally["settled"] += settled
+        if not raised:
+            return found
+
+
+def _found(
+    sweep: Sweep, setting: Setting, batch: Batch, walk: Walk, run: ColumnRunner | RowRunner
+) -> Found:
+    """The same, as far as float32 decides it."""
+    intact, groups = walk.intact, _groups(sweep, setting, walk.live)
     blocks = [run.of(group, which) for group, which in groups]
     shape = (len(setting.unit_sets), len(batch.labels))
     found = {name: torch.empty(shape, dtype=v.dtype) for name, v in intact.items()}
@@ -129,11 +150,14 @@ def _groups(sweep: Sweep, setting: Setting, live: Live) -> list[_OnSome]:
     together: list[_OnSome] = [(all_of_them, None)]
     if not sweep.savings.untouched or place.constants is None or len(place.nodes) != 1:
         return together
+    layout = place.layouts[0]
     value, known = live[sweep.fast.nodes[place.nodes[0]]], sweep.fast.batch[place.nodes[0]]
-    if (known.axis, known.per) != (0, 1):
+    if not isinstance(known, Batched) or (known.axis, known.per) != (0, 1):
+        return together
+    if not layout.is_plain or layout.axis is None:
         return together
     constants = place.constants[0].to(value.device, value.dtype)
-    touched = touched_units(value, constants, place.axis)
+    touched = touched_units(value, constants, layout.axis)
     if touched is None:
         return together
     groups = group_by_touch(setting.unit_sets, touched.sum(1).tolist())

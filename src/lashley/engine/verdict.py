@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from lashley.ablations import Ablation
+from lashley.data.targets import each
 from lashley.engine.shortcuts import decide
 from lashley.errors import EngineError
 from lashley.readouts import CLASSIFICATION, Readout, check_measured
 
 _OWN = torch.contiguous_format  # a copy, to be used up
+_SHARE = 1e-3  # of the largest value; what is less is no effect of an ablation of no units
 Found = dict[str, Tensor]  # (ablation, example) by name of what is measured
 
 
@@ -45,43 +48,79 @@ class Verdict:
         return min(torch.iinfo(self.kind).max, 2**24 - 1)
 
     def of_columns(
-        self, logits: Float[Tensor, "ablation class example"], labels: Tensor,
-        least: float | None = None,
+        self, logits: Float[Tensor, "ablation class example"], labels: Any,
+        least: float | None = None, margins: Tensor | None = None,
     ) -> Found:  # fmt: skip
-        """Of stacked logits, which are used up; `least` for another format than float32."""
+        """Of stacked logits, which are used up.
+
+        Args:
+            logits: Of the stacked ablations.
+            labels: Of the examples.
+            least: The margin of another format than float32.
+            margins: (ablation) or (cell) what each asks for beyond that of the intact network.
+        """
         if not self.classifies:
             rows = logits.transpose(1, 2).flatten(0, 1)
             return self.of_rows(rows, labels, len(logits))
-        share = self.share if least is None else 0.0
-        least = self.least if least is None else least
-        rank, prediction = decide(logits, labels, share, least, float(self.unknown))
+        top = logits.amax(1, keepdim=True)
+        margin: float | Tensor = least if least is not None else max(
+            self.least, self.share * float(top.max()))  # fmt: skip
+        if margins is not None:
+            by_ablation = len(margins) == len(logits)
+            each = margins.to(logits).view((-1, 1, 1) if by_ablation else (1, 1, -1))
+            margin = each.clamp(min=margin)
+        rank, prediction = decide(logits, labels, margin, float(self.unknown), top)
         return {"rank": rank.to(self.kind), "prediction": prediction.to(self.kind)}
 
     def of_rows(
-        self, outputs: Tensor, labels: Tensor, times: int = 1, least: float | None = None
-    ) -> Found:
+        self, outputs: Tensor, labels: Any, times: int = 1, least: float | None = None,
+        margins: Tensor | None = None,
+    ) -> Found:  # fmt: skip
         """Of outputs (ablation x example, ...) of so many ablations; labels are (example, ...)."""
         if self.classifies:
             logits = outputs.view(times, -1, outputs.shape[-1]).transpose(1, 2)
-            return self.of_columns(logits.float().clone(memory_format=_OWN), labels, least)
-        targets = labels.repeat(times, *[1] * (labels.ndim - 1))
-        found = check_measured(
-            self.readout.name, self.readout.measure(outputs, targets), len(outputs)
-        )
+            logits = logits.float().clone(memory_format=_OWN)
+            return self.of_columns(logits, labels, least, margins)
+        targets = each(labels, lambda part: part.repeat(times, *[1] * (part.ndim - 1)))
+        found = check_measured(self.readout.name, self.readout.of(outputs, targets), len(outputs))
         return {name: value.view(times, -1) for name, value in found.items()}
 
-    def exactly(self, outputs: Tensor, labels: Tensor) -> Found:
+    def slack(self, outputs: Tensor, labels: Any) -> Found:
+        """(1, example) how far rounding of the outputs (example, ...) may move what is measured.
+
+        Whatever the readout makes of them: it is asked again with all outputs a little larger,
+        smaller, and by turns. Ranks and predictions that rounding could move are known otherwise.
+        """
+        if self.classifies:
+            return {}
+        turns = torch.ones_like(outputs).flatten()
+        turns[1::2] = -1
+        nudges = (1.0, -1.0, turns.view_as(outputs))
+        values = self.readout.of(outputs, labels)
+        moved = [self.readout.of(outputs + self.least * nudge, labels) for nudge in nudges]
+        return {
+            name: torch.stack([(m[name].double() - value.double()).abs() for m in moved])
+            .nan_to_num(torch.inf)
+            .amax(0, keepdim=True)
+            for name, value in values.items()
+        }
+
+    def exactly(self, outputs: Tensor, labels: Any) -> Found:
         """Of outputs (example, ...) in exact enough a format: nothing remains unknown."""
-        found = check_measured(
-            self.readout.name, self.readout.measure(outputs, labels), len(labels)
-        )
+        found = check_measured(self.readout.name, self.readout.of(outputs, labels), len(labels))
         if self.classifies:
             found = {name: value.to(self.kind) for name, value in found.items()}
         return {name: value[None] for name, value in found.items()}
 
 
-def check_empty(verdict: Verdict, empty: Found, intact: Found) -> None:
+def check_empty(verdict: Verdict, empty: Found, intact: Found, slack: Found) -> None:
     """Refuse a network on which the ablation of no units, on the first examples, has an effect.
+
+    Args:
+        verdict: What is kept.
+        empty: (1, example) what was found without units, of the first examples or of all.
+        intact: The same of the intact network, of all.
+        slack: From `Verdict.slack`, of all.
 
     Raises:
         EngineError: If it has.
@@ -92,16 +131,19 @@ def check_empty(verdict: Verdict, empty: Found, intact: Found) -> None:
         sure = (empty["rank"] != verdict.unknown) & (first["rank"] != verdict.unknown)
         same = all(torch.equal(empty[name][sure], first[name][sure]) for name in empty)
     else:
-        same = all(
-            torch.allclose(empty[n].double(), first[n].double(), rtol=1e-3, atol=1e-5)
-            for n in empty
-        )
+        same = all(_agree(empty[name], first[name], slack[name][:, :n]) for name in empty)
     if not same:
         raise EngineError(
             "engine: an ablation of no units has an effect, so the network does not compute what "
             "its graph says, or gives another output each time. Use engine='reference', and please "
             "report the network."
         )
+
+
+def _agree(found: Tensor, intact: Tensor, slack: Tensor) -> bool:
+    """Whether what was measured is the same, but for rounding and a small share of its scale."""
+    scale = intact.double().abs().amax()
+    return bool(((found.double() - intact.double()).abs() <= slack + _SHARE * scale).all())
 
 
 def finite(outputs: Tensor, ablation: Ablation | None) -> Tensor:

@@ -1,41 +1,69 @@
-"""Anatomy: where a network holds the units of its layers and heads."""
+"""Anatomy: where a network holds the units of its layers, heads and streams."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from torch import fx
+from torch import Tensor, fx
 
+from lashley.graph.attention import PROJECTIONS
+from lashley.graph.described import shape_of, value_like
+from lashley.graph.heads import Heads, heads_of
+from lashley.graph.labels import Labels, along
+from lashley.graph.layout import Layout
 from lashley.graph.nodes import (
     Layer,
-    is_attention,
-    is_elementwise,
-    is_normalisation,
-    keeps_last_axis,
+    feeds_weights,
+    held_by,
+    is_fixed,
+    is_move,
     layer,
-    mixes,
-    weights,
+    op,
+    reads,
+    varying,
 )
+from lashley.graph.recurrent_units import Recurrent
+from lashley.graph.region import Held, points, region
+from lashley.graph.vocabulary import ELEMENTWISE
+
+WEIGHTLESS = frozenset({"head", "residual"})  # kinds of units without weights of their own
+_CHOOSES = frozenset({"topk", "argmax", "sort", "argsort", "argmin"})
+_WEIGHED = frozenset({"softmax", "log_softmax", "sigmoid", "_softmax"})
 
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """One call of a module that holds units.
+    """One call of what holds units.
 
     Attributes:
         source: The node that computes the units.
-        point: The last node that holds them one by one: behind normalisation and nonlinearity.
-        between: What leads from the source to the point, both left out.
-        separable: Whether all of that acts on each unit alone.
-        layer: What the source is, unless it is attention.
+        at_source: Where the units are in its value.
+        points: The last nodes that hold them one by one: after normalisation and nonlinearity.
+            Several where the units part ways, such as the two halves of a gated layer.
+        layer: What the source is, unless it is attention, a sum, or an embedding.
+        recurrent: What it is as a step of a recurrent layer, or None.
     """
 
     source: fx.Node
-    point: fx.Node
-    between: tuple[fx.Node, ...]
-    separable: bool
+    at_source: Layout
+    points: tuple[Held, ...]
     layer: Layer | None
+    recurrent: Recurrent | None = None
+
+    @property
+    def separable(self) -> bool:
+        """Whether all that leads to the points acts on each unit alone."""
+        return all(held.separable for held in self.points)
+
+    @property
+    def nodes(self) -> tuple[fx.Node, ...]:
+        """The source, what leads to the points, and these."""
+        found = {self.source}
+        for held in self.points:
+            found |= {*held.between, held.node}
+        return tuple(sorted(found))
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,10 +72,11 @@ class Organ:
 
     Attributes:
         name: Of the module.
-        kind: "hidden", "filter" or "head".
+        kind: As of `Site`.
         n_units: How many there are.
-        axis: Their axis at the points, counted from the end.
+        axis: Their axis at the source, counted from the end.
         calls: In the order of the graph.
+        parameters: Names of those that lead into the units.
     """
 
     name: str
@@ -55,88 +84,250 @@ class Organ:
     n_units: int
     axis: int
     calls: tuple[Call, ...]
+    parameters: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Source:
+    """A node that computes units."""
+
+    node: fx.Node
+    name: str
+    kind: str
+    n_units: int
+    width: int
+    axis: int
+    labels: Labels
+    layer: Layer | None
+    parameters: tuple[str, ...]
 
 
 def anatomy(module: fx.GraphModule) -> dict[str, Organ]:
-    """Every module that holds units, in forward order, without output layers.
+    """All that holds units, in forward order, without output layers.
 
     An output layer is one whose units reach the output without being mixed again.
 
     Args:
         module: A captured graph.
     """
-    found: dict[str, list[tuple[Call, str, int, int]]] = {}
-    hidden = _mixed_again(module)
-    for node in module.graph.nodes:
-        if node not in hidden:
-            continue
-        known = layer(node, module)
-        if known is not None:
-            kind, n_units = "hidden" if known.op == "linear" else "filter", _n_units(known, module)
-            organ = (_call(known, n_units, module), kind, n_units, known.axis)
-            found.setdefault(known.name, []).append(organ)
-        elif is_attention(node):
-            name = node.meta.get("owner") or node.name
-            call = Call(node, node, (), True, None)
-            found.setdefault(name, []).append((call, "head", int(node.meta["heads"]), -3))
+    varies = varying(module)
+    found: dict[str, list[tuple[_Source, Call]]] = {}
+    for source in _sources(module, varies):
+        call = _call(source, module, varies)
+        if not feeds_weights(call.points[0].node, module):
+            found.setdefault(_free_name(source, found), []).append((source, call))
     return {name: _organ(name, calls) for name, calls in found.items()}
 
 
-def _organ(name: str, calls: list[tuple[Call, str, int, int]]) -> Organ:
-    _, kind, n_units, axis = calls[0]
-    return Organ(name, kind, n_units, axis, tuple(call for call, *_ in calls))
+def _free_name(source: _Source, found: dict[str, list[tuple[_Source, Call]]]) -> str:
+    """The source's name, with a number if units of another kind have it already."""
+    name, number = source.name, 0
+    while name in found and not _is_same(source, found[name][0][0]):
+        number += 1
+        name = f"{source.name}_{number}"
+    return name
 
 
-def _mixed_again(module: fx.GraphModule) -> set[fx.Node]:
-    """The mixing nodes behind which another one lies, on a way to the output."""
-    reach: dict[fx.Node, bool] = {}  # whether a mixing node lies behind
-    found = set()
-    for node in reversed(module.graph.nodes):
-        reach[node] = any(reach[user] or mixes(user, module) for user in node.users)
-        if reach[node] and mixes(node, module):
-            found.add(node)
-    return found
+def _is_same(one: _Source, other: _Source) -> bool:
+    return (one.kind, one.n_units, one.width) == (other.kind, other.n_units, other.width)
 
 
-def _n_units(known: Layer, module: fx.GraphModule) -> int:
-    length = weights(known, module).shape[known.unit_axis]
-    return length * known.groups if known.op == "conv_transpose" else length
+def output_layers(module: fx.GraphModule) -> list[Layer]:
+    """The layers whose units reach the output without being mixed again."""
+    hidden = _mixed_again(module, _all_heads(module, varying(module)))
+    known = (layer(node, module) for node in module.graph.nodes if node not in hidden)
+    return [one for one in known if one is not None]
 
 
-def _call(known: Layer, n_units: int, module: fx.GraphModule) -> Call:
-    node, region = known.node, _region(known, n_units, module)
-    point = next(c for c in sorted(region, reverse=True) if _all_lead_through(c, node, region))
-    between = tuple(n for n in sorted(region - {node, point}) if point in behind({n}))
-    separable = not any(is_normalisation(n, module) for n in (*between, point))
-    return Call(node, point, between, separable, known)
+def _organ(name: str, calls: list[tuple[_Source, Call]]) -> Organ:
+    first = calls[0][0]
+    parameters = dict.fromkeys(p for source, _ in calls for p in source.parameters)
+    return Organ(name, first.kind, first.n_units, first.axis, tuple(call for _, call in calls),
+                 tuple(parameters))  # fmt: skip
 
 
-def _region(known: Layer, n_units: int, module: fx.GraphModule) -> set[fx.Node]:
-    """A layer and what acts behind it on its units alone or normalises them."""
-    region, waiting = {known.node}, list(known.node.users)
-    while waiting:
-        user = waiting.pop()
-        if user in region:
+def _call(source: _Source, module: fx.GraphModule, varies: set[fx.Node]) -> Call:
+    at_source = Layout(source.labels.slots, source.width, source.n_units)
+    if source.kind in ("head", "recurrent"):
+        held = (Held(source.node, at_source, (), True),)
+    else:
+        held = points(
+            source.node, source.labels, source.width, source.n_units, module, varies
+        )  # fmt: skip
+    return Call(source.node, at_source, held, source.layer, source.node.meta.get("recurrent"))
+
+
+def _sources(module: fx.GraphModule, varies: set[fx.Node]) -> Iterator[_Source]:
+    """What computes units, in forward order; layers before the sums that they are part of."""
+    heads = _all_heads(module, varies)
+    hidden = _mixed_again(module, heads)
+    recurrent = {node.meta["recurrent"] for node in hidden if "recurrent" in node.meta}
+    sums = _Sums(module, varies, {}, Counter())
+    for node in module.graph.nodes:
+        steps = node.meta.get("recurrent")  # the last is mixed by none
+        if shape_of(node) is None or (node not in hidden and steps not in recurrent):
             continue
-        normalises = is_normalisation(user, module) and user.args[0] in region
-        reshapes = known.axis == -1 and keeps_last_axis(user, module, n_units)
-        if normalises or reshapes or is_elementwise(user, module, region, n_units):
-            region.add(user)
-            waiting.extend(user.users)
-    return region
+        found = (
+            _recurrent_source(node)
+            or _layer_source(node, module)
+            or (_head_source(node, heads[node]) if node in heads else None)
+            or _embedding_source(node, module)
+            or sums.source(node)
+        )
+        if found is None:
+            continue
+        if found.kind not in ("head", "embedding"):
+            for held, labels in region(node, found.labels, module, varies).items():
+                if isinstance(labels, Labels):
+                    sums.streams[held] = labels
+        yield found
 
 
-def _all_lead_through(candidate: fx.Node, start: fx.Node, region: set[fx.Node]) -> bool:
-    """Whether every way from the layer out of the region leads through the candidate."""
-    seen, waiting = {candidate}, [start]
+def _all_heads(module: fx.GraphModule, varies: set[fx.Node]) -> dict[fx.Node, Heads]:
+    found = {node: heads_of(node, module, varies) for node in module.graph.nodes}
+    return {node: heads for node, heads in found.items() if heads is not None}
+
+
+def _layer_source(node: fx.Node, module: fx.GraphModule) -> _Source | None:
+    known, shape = layer(node, module), shape_of(node)
+    if known is None or shape is None or not known.parameters or _is_of_attention(known):
+        return None
+    kind = "filter" if known.op.startswith("conv") else "hidden"
+    kind = "router" if kind == "hidden" and _chooses(node, module) else kind
+    return _Source(node, known.name, kind, shape[known.axis], 1, known.axis,
+                   along(shape, known.axis), known, known.parameters)  # fmt: skip
+
+
+def _recurrent_source(node: fx.Node) -> _Source | None:
+    known, shape = node.meta.get("recurrent"), shape_of(node)
+    if known is None or shape is None:
+        return None
+    return _Source(node, known.name, "recurrent", known.n_units, 1, -1, along(shape, -1), None,
+                   known.parameters)  # fmt: skip
+
+
+def _is_of_attention(known: Layer) -> bool:
+    """Whether a layer is a projection inside `nn.MultiheadAttention`, which is one site whole."""
+    return all(name.rpartition(".")[2] in PROJECTIONS for name in known.parameters)
+
+
+def _head_source(node: fx.Node, found: Heads) -> _Source:
+    name = node.meta.get("owner") or node.name
+    owned = [p for p in _parameters_into(node) if p.rpartition(".")[2] in PROJECTIONS]
+    layout = Layout(found.labels.slots, found.width, found.number)
+    return _Source(node, name, "head", found.number, found.width, layout.axis or -3, found.labels,
+                   None, tuple(owned))  # fmt: skip
+
+
+def _parameters_into(node: fx.Node) -> list[str]:
+    """The tensors that a node, or what leads to it from the last layers, reads."""
+    return [
+        str(n.target) for n in in_front({node})
+        if n.op == "get_attr" and str(n.target).startswith(f"{node.meta.get('owner', '')}.")
+    ]  # fmt: skip
+
+
+def _embedding_source(node: fx.Node, module: fx.GraphModule) -> _Source | None:
+    shape = shape_of(node)
+    if op(node, module) != "embedding" or shape is None:
+        return None
+    if node.op == "call_module":
+        name, held = str(node.target), f"{node.target}.weight"
+    else:
+        tables = [n for n in node.all_input_nodes if is_fixed(n) and _is_table(n)]
+        if not tables or not held_by(tables[0]):
+            return None
+        held = held_by(tables[0])[0]
+        name = held.removesuffix(".weight")
+    return _Source(node, name, "embedding", shape[-1], 1, -1, along(shape, -1), None, (held,))
+
+
+def _is_table(node: fx.Node) -> bool:
+    value = value_like(node)
+    return isinstance(value, Tensor) and value.ndim == 2 and value.is_floating_point()
+
+
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """The sums of a graph, as they are come by.
+
+    Attributes:
+        module: The graph.
+        varies: Its nodes that depend on the inputs' numbers.
+        streams: Labels of the values that hold the units of layers and sums before.
+        numbers: How many sums a module made before.
+    """
+
+    module: fx.GraphModule
+    varies: set[fx.Node]
+    streams: dict[fx.Node, Labels]
+    numbers: Counter[str]
+
+    def source(self, node: fx.Node) -> _Source | None:
+        """A sum of two activations, one of which a layer gives: the channels of a stream."""
+        shape = shape_of(node)
+        parts = [n for n in node.all_input_nodes if n in self.varies]
+        if op(node, self.module) != "add" or len(parts) != 2 or node in self.streams:
+            return None
+        given = (self.streams.get(n) for n in parts)
+        labels = next((found for found in given if _is_whole(found, shape)), None)
+        if labels is None or any(shape_of(n) != shape for n in parts):
+            return None
+        slots, owner = labels.slots, str(node.meta.get("owner", ""))
+        axes = [i for i, length in enumerate(slots.shape) if length > 1]
+        axis = axes[0] - slots.ndim if len(axes) == 1 else -1
+        adapted = self._adapted(owner)
+        name, kind = (owner, "hidden") if adapted else (self._name(owner), "residual")
+        return _Source(node, name, kind, int(slots.max()), 1, axis, labels, None, adapted)
+
+    def _adapted(self, owner: str) -> tuple[str, ...]:
+        """The parameters of a layer with an adapter beside it, if a module is that (peft)."""
+        names = [n for n, _ in self.module.named_parameters() if n.startswith(f"{owner}.")]
+        parts = (f"{owner}.base_layer.", f"{owner}.lora_")
+        whole = owner and all(any(n.startswith(part) for n in names) for part in parts)
+        return tuple(n for n in names if n.startswith(parts)) if whole else ()
+
+    def _name(self, owner: str) -> str:
+        number = self.numbers[owner]
+        self.numbers[owner] += 1
+        return f"{owner}.residual".lstrip(".") + (f"_{number}" if number else "")
+
+
+def _is_whole(labels: Labels | None, shape: tuple[int, ...] | None) -> bool:
+    """Whether every number of a value of this shape is a unit's."""
+    return labels is not None and labels.tensor.shape == shape and bool((labels.slots > 0).all())
+
+
+def _chooses(node: fx.Node, module: fx.GraphModule) -> bool:
+    """Whether units are only weighed against one another, and the largest chosen: a router's."""
+    waiting, seen, chosen = [node], {node}, False
     while waiting:
-        node = waiting.pop()
-        if node not in region:
-            return False
-        if node not in seen:
-            seen.add(node)
-            waiting.extend(node.users)
-    return True
+        current = waiting.pop()
+        for user in current.users:
+            if user in seen or not reads(user, current, module):
+                continue
+            name = op(user, module)
+            if name in _CHOOSES:
+                chosen = True
+            elif name in ELEMENTWISE | _WEIGHED or is_move(user, module):
+                seen.add(user)
+                waiting.append(user)
+            elif layer(user, module) is not None:
+                return False
+    return chosen
+
+
+def _mixed_again(module: fx.GraphModule, heads: dict[fx.Node, Heads]) -> set[fx.Node]:
+    """The nodes after which units are mixed by a layer or attention, on a way to the output."""
+    mixing = {
+        n for n in module.graph.nodes
+        if n in heads or "recurrent" in n.meta or layer(n, module) is not None
+    }  # fmt: skip
+    reach: set[fx.Node] = set()
+    for node in reversed(module.graph.nodes):
+        if any(user in reach or user in mixing for user in node.users):
+            reach.add(node)
+    return reach
 
 
 def behind(starts: set[fx.Node]) -> set[fx.Node]:

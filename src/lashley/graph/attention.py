@@ -31,6 +31,8 @@ def attention_heads(
     batch_first: bool,
     zero_attn: bool,
     causal: bool,
+    weighted: bool = False,
+    fused: bool = False,
 ) -> Float[Tensor, "N head T d"]:
     """What each head hands to the output projection.
 
@@ -48,9 +50,56 @@ def attention_heads(
         batch_first: Whether examples are the first axis.
         zero_attn: Whether one more key and value of zeros are seen.
         causal: Whether each query sees the keys up to its own place only.
+        weighted: Whether the module computes its weights, too.
+        fused: Whether it takes its fast path. In both cases a query that sees no key has no value:
+            NaN.
+
+    Raises:
+        Refused: If there is no batch.
     """
     if query.dim() != 3:
         raise Refused(f"nn.MultiheadAttention without a batch: a query {tuple(query.shape)}")
+    q, k, v, mask = _seen(query, key, value, weights, bias, bias_k, bias_v, key_padding_mask,
+                          attn_mask, heads, batch_first, zero_attn)  # fmt: skip
+    if causal:
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    found = F.scaled_dot_product_attention(q, k, v, mask)
+    given = [m for m in (key_padding_mask, attn_mask) if m is not None]
+    if mask is None or not (weighted or (fused and all(m.dtype == torch.bool for m in given))):
+        return found
+    return found.masked_fill((mask == float("-inf")).all(-1, keepdim=True), float("nan"))
+
+
+def attention_weights(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    weights: Tensor | tuple[Tensor, Tensor, Tensor],
+    bias: Tensor | None,
+    bias_k: Tensor | None,
+    bias_v: Tensor | None,
+    key_padding_mask: Tensor | None,
+    attn_mask: Tensor | None,
+    *,
+    heads: int,
+    batch_first: bool,
+    zero_attn: bool,
+) -> Float[Tensor, "N head T S"]:
+    """How much each head takes of each key; arguments as of `attention_heads`."""
+    q, k, _, mask = _seen(query, key, value, weights, bias, bias_k, bias_v, key_padding_mask,
+                          attn_mask, heads, batch_first, zero_attn)  # fmt: skip
+    products = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
+    return F.softmax(products if mask is None else products + mask, -1)
+
+
+def _seen(
+    query: Tensor, key: Tensor, value: Tensor,
+    weights: Tensor | tuple[Tensor, Tensor, Tensor], bias: Tensor | None,
+    bias_k: Tensor | None, bias_v: Tensor | None,
+    key_padding_mask: Tensor | None, attn_mask: Tensor | None,
+    heads: int, batch_first: bool, zero_attn: bool,
+) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:  # fmt: skip
+    """Queries, keys and values (N, head, T or S, channel), and a mask that is added."""
     if not batch_first:
         query, key, value = (t.transpose(0, 1) for t in (query, key, value))
     q, k, v = _projected((query, key, value), weights, bias)
@@ -59,9 +108,9 @@ def attention_heads(
     if zero_attn:
         k, v = (F.pad(t, (0, 0, 0, 1)) for t in (k, v))
     more = (bias_k is not None) + zero_attn
-    mask = None if causal else _mask(key_padding_mask, attn_mask, heads, more, q.dtype)
+    mask = _mask(key_padding_mask, attn_mask, heads, more, q.dtype)
     q, k, v = (t.unflatten(-1, (heads, -1)).transpose(1, 2) for t in (q, k, v))
-    return F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal)
+    return q, k, v, mask
 
 
 def _projected(
@@ -87,54 +136,63 @@ def _mask(
         masks.append(attn_mask.unflatten(0, (-1, heads)) if attn_mask.dim() == 3 else attn_mask)
     if key_padding_mask is not None:
         masks.append(key_padding_mask[:, None, None, :])
-    added = [F.pad(_added(mask, dtype), (0, more)) for mask in masks]
-    return sum(added[1:], start=added[0]) if added else None
+    parts = [F.pad(added(mask, dtype), (0, more)) for mask in masks]
+    return sum(parts[1:], start=parts[0]) if parts else None
 
 
-def _added(mask: Tensor, dtype: torch.dtype) -> Tensor:
+def added(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """A mask as numbers that are added: -inf where a mask of truth values is True."""
     if mask.dtype != torch.bool:
         return mask.to(dtype)
     return torch.zeros_like(mask, dtype=dtype).masked_fill(mask, float("-inf"))
 
 
-def attended(module: nn.MultiheadAttention, *args: Any, **kwargs: Any) -> tuple[Any, None]:
-    """The module's forward in the operations above; the attention weights are not computed."""
-    given = _bound(args, kwargs)
-    values = [given[name] for name in ("query", "key", "value")]
-    parameters = [_parameter(module, name) for name in ("weights", *_PARAMETERS)]
-    masks = [given["key_padding_mask"], given["attn_mask"]]
-    heads = attention_heads(*values, *parameters, *masks, **_options(module, given))  # pyright: ignore
-    output = heads.transpose(1, 2).flatten(2)
-    output = output if module.batch_first else output.transpose(0, 1)
-    return F.linear(output, module.out_proj.weight, module.out_proj.bias), None
-
-
 _PARAMETERS = ("in_proj_bias", "bias_k", "bias_v")
 _SEPARATE = ("q_proj_weight", "k_proj_weight", "v_proj_weight")
+PROJECTIONS = frozenset({"in_proj_weight", *_PARAMETERS, *_SEPARATE})  # into its heads
 
 
-def _bound(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+def bound(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of the module's call, by name."""
     bound = _SIGNATURE.bind(None, *args, **kwargs)
     bound.apply_defaults()
     return bound.arguments
 
 
-def _parameter(module: nn.MultiheadAttention, name: str) -> Any:
-    if name == "weights":
-        if module.in_proj_weight is not None:
-            return module.in_proj_weight
-        return tuple(getattr(module, name) for name in _SEPARATE)
-    return getattr(module, name)
+def parameters_of(module: nn.MultiheadAttention) -> list[Any]:
+    """Weights, bias, bias_k and bias_v, as `attention_heads` takes them."""
+    packed = module.in_proj_weight
+    weights = packed if packed is not None else tuple(getattr(module, n) for n in _SEPARATE)
+    return [weights, *(getattr(module, name) for name in _PARAMETERS)]
 
 
-def _options(module: nn.MultiheadAttention, given: dict[str, Any]) -> dict[str, Any]:
-    """As the module decides: with weights or a padding, it goes by the mask, not by the hint."""
+def options_of(module: nn.MultiheadAttention, given: dict[str, Any], fast: bool) -> dict[str, Any]:
+    """As the module decides: with weights or a padding, it goes by the mask, not by the hint.
+
+    Args:
+        module: Any.
+        given: The arguments of its call, by name.
+        fast: Whether fast paths are allowed.
+
+    Raises:
+        Refused: If the hint comes without a mask.
+    """
     mask, padding = given["attn_mask"], given["key_padding_mask"]
     if given["is_causal"] and mask is None:
         raise Refused("nn.MultiheadAttention with is_causal and no attn_mask")
+    alone = given["query"] is given["key"] is given["value"]
     causal = given["is_causal"] and padding is None and not given["need_weights"]
     return {"heads": module.num_heads, "batch_first": module.batch_first,
-            "zero_attn": module.add_zero_attn, "causal": causal}  # fmt: skip
+            "zero_attn": module.add_zero_attn, "causal": causal, "weighted": given["need_weights"],
+            "fused": fast and alone and _is_fused(module)}  # fmt: skip
+
+
+def _is_fused(module: nn.MultiheadAttention) -> bool:
+    """Whether the module's fast path may be taken, as far as the module decides it."""
+    plain = module.in_proj_weight is not None and module.in_proj_bias is not None
+    more = module.bias_k is not None or module.add_zero_attn
+    even = module.num_heads % 2 == 0 and module.batch_first
+    return plain and even and not (more or module.training or torch.is_autocast_enabled())
 
 
 def split_heads(graph: fx.Graph, attributes: dict[str, Any]) -> None:
@@ -169,8 +227,9 @@ def _replace(
 def _nodes(
     graph: fx.Graph, node: fx.Node, module: nn.MultiheadAttention, attributes: dict[str, Any]
 ) -> fx.Node:
-    """`attended`, written as nodes."""
-    given = _bound(node.args, node.kwargs)
+    """`attended.attended`, written as nodes."""
+    given = bound(node.args, node.kwargs)
+    fast = torch.backends.mha.get_fastpath_enabled()
 
     def parameter(name: str) -> fx.Node | None:
         value = attrgetter(name)(module)
@@ -184,7 +243,7 @@ def _nodes(
     values = [given[name] for name in ("query", "key", "value")]
     masks = [given["key_padding_mask"], given["attn_mask"]]
     args = (*values, weights, *(parameter(name) for name in _PARAMETERS), *masks)
-    heads = graph.call_function(attention_heads, args, _options(module, given))
+    heads = graph.call_function(attention_heads, args, options_of(module, given, fast))
     heads.meta["heads"] = module.num_heads
     output = graph.call_method("transpose", (heads, 1, 2))
     output = graph.call_method("flatten", (output, 2))

@@ -7,7 +7,6 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
-from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -15,12 +14,13 @@ import torch
 from torch import Tensor, fx, nn
 from torch.fx.node import map_arg
 
-from lashley.graph.attention import attended
 from lashley.graph.functional import without_writes
+from lashley.graph.plain_forms import in_plain_operations
 from lashley.graph.running import Refused
 from lashley.graph.signature import Inputs, arguments, flat, logits_of, names_of
 from lashley.graph.symbolic import finished
 from lashley.graph.tidy import without_idle
+from lashley.graph.unrolled import unroll
 
 _PREFIX = "network"
 
@@ -47,7 +47,7 @@ def exported(network: nn.Module, example: Inputs) -> fx.GraphModule:
         Exception: Whatever torch.export raises.
     """
     names = names_of(example)
-    with _quiet():
+    with _quiet(), in_plain_operations(network):
         program = _program(network, names, flat(example))
         try:
             return _pure(program, network, example)
@@ -71,29 +71,11 @@ def _quiet() -> Iterator[None]:
 def _program(network: nn.Module, names: tuple[str, ...], inputs: list[Tensor]) -> Any:
     """By plain calls; where they bake in the number of examples, as `len(x)` does, by Dynamo."""
     try:
-        return _attended(network, names, inputs, strict=False)
+        return _export(network, names, inputs, strict=False)
     except Exception as error:
         if "Constraints violated" not in str(error):
             raise
-        return _attended(network, names, inputs, strict=True)
-
-
-def _attended(
-    network: nn.Module, names: tuple[str, ...], inputs: list[Tensor], strict: bool
-) -> Any:
-    """With attention as one fused operation, unless its weights are used."""
-    attention = [m for m in network.modules() if type(m) is nn.MultiheadAttention]
-    for module in attention:
-        module.__dict__["forward"] = partial(attended, module)
-    try:
-        return _export(network, names, inputs, strict)
-    except Exception:
-        if not attention:
-            raise
-    finally:
-        for module in attention:
-            del module.__dict__["forward"]
-    return _export(network, names, inputs, strict)
+        return _export(network, names, inputs, strict=True)
 
 
 def _export(network: nn.Module, names: tuple[str, ...], inputs: list[Tensor], strict: bool) -> Any:
@@ -109,6 +91,7 @@ def _pure(program: Any, network: nn.Module, example: Inputs) -> fx.GraphModule:
     without_idle(graph, attributes)
     _erase_checks(graph)
     without_writes(graph, attributes, flat(example))
+    unroll(graph, attributes, flat(example))
     return finished(graph, attributes, flat(example))
 
 

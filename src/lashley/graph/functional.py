@@ -55,6 +55,19 @@ def without_writes(graph: fx.Graph, attributes: dict[str, Any], inputs: Sequence
         _apply(node, _twin(node, attributes), attributes)
 
 
+def out_of_place(node: fx.Node) -> tuple[Any, tuple[Any, ...], dict[str, Any]] | None:
+    """Target and arguments of a call that does the same without a write; None if it is one.
+
+    Args:
+        node: The call of a function or of a method.
+
+    Raises:
+        Refused: If it writes, and there is none.
+    """
+    twin = _twin(node, {})
+    return None if twin is None else (twin.target, twin.args, twin.kwargs)
+
+
 def _written(node: fx.Node) -> fx.Node | None:
     """None where it is a plain number."""
     first = node.args[0] if node.args else node.kwargs.get("input")

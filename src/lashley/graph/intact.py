@@ -2,49 +2,33 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
-_TABLES = ("_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_pre_hooks")
+from lashley.graph.snapshot import Snapshot, snapshot
 
 
 @contextmanager
-def intact(network: nn.Module) -> Iterator[None]:
-    """Attributes, tables, buffers' values and random state are afterwards as before."""
-    modules = [(module, _state(module)) for module in network.modules()]
-    buffers = [(buffer, buffer._version, buffer.clone()) for buffer in network.buffers()]
+def intact(network: nn.Module) -> Iterator[Snapshot]:
+    """Attributes, buffers, modes and random states are afterwards as before, as is all they hold.
+
+    No gradients are taken inside. The numbers of parameters are not restored.
+
+    Yields:
+        How the network was, to ask it for changes.
+    """
+    before = snapshot(network)
     cuda = {t.device for t in network.parameters() if t.device.type == "cuda"}
-    fastpath = torch.backends.mha.get_fastpath_enabled()
+    others = random.getstate(), np.random.get_state()  # noqa: NPY002
     try:
         with torch.random.fork_rng(cuda), torch.inference_mode(False), torch.no_grad():
-            # the fused paths of nn.TransformerEncoderLayer hide the operations inside
-            torch.backends.mha.set_fastpath_enabled(False)
-            yield
+            yield before
     finally:
-        torch.backends.mha.set_fastpath_enabled(fastpath)
-        for module, state in modules:
-            _restore(module, *state)
-        with torch.no_grad():
-            for buffer, version, value in buffers:
-                if buffer._version != version:
-                    buffer.copy_(value)
-
-
-def _state(module: nn.Module) -> tuple[dict[str, Any], dict[str, dict[Any, Any]]]:
-    return dict(module.__dict__), {name: dict(module.__dict__[name]) for name in _TABLES}
-
-
-def _restore(
-    module: nn.Module, attributes: dict[str, Any], tables: dict[str, dict[Any, Any]]
-) -> None:
-    for now, before in [
-        (module.__dict__, attributes),
-        *((attributes[name], table) for name, table in tables.items()),
-    ]:
-        if [(k, id(v)) for k, v in now.items()] != [(k, id(v)) for k, v in before.items()]:
-            now.clear()
-            now.update(before)
+        random.setstate(others[0])
+        np.random.set_state(others[1])  # noqa: NPY002
+        before.restore()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -10,22 +9,23 @@ from typing import Any
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
 
+from lashley.graph.described import shape_of
+from lashley.graph.vocabulary import (
+    ABOUT,
+    ABOUT_ATTRIBUTES,
+    ELEMENTWISE,
+    LIKE_ANOTHER,
+    MOVED_BY_ATTRIBUTE,
+    MOVES,
+    NORMALISATION,
+)
+
 # Functions whose own name does not say what they are.
 _NAMED: dict[Any, str] = {
     F.max_pool1d: "max_pool1d", F.max_pool2d: "max_pool2d", F.max_pool3d: "max_pool3d",
     F.adaptive_max_pool1d: "adaptive_max_pool1d", F.adaptive_max_pool2d: "adaptive_max_pool2d",
     F.adaptive_max_pool3d: "adaptive_max_pool3d", F.logsigmoid: "logsigmoid",
 }  # fmt: skip
-ELEMENTWISE = frozenset({
-    "relu", "relu6", "leaky_relu", "prelu", "elu", "selu", "celu", "gelu", "silu", "mish", "tanh",
-    "sigmoid", "logsigmoid", "log_sigmoid", "softplus", "softsign", "softshrink", "hardtanh",
-    "hardswish", "hardsigmoid", "hardshrink", "tanhshrink", "threshold", "identity",
-    "exp", "erf", "abs", "neg", "square", "sqrt", "pow", "clamp", "clamp_min", "clamp_max", "add",
-    "sub", "rsub", "mul", "div", "truediv", "true_divide", "contiguous", "clone", "to", "_to_copy",
-    "dropout", "alpha_dropout", "dropout1d", "dropout2d", "dropout3d", "feature_dropout",
-    "feature_alpha_dropout", "detach", "float", "rrelu", "batch_norm",
-})  # fmt: skip
-NORMALISATION = frozenset({"layer_norm", "group_norm", "instance_norm", "rms_norm"})
 _POOLS = frozenset(
     f"{kind}_pool{n}d" for kind in ("max", "avg", "adaptive_avg", "adaptive_max") for n in (1, 2, 3)
 )
@@ -52,13 +52,15 @@ class Layer:
         input: The node whose units it mixes.
         op: "linear", "conv" or "conv_transpose".
         name: Of the module that holds the weights, or of the weights themselves.
-        weight: The weights' name among the network's parameters.
-        bias: The bias's name, or None.
+        weight: The weights' name among the network's parameters; "" where forward computes them.
+        bias: The bias's name, or None; "" where forward computes it.
         unit_axis: Of the units in the weights.
         axis: Of the units in the output, counted from the end.
-        held: The get_attr node of the weights; None where a module holds them.
+        held: The node of the weights; None where a module holds them.
         groups: Of a convolution.
         options: Further arguments of a convolution, by name; None where it pads in its own way.
+        held_bias: The node of the bias; None where a module holds it, or there is none.
+        parameters: Names of the parameters that weights and bias are made of.
     """
 
     node: fx.Node
@@ -72,10 +74,19 @@ class Layer:
     held: fx.Node | None = None
     groups: int = 1
     options: dict[str, Any] | None = None
+    held_bias: fx.Node | None = None
+    parameters: tuple[str, ...] = ()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether weights and bias are parameters as they stand."""
+        return bool(self.weight) and self.bias != ""
 
 
 def op(node: fx.Node, module: nn.Module) -> str:
-    """The operation's name, such as "conv2d", "relu" or "add"; "" where it is none.
+    """The operation's name, such as "conv2d", "relu" or "add"; "" if it has no such name.
+
+    "add_", "__add__" and "__radd__" are "add".
 
     Args:
         node: Of a captured graph.
@@ -84,17 +95,27 @@ def op(node: fx.Node, module: nn.Module) -> str:
     if node.op == "call_module":
         return module_op(module.get_submodule(str(node.target)))
     if node.op == "call_method":
-        return str(node.target)
+        return _plain(str(node.target))
     if node.op != "call_function":
         return ""
     target: Any = node.target
     if target in _NAMED:
         return _NAMED[target]
     if hasattr(target, "_schema"):  # an operator of ATen
-        return str(target._schema.name).rpartition("::")[2]
+        return _plain(str(target._schema.name).rpartition("::")[2])
     origin = getattr(target, "__module__", None) or ""
     own = origin.startswith(("torch", "_operator")) or isinstance(target, type(len))
-    return getattr(target, "__name__", "") if own else ""
+    return _plain(getattr(target, "__name__", "")) if own else ""
+
+
+_FLIPPED = {"radd": "add", "rmul": "mul", "rtruediv": "div", "rpow": "pow", "iadd": "add",
+            "isub": "sub", "imul": "mul", "itruediv": "div", "ipow": "pow"}  # fmt: skip
+
+
+def _plain(name: str) -> str:
+    """A method's name without the underscores that say how it is called."""
+    bare = name.strip("_") if name.startswith("__") else name.rstrip("_")
+    return _FLIPPED.get(bare, bare)
 
 
 def module_op(held: nn.Module) -> str:
@@ -106,6 +127,32 @@ def module_op(held: nn.Module) -> str:
         return _SPELLED[name]
     name = re.sub(r"(BatchNorm|InstanceNorm)\dd", r"\1", name)
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+
+
+def is_move(node: fx.Node, module: nn.Module) -> bool:
+    """Whether a node puts numbers in other places and changes none."""
+    name = op(node, module)
+    by_attribute = name == "getattr" and node.args[1] in MOVED_BY_ATTRIBUTE
+    return name in MOVES or by_attribute or name in MOVED_BY_ATTRIBUTE
+
+
+def reads(user: fx.Node, node: fx.Node, module: nn.Module) -> bool:
+    """Whether a node reads the numbers of another one, and not its shape or type alone."""
+    name = op(user, module)
+    if name in ABOUT or (name == "getattr" and user.args[1] in ABOUT_ATTRIBUTES):
+        return False
+    return name not in LIKE_ANOTHER or node in user.args[:1] or node is user.kwargs.get("input")
+
+
+def varying(module: fx.GraphModule) -> set[fx.Node]:
+    """The nodes whose numbers depend on the inputs' numbers."""
+    found: set[fx.Node] = set()
+    for node in module.graph.nodes:
+        if node.op == "placeholder" or any(
+            source in found and reads(node, source, module) for source in node.all_input_nodes
+        ):
+            found.add(node)
+    return found
 
 
 def is_elementwise(
@@ -125,17 +172,6 @@ def is_elementwise(
     if op(node, module) in ("batch_norm", "prelu"):
         return node.args[0] in region and all(n.op == "get_attr" for n in others)
     return all(_is_per_unit(n, module, n_units) for n in others)
-
-
-def keeps_last_axis(node: fx.Node, module: nn.Module, length: int) -> bool:
-    """Whether a node gives another shape to all but the last axis, which has this length."""
-    if op(node, module) not in ("view", "reshape", "_unsafe_view"):
-        return False
-    sizes = node.args[1] if len(node.args) == 2 else node.args[1:]
-    if isinstance(sizes, fx.Node) and sizes.target is operator.add:  # sizes[:-1] + (length,)
-        sizes = sizes.args[1]
-    last = sizes[-1] if isinstance(sizes, list | tuple) and sizes else None
-    return isinstance(last, int) and last == length
 
 
 def is_normalisation(node: fx.Node, module: nn.Module) -> bool:
@@ -159,7 +195,7 @@ def mixes(node: fx.Node, module: nn.Module) -> bool:
 
 
 def layer(node: fx.Node, module: nn.Module) -> Layer | None:
-    """The layer that a node is, if its weights are parameters or belong to a module."""
+    """The layer that a node is, if no input leads to its weights."""
     if node.op == "call_module":
         return _module_layer(node, module.get_submodule(str(node.target)))
     if node.op in ("call_function", "call_method"):
@@ -172,9 +208,45 @@ def weights(known: Layer, module: nn.Module) -> Tensor:
     return attribute(module, known.weight) if known.held is None else value_of(known.held, module)
 
 
+def is_fixed(node: fx.Node) -> bool:
+    """Whether no input leads to a node, not by its shape either."""
+    waiting, seen = [node], {node}
+    while waiting:
+        current = waiting.pop()
+        if current.op == "placeholder":
+            return False
+        new = [n for n in current.all_input_nodes if n not in seen]
+        seen.update(new)
+        waiting.extend(new)
+    return True
+
+
 def value_of(node: fx.Node, module: nn.Module) -> Any:
-    """What a get_attr node gets."""
-    return attribute(module, str(node.target))
+    """What a node that no input leads to holds: a parameter, or what is made of some."""
+    if node.op == "get_attr":
+        return attribute(module, str(node.target))
+    interpreter = fx.Interpreter(module, garbage_collect_values=False)
+    env: dict[fx.Node, Any] = {}
+    for source in sorted(_with_sources(node)):
+        interpreter.env = env
+        env[source] = interpreter.run_node(source)
+    return env[node]
+
+
+def held_by(node: fx.Node) -> tuple[str, ...]:
+    """Names of the tensors that a node is made of, which no input leads to."""
+    return tuple(dict.fromkeys(
+        str(n.target) for n in sorted(_with_sources(node)) if n.op == "get_attr"
+    ))  # fmt: skip
+
+
+def _with_sources(node: fx.Node) -> set[fx.Node]:
+    found, waiting = {node}, [node]
+    while waiting:
+        new = [n for n in waiting.pop().all_input_nodes if n not in found]
+        found.update(new)
+        waiting.extend(new)
+    return found
 
 
 def attribute(module: nn.Module, path: str) -> Any:
@@ -199,8 +271,10 @@ def _module_layer(node: fx.Node, held: nn.Module) -> Layer | None:
     if not isinstance(source, fx.Node):
         return None
     bias = f"{name}.bias" if getattr(held, "bias", None) is not None else None
+    made_of = tuple(f"{name}.{own}" for own, _ in held.named_parameters())
     if isinstance(held, nn.Linear):
-        return Layer(node, source, "linear", name, f"{name}.weight", bias, 0, -1)
+        return Layer(node, source, "linear", name, f"{name}.weight", bias, 0, -1,
+                     parameters=made_of)  # fmt: skip
     axis = next((n for kind, n in MODULE_LAYERS.items() if isinstance(held, kind)), None)
     if axis is None:
         return None
@@ -211,10 +285,10 @@ def _module_layer(node: fx.Node, held: nn.Module) -> Layer | None:
         options |= {"output_padding": conv.output_padding}
         plain = options if len(node.args) == 1 and not node.kwargs else None
         return Layer(node, source, "conv_transpose", name, f"{name}.weight", bias, 1,
-                     axis, None, conv.groups, plain)  # fmt: skip
+                     axis, None, conv.groups, plain, None, made_of)  # fmt: skip
     plain = options if conv.padding_mode == "zeros" else None
     return Layer(node, source, "conv", name, f"{name}.weight", bias, 0, axis,
-                 None, conv.groups, plain)  # fmt: skip
+                 None, conv.groups, plain, None, made_of)  # fmt: skip
 
 
 # Positions of input, weight and bias among the arguments.
@@ -235,10 +309,10 @@ def _function_layer(node: fx.Node, name: str, module: nn.Module) -> Layer | None
     source, weight, bias = (
         _argument(node, place, key) for place, key in zip(_FUNCTIONS[name], names, strict=True)
     )
-    if not (isinstance(source, fx.Node) and isinstance(weight, fx.Node)):
+    if not (isinstance(source, fx.Node) and isinstance(weight, fx.Node)) or not is_fixed(weight):
         return None
-    held = value_of(weight, module) if weight.op == "get_attr" else None
-    if not isinstance(held, Tensor) or (name == "matmul" and held.ndim != 2):
+    held = shape_of(weight) or getattr(value_of(weight, module), "shape", None)
+    if held is None or (name == "matmul" and len(held) != 2):
         return None
     kind, unit_axis, axis, options = "linear", 0, -1, None
     if name in _CONVOLUTIONS:
@@ -249,11 +323,55 @@ def _function_layer(node: fx.Node, name: str, module: nn.Module) -> Layer | None
         options = _options(node, _TRANSPOSED_OPTIONS)
     elif name != "linear":
         unit_axis = 1
-    bias_name = str(bias.target) if isinstance(bias, fx.Node) and bias.op == "get_attr" else None
-    path = _own_name(str(weight.target), str(node.meta.get("owner", "")))
-    named = path.removesuffix(".weight") if path.endswith(".weight") else path
-    return Layer(node, source, kind, named, path, bias_name, unit_axis, axis, weight,
-                 (options or {}).get("groups", 1), options)  # fmt: skip
+    owner = str(node.meta.get("owner", ""))
+    path = _own_name(str(weight.target), owner) if weight.op == "get_attr" else ""
+    made_of = (*held_by(weight), *(held_by(bias) if isinstance(bias, fx.Node) else ()))
+    named = path.removesuffix(".weight") if path else computed_name(weight, module)
+    return Layer(node, source, kind, named, path, _bias_name(bias), unit_axis, axis, weight,
+                 (options or {}).get("groups", 1), options,
+                 bias if isinstance(bias, fx.Node) else None, made_of)  # fmt: skip
+
+
+def _bias_name(bias: Any) -> str | None:
+    if not isinstance(bias, fx.Node):
+        return None
+    return str(bias.target) if bias.op == "get_attr" else ""
+
+
+def computed_name(weight: fx.Node, module: nn.Module) -> str:
+    """Of weights that forward computes: their part of a parameter, or who holds what they are of.
+
+    "w1[0]" of the first of several matrices in one parameter; "conv" of what is made of
+    "conv.weight_g" and "conv.weight_v".
+    """
+    steps, current = "", weight
+    while current.op != "get_attr" and len(current.all_input_nodes) == 1:
+        name = op(current, module)
+        alone = name in ELEMENTWISE and len(current.args) == 1
+        if not alone and not is_move(current, module):
+            break
+        steps = _index(current, name) + steps
+        (current,) = current.all_input_nodes
+    if current.op == "get_attr":
+        return str(current.target).removesuffix(".weight") + steps
+    owners = [name.split(".")[:-1] for name in held_by(weight)]
+    shared: list[str] = []
+    for parts in zip(*owners, strict=False):
+        if len(set(parts)) > 1:
+            break
+        shared.append(parts[0])
+    whole = ".".join(shared).partition(".parametrizations")[0]
+    return whole or (held_by(weight) or ("",))[0]
+
+
+def _index(node: fx.Node, name: str) -> str:
+    """How a step picks a part: "[0]"."""
+    if name == "select":
+        axis, place = (*node.args[1:], *node.kwargs.values())[:2]
+        return f"[{place}]" if axis == 0 else f"[{axis}:{place}]"
+    if name == "getitem":
+        return f"[{node.args[1]}]"
+    return ""
 
 
 def _own_name(path: str, owner: str) -> str:
@@ -272,3 +390,18 @@ def _argument(node: fx.Node, place: int | None, name: str | None) -> Any:
     if place is None:
         return None
     return node.args[place] if len(node.args) > place else node.kwargs.get(str(name))
+
+
+def feeds_weights(node: fx.Node, module: nn.Module) -> bool:
+    """Whether a node is read as the weights of layers alone, as a kernel that forward computes."""
+    readers = [user for user in node.users if reads(user, node, module)]
+    return bool(readers) and all(_is_weight_of(node, user, module) for user in readers)
+
+
+def _is_weight_of(node: fx.Node, user: fx.Node, module: nn.Module) -> bool:
+    name = op(user, module)
+    if name not in _FUNCTIONS or name in ("mm", "matmul"):
+        return False
+    places = zip(_FUNCTIONS[name], _NAMES.get(name, ("input", "weight", "bias")), strict=True)
+    source, *rest = (_argument(user, place, key) for place, key in places)
+    return source is not node and node in rest

@@ -22,6 +22,11 @@ def tensors(value: Any) -> list[Tensor]:
     return [leaf for leaf in pytree.tree_leaves(value) if isinstance(leaf, Tensor)]
 
 
+def kinds_of_tensors(kind: type = Tensor) -> set[type]:
+    """Tensor and all that derives from it."""
+    return {kind}.union(*(kinds_of_tensors(derived) for derived in kind.__subclasses__()))
+
+
 def run(
     graph: fx.Graph,
     attributes: Mapping[str, Any],

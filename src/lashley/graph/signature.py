@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import Tensor, fx, nn
 
-from lashley.graph.running import Refused
+from lashley.errors import EngineError
+from lashley.graph.reading import described, names_in
 
 Inputs = Tensor | dict[str, Tensor]
 
@@ -45,13 +46,17 @@ def logits_of(output: Any) -> Any:
     """The tensor, the `.logits` or the ["logits"] of what a network returns.
 
     Raises:
-        Refused: If it is anything else.
+        EngineError: If it is anything else.
     """
     if isinstance(output, Tensor | fx.Proxy):
         return output
-    if isinstance(output, Mapping) and "logits" in output:
-        return output["logits"]
-    logits = getattr(output, "logits", None)
-    if logits is not None:
+    named = isinstance(output, Mapping) and "logits" in output
+    logits = output["logits"] if named else getattr(output, "logits", None)
+    if isinstance(logits, Tensor | fx.Proxy):
         return logits
-    raise Refused(f"the network returns a {type(output).__name__}, not a tensor or .logits")
+    first = next(iter(names_in(output)), None)
+    which = "" if first is None else f"output={first!r}, or "
+    raise EngineError(
+        f"outputs: the network returns {described(output)}; allowed is a tensor (example, ...), or "
+        f"an object with such .logits. Say which part is meant: {which}output=a function of it."
+    )

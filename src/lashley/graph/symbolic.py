@@ -7,19 +7,27 @@ from functools import partial
 from typing import Any
 
 from torch import Tensor, fx, nn
+from torch.backends import mha
+from torch.nn.utils import parametrize, rnn
 
-from lashley.graph.attention import split_heads
+from lashley.graph.attention import attention_heads, split_heads
+from lashley.graph.described import describe
 from lashley.graph.functional import without_writes
+from lashley.graph.plain_forms import FORMS
 from lashley.graph.running import Refused, assembled, attributes_of, run
 from lashley.graph.signature import Inputs, arguments, flat, logits_of, names_of
 from lashley.graph.tidy import without_casts, without_idle, without_unused
+from lashley.graph.unrolled import unroll
+
+_KEPT = (rnn.pack_padded_sequence, rnn.pad_packed_sequence)  # they cannot be traced into
 
 
 class _Tracer(fx.Tracer):
     """Placeholders by the names of the inputs; calls as many as the network has to have."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
-        super().__init__()
+        super().__init__(autowrap_functions=_KEPT)
+        self._autowrap_search.append(rnn)  # where they are called as nn.utils.rnn.pack_...
         self.names = names
 
     def create_args_for_root(
@@ -33,30 +41,29 @@ class _Tracer(fx.Tracer):
         return logits_of(_forward_of(self.root)(*args, **kwargs))
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return not isinstance(m, _CONTAINERS) and super().is_leaf_module(m, module_qualified_name)
+        entered = isinstance(m, _CONTAINERS) or _computes_weights(m)
+        return not entered and super().is_leaf_module(m, module_qualified_name)
 
     def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-        if type(m) in _STACKS:
+        if type(m) in _CONTAINERS:
             forward = _forward_of(m)
         return super().call_module(m, forward, args, kwargs)
 
 
+def _computes_weights(module: nn.Module) -> bool:
+    """Whether what torch.nn.utils put on a module makes its weights anew at each call."""
+    hooks = module._forward_pre_hooks.values()
+    plain = bool(hooks) and not module._forward_hooks
+    ours = plain and all(type(hook).__module__.startswith("torch.nn.utils") for hook in hooks)
+    return ours or parametrize.is_parametrized(module)
+
+
 def _forward_of(module: nn.Module) -> Callable[..., Any]:
     """Its forward; stacks of layers ask for sizes there, but for their fused paths only."""
-    stack = _STACKS.get(type(module))
-    return module.forward if stack is None else partial(stack, module)
-
-
-def _encoder(
-    stack: Any,
-    src: Any,
-    mask: Any = None,
-    src_key_padding_mask: Any = None,
-    is_causal: bool | None = None,  # a hint: the mask says it
-) -> Any:
-    for layer in stack.layers:
-        src = layer(src, src_mask=mask, src_key_padding_mask=src_key_padding_mask)
-    return src if stack.norm is None else stack.norm(src)
+    if type(module) is nn.TransformerDecoder:
+        return partial(_decoder, module)
+    form = FORMS.get(type(module)) if type(module) in _CONTAINERS else None
+    return module.forward if form is None else form(module, mha.get_fastpath_enabled())
 
 
 def _decoder(
@@ -73,8 +80,8 @@ def _decoder(
     return tgt if stack.norm is None else stack.norm(tgt)
 
 
-_STACKS = {nn.TransformerEncoder: _encoder, nn.TransformerDecoder: _decoder}
-_CONTAINERS = (*_STACKS, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
+_CONTAINERS = (nn.TransformerEncoder, nn.TransformerEncoderLayer, nn.TransformerDecoder,
+               nn.TransformerDecoderLayer)  # fmt: skip
 
 
 def traced(network: nn.Module, names: tuple[str, ...] = ()) -> fx.Graph:
@@ -105,6 +112,7 @@ def symbolic(network: nn.Module, example: Inputs) -> fx.GraphModule:
     without_idle(graph, attributes)
     split_heads(graph, attributes)
     without_writes(graph, attributes, inputs)
+    unroll(graph, attributes, inputs)
     return finished(graph, attributes, inputs)
 
 
@@ -118,10 +126,12 @@ def finished(graph: fx.Graph, attributes: dict[str, Any], inputs: list[Tensor]) 
     values = run(graph, attributes, [tensor.clone() for tensor in inputs])
     without_casts(graph, values)
     without_unused(graph)
+    describe({node: values[node] for node in graph.nodes})
     for node in graph.nodes:
         attends = "scaled_dot_product_attention" in str(node.target)
-        if attends and isinstance(values[node], Tensor) and values[node].dim() == 4:
-            node.meta["heads"] = values[node].shape[-3]
+        attends = attends or node.target is attention_heads
+        if attends and isinstance(values[node], Tensor):
+            node.meta["heads"] = True
     used = {str(n.target) for n in graph.nodes if n.op in ("get_attr", "call_module")}
     return assembled(graph, {name: attributes[name] for name in used})
 

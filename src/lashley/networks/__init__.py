@@ -1,5 +1,6 @@
 """Networks: the built-in ones, any importable one, and their weights."""
 
+from lashley.networks.given import as_network
 from lashley.networks.mlp import mlp
 from lashley.networks.published import authors_mlp, imagenet_is_here, vgg19_bn_imagenet
 from lashley.networks.seeding import seeded
@@ -14,6 +15,7 @@ from lashley.networks.weights import (
 )
 
 __all__ = [
+    "as_network",
     "authors_mlp",
     "check_finite",
     "imagenet_is_here",

@@ -12,6 +12,7 @@ from lashley.ablations import Ablation
 from lashley.engine.building import Built
 from lashley.engine.evaluation import Evaluation, asked
 from lashley.engine.guards import evaluation_of
+from lashley.graph.reading import Output
 from lashley.planning.checks import check_plan
 from lashley.planning.making import model_of, planned
 from lashley.planning.model import CostModel, SiteCost, seconds_by_site, seconds_of, seconds_on
@@ -36,6 +37,7 @@ def plan(
     seconds: float = 10.0,
     seed: int = 0,
     n_examples: int | None = None,
+    output: Output = None,
 ) -> Plan:
     """What `evaluate` will take with the same arguments: time, memory, disk.
 
@@ -57,6 +59,7 @@ def plan(
         seconds: For the laps on the sample, about; building the engine comes on top.
         seed: Of the sample.
         n_examples: How many there will be; None: as many as given.
+        output: As of `evaluate`.
 
     Returns:
         The plan. `print` shows it in plain lines.
@@ -69,11 +72,11 @@ def plan(
     check_plan(devices, seconds, n_examples)
     evaluation = asked(
         network, examples, ablations, reference=reference, precision=precision, seed=seed,
-        device=device, dtype=dtype,
+        device=device, dtype=dtype, output=output,
     )  # fmt: skip
     sweep = _sweep(evaluation, n_examples)
-    with evaluation_of(network, sweep.sample), torch.no_grad():
-        return planned(sweep, float(seconds), int(devices), is_sample=n_examples is not None)
+    with evaluation_of(evaluation.network, sweep.sample), torch.no_grad():
+        return planned(sweep, float(seconds), int(devices))
 
 
 def costs(evaluation: Evaluation, built: Built, seconds: float) -> CostModel:

@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lashley.data import Examples
-from lashley.engine.checks import check_classes
-from lashley.errors import DataError, EngineError
+from lashley.errors import EngineError
 
 
 def check_plan(devices: Any, seconds: Any, n_examples: Any) -> None:
@@ -29,21 +27,6 @@ def check_plan(devices: Any, seconds: Any, n_examples: Any) -> None:
         raise EngineError(
             f"seconds: given {seconds!r}; allowed is a time above 0, such as 10. More of it makes "
             "the plan more precise."
-        )
-
-
-def check_outputs(examples: Examples, n_outputs: int, is_sample: bool) -> None:
-    """Refuse labels that exceed the outputs; and classes without examples, if these are all.
-
-    Raises:
-        DataError: Saying which.
-    """
-    if not is_sample:
-        check_classes(examples, n_outputs)
-    elif len(examples.class_names) > n_outputs:
-        raise DataError(
-            f"labels: there are {len(examples.class_names)} classes, but the network has "
-            f"{n_outputs} outputs. Give the examples that the network was trained for."
         )
 
 

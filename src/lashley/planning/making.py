@@ -13,10 +13,10 @@ import pandas as pd
 
 from lashley.ablations import Ablation
 from lashley.engine.building import Built
+from lashley.engine.checks import check_classes
 from lashley.engine.record import About, batch_size
 from lashley.outcomes import size_of
 from lashley.planning.calibration import Laps, Work, calibrate
-from lashley.planning.checks import check_outputs
 from lashley.planning.fit import Fitted, fit
 from lashley.planning.flops import flops
 from lashley.planning.memory import memory_of
@@ -74,17 +74,16 @@ class Found:
         return [self.sweep.ablations[row - 1] for row in self.rows]
 
 
-def planned(sweep: Sweep, seconds: float, devices: int, *, is_sample: bool) -> Plan:
+def planned(sweep: Sweep, seconds: float, devices: int) -> Plan:
     """The plan of a sweep.
 
     Args:
         sweep: Checked.
         seconds: For the laps, about.
         devices: How many there will be.
-        is_sample: Whether the examples are a part of those of the sweep.
     """
     built, setup = built_for(sweep, seconds)
-    return _plan(_found(sweep, built, setup, seconds, is_sample=is_sample), devices)
+    return _plan(_found(sweep, built, setup, seconds), devices)
 
 
 def model_of(sweep: Sweep, built: Built, seconds: float) -> CostModel:
@@ -95,13 +94,13 @@ def model_of(sweep: Sweep, built: Built, seconds: float) -> CostModel:
         built: For all of its ablations; what building takes is not counted.
         seconds: For the laps, about.
     """
-    return _model(_found(sweep, built, 0.0, seconds, is_sample=True))
+    return _model(_found(sweep, built, 0.0, seconds))
 
 
-def _found(sweep: Sweep, built: Built, setup: float, seconds: float, *, is_sample: bool) -> Found:
+def _found(sweep: Sweep, built: Built, setup: float, seconds: float) -> Found:
     names = dict.fromkeys(a.site.name for a in sweep.ablations)
     counted = flops(sweep.network, sweep.examples, names)
-    check_outputs(sweep.examples, counted.n_outputs, is_sample)
+    check_classes(sweep.examples, counted.n_outputs)
     rows, batch = distinct_rows(built, len(sweep.ablations)), _batch(built, sweep)
     work = work_of(built, sweep, rows, counted, batch)
     laps = calibrate(work, seconds)

@@ -101,10 +101,11 @@ def naively(
 
 def _check_separable(place: Place) -> None:
     call, graph = place.units.call, place.units.graph
-    wrong = [op(n, graph) for n in (*call.between, call.point) if is_normalisation(n, graph)]
-    if wrong:
+    if not call.separable:
+        mixing = [op(n, graph) for n in call.nodes[1:] if is_normalisation(n, graph)]
         raise SiteError(
-            f"site: behind {place.ablation.site.name} stands {wrong[0]}, which mixes its units, so "
+            f"site: behind {place.ablation.site.name} stands "
+            f"{mixing[0] if mixing else 'a normalisation'}, which mixes its units, so "
             "that they hold no constant whatever their weights are; allowed are batch norm or "
             "none. Take another site, or measure without retraining, by la.evaluate."
         )
@@ -139,7 +140,7 @@ def _check_holds(
         return
     unit, call, graph = wrong[0], place.units.call, place.units.graph
     least, most = (f"{float(value):.4g}" for value in found[unit].aminmax())
-    behind = [op(n, graph) for n in (*call.between, call.point) if n is not call.source]
+    behind = [op(n, graph) for n in call.nodes[1:]]
     raise AblationError(
         f"method: {place.ablation.method!r} makes unit {unit} of {place.ablation.site.name} the "
         f"constant {float(wanted[unit]):.4g}, but its weights can only make it "

@@ -133,12 +133,14 @@ def _in_graph(
 ) -> set[int]:
     """Ids of the tensors that are frozen by their place in the graph."""
     module, calls = _calls(network, site, freeze, inputs)
-    layer = {node for call in calls for node in (call.source, *call.between, call.point)}
+    layer = {node for call in calls for node in call.nodes}
     places: set[fx.Node] = set() if train_ablated else set(layer)
     if freeze == "upstream":
         places |= set.intersection(*(in_front({call.source}) for call in calls)) - layer
     elif freeze == "downstream":
-        places |= set.intersection(*(behind({call.point}) for call in calls)) - layer
+        places |= (
+            set.intersection(*(behind({h.node for h in call.points}) for call in calls)) - layer
+        )
     fed = _fed(module.graph)
     fixed = {key for node in fed & places for key in _read(node, module, fed)}
     trained = {key for node in fed - places for key in _read(node, module, fed)} - fixed

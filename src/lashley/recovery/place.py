@@ -88,8 +88,9 @@ def place_of(network: nn.Module, ablation: Ablation, examples: Any) -> Place:
         units = units_of(copied, ablation.site, examples)
     if units.layer is None:
         raise SiteError(
-            f"site: {ablation.site.name} holds heads, which have no weights of their own to be "
-            "held; allowed are hidden units and filters. Take the site of a projection."
+            f"site: {ablation.site.name} holds {ablation.site.held}, which have no weights of "
+            "their own to be held; allowed are hidden units and filters. Take the site of a "
+            "projection or layer."
         )
     own = {id(t): n for n, t in (*copied.named_buffers(), *copied.named_parameters())}
     place = Place(
@@ -119,7 +120,7 @@ def _named(known: Layer, own: Mapping[int, str], network: nn.Module) -> Layer:
     plain = dict(network.named_parameters())
     given = [name for name in (known.weight, known.bias) if name]
     names = [own.get(id(attribute(network, name)), "") for name in given]
-    if not plain.keys() >= set(names):
+    if not known.is_plain or not plain.keys() >= set(names):
         raise SiteError(
             f"site: the weight or bias of {known.name} is no plain parameter (weight_norm or "
             "another parametrisation), so that it cannot be held at 0; allowed are plain ones. "
@@ -129,8 +130,7 @@ def _named(known: Layer, own: Mapping[int, str], network: nn.Module) -> Layer:
 
 
 def _norms(units: Units, own: Mapping[int, str]) -> tuple[BatchNorm, ...]:
-    behind = (*units.call.between, units.call.point)
-    calls = [node for node in behind if op(node, units.graph) == "batch_norm"]
+    calls = [node for node in units.call.nodes[1:] if op(node, units.graph) == "batch_norm"]
     return tuple(
         BatchNorm(n, {k: own[id(t)] for k, t in _tensors(n, units.graph).items() if id(t) in own})
         for n in calls

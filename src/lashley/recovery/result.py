@@ -16,6 +16,7 @@ from lashley import stats
 from lashley.ablations import Ablation
 from lashley.effects import effects
 from lashley.effects.drops import tops_of
+from lashley.graph.reading import as_given
 from lashley.recovery.begin import Start
 from lashley.recovery.diary import Diary
 from lashley.recovery.measuring import Measured, changes_of
@@ -74,7 +75,7 @@ def result(
     changes = changes_of(start.before, start.network)
     rows = [(name, n, change) for name, (n, change) in changes.items()]
     return Recovery(
-        start.network, start.before, ablation, found, _record(found, book),
+        as_given(start.network), as_given(start.before), ablation, found, _record(found, book),
         pd.DataFrame(rows, columns=["module", "parameters", "change"]),
         task.start, task.hold, ended,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from torch import nn
 from lashley.ablations import Ablation
 from lashley.engine.guards import evaluation_of, network_fingerprint
 from lashley.errors import DivergenceError
+from lashley.graph.reading import Output
 from lashley.recovery.begin import Start, start_of
 from lashley.recovery.behind import behind_prefix
 from lashley.recovery.diary import Diary, Seen, diary
@@ -27,7 +28,7 @@ from lashley.recovery.trainees import Trainees, trainees
 from lashley.sites import eval_mode
 from lashley.training.alone import Alone
 from lashley.training.checkpoint import Checkpoint, identity_of
-from lashley.training.checks import check_outputs
+from lashley.training.checks import TOGETHER, check_outputs
 from lashley.training.loop import CHECKPOINT_SECONDS, Training, run
 from lashley.training.population import Together
 from lashley.training.recipe import Recipe
@@ -51,6 +52,7 @@ def recover(
     hold: bool = True,
     cache_gb: float = 4.0,
     intact: nn.Module | None = None,
+    output: Output = None,
     checkpoint: Path | None = None,
     progress: Progress | None = None,
 ) -> Recovery:
@@ -64,7 +66,7 @@ def recover(
     Args:
         network: Itself left as it is.
         ablation: What to take out: "silence", "zero_weights", or "mean" (over `train`).
-        train: `Examples` or a pair (inputs, labels) to train on.
+        train: What to train on, as of `evaluate`.
         test: What to measure on, before the training and after every epoch; never trained on.
         recipe: How to train. The default has the paper's 5 epochs, and what else its MLP had.
         validation: Examples for the stop rule, neither trained nor measured on.
@@ -83,6 +85,7 @@ def recover(
             where those of train, test and validation take no more than this each; not with an
             augmentation.
         intact: Drops are against this network; None takes the given one.
+        output: Which part of what the network returns is its logits, as of `evaluate`.
         checkpoint: A file to write to and to go on from, as in `la.train`; a finished one is not
             trained again.
         progress: Called with (epochs done, epochs in all).
@@ -94,6 +97,7 @@ def recover(
     Raises:
         AblationError: If it is none, takes out a whole layer, or cannot be held.
         SiteError: If the units have no weights of their own, or the network has no such site.
+        NetworkError: If it is no network, or one that cannot be looked into.
         DataError: If examples are not as they must be, or train lacks a class.
         TrainingError: If examples do not fit, nothing is left to train, or an argument is none of
             those allowed.
@@ -104,6 +108,7 @@ def recover(
     task = task_of(
         network, [ablation], train, test, recipe, validation=validation, stop=stop, freeze=freeze,
         train_ablated=train_ablated, start=start, hold=hold, cache_gb=cache_gb, intact=intact,
+        output=output,
     )  # fmt: skip
     return carry_out(task, [ablation], checkpoint and Path(checkpoint), progress)[0]
 
@@ -152,7 +157,8 @@ def _check_together(team: Trainees, task: Task, train: Seen) -> None:
     assert team.stack is not None
     team.settle()
     with torch.no_grad():
-        check_outputs(Together(team.stack, task.recipe).outputs, train.inputs, train.labels)
+        outputs = Together(team.stack, task.recipe).outputs
+        check_outputs(outputs, train.inputs, train.labels, TOGETHER)
     team.resume()
 
 

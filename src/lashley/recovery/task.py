@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
@@ -14,13 +15,15 @@ from lashley.data import Examples, as_examples
 from lashley.data.examples import require_classes, require_tensor
 from lashley.engine.checks import check_classes
 from lashley.errors import AblationError, DataError, TrainingError
-from lashley.networks import check_finite
+from lashley.graph.reading import Output, reading
+from lashley.graph.signature import logits_of
+from lashley.networks import as_network, check_finite
 from lashley.recovery.begin import STARTS
 from lashley.recovery.freezing import Frozen, frozen_by
 from lashley.recovery.patience import Patience
 from lashley.sites import eval_mode
 from lashley.training.augmentation import check_images
-from lashley.training.checks import check_outputs, on_device
+from lashley.training.checks import as_taken, check_outputs, on_device
 from lashley.training.recipe import Recipe
 
 
@@ -57,6 +60,7 @@ class Options(TypedDict, total=False):
     hold: bool
     cache_gb: float
     intact: nn.Module | None
+    output: Output
 
 
 def task_of(
@@ -64,15 +68,18 @@ def task_of(
     validation: Any = None, stop: Patience | None = None,
     freeze: str | Sequence[str] = "upstream", train_ablated: bool = True, start: str = "ablated",
     hold: bool = True, cache_gb: float = 4.0, intact: nn.Module | None = None,
+    output: Output = None,
 ) -> Task:  # fmt: skip
     """The task, if it can be carried out; arguments and errors are those of `recover`."""
     _check_ablations(ablations)
-    intact = network if intact is None else intact
-    _check_kinds(network, intact, recipe, stop, hold, train_ablated)
+    as_network(network)
+    intact = network if intact is None else as_network(intact, "intact")
+    _check_kinds(recipe, stop, hold, train_ablated)
     _check_start(start, hold)
-    train, test = as_examples(train), as_examples(test)
-    validation = None if validation is None else as_examples(validation)
+    train, test = (require_classes(as_examples(given)) for given in (train, test))
+    validation = None if validation is None else require_classes(as_examples(validation))
     check_finite(network)
+    network, intact = (_read(n, output, train) for n in (network, intact))
     _check_examples(network, intact, train, test, validation, recipe)
     _check_stop(stop, validation, len(test.class_names))
     if validation is not None:
@@ -105,12 +112,20 @@ def _check_ablations(ablations: Sequence[Ablation]) -> None:
         )
 
 
-def _check_kinds(
-    network: Any, intact: Any, recipe: Any, stop: Any, hold: Any, train_ablated: Any
-) -> None:
+def _read(network: nn.Module, output: Output, examples: Examples) -> nn.Module:
+    """The network with the output that was asked for; else its logits, as of `evaluate`."""
+    if output is not None:
+        return reading(network, output)
+    first = as_taken(require_tensor(examples)[:1], network)
+    with eval_mode(network), torch.no_grad(), suppress(Exception):  # which is told of later
+        if not isinstance(network(first.clone()), Tensor):
+            return reading(network, logits_of)
+    return network
+
+
+def _check_kinds(recipe: Any, stop: Any, hold: Any, train_ablated: Any) -> None:
     wanted = {
-        "network": (network, nn.Module), "intact": (intact, nn.Module), "recipe": (recipe, Recipe),
-        "stop": (stop, Patience | None), "hold": (hold, bool),
+        "recipe": (recipe, Recipe), "stop": (stop, Patience | None), "hold": (hold, bool),
         "train_ablated": (train_ablated, bool),
     }  # fmt: skip
     for name, (given, kind) in wanted.items():
@@ -138,16 +153,14 @@ def _check_examples(
     validation: Examples | None, recipe: Recipe,
 ) -> None:  # fmt: skip
     check_images(require_tensor(train), recipe)
-    device = next(network.parameters()).device
     seen = {"train": train, "test": test, "validation": validation}
     pairs = [(network, e) for e in seen.values() if e is not None] + [(intact, test)]
     for runs, examples in pairs:
-        first = require_tensor(examples)[:1].to(device)
+        first = as_taken(require_tensor(examples)[:1], runs)
         with eval_mode(runs), torch.no_grad():
-            labels = require_classes(examples).labels
-            check_outputs(lambda x: runs(x)[None], first, labels)  # noqa: B023
+            check_outputs(lambda x: runs(x)[None], first, examples.labels)  # noqa: B023
     with eval_mode(network), torch.no_grad():
-        check_classes(test, network(require_tensor(test)[:1].to(device)).shape[-1])
+        check_classes(test, network(as_taken(require_tensor(test)[:1], network)).shape[-1])
     absent = sorted(set(test.labels.tolist()) - set(train.labels.tolist()))
     if absent:
         names = ", ".join(test.class_names[c] for c in absent[:5])

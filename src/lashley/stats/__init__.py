@@ -1,5 +1,6 @@
 """Statistics: arrays in, arrays or small frozen dataclasses out; each is parameters and a call."""
 
+from lashley.stats.chance import Agreement, agreement
 from lashley.stats.changes import ks_distance, mann_whitney_p
 from lashley.stats.correlations import Correlation, correlation, density
 from lashley.stats.paired import (
@@ -18,8 +19,10 @@ from lashley.stats.sequence import (
 )
 
 __all__ = [
+    "Agreement",
     "Correlation",
     "Interval",
+    "agreement",
     "benjamini_hochberg",
     "confidence_sequence",
     "correlation",

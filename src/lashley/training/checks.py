@@ -10,9 +10,15 @@ from torch import Tensor, nn
 
 from lashley.data import Examples
 from lashley.data.examples import require_classes, require_tensor
-from lashley.errors import DivergenceError, TrainingError
-from lashley.networks import check_finite
+from lashley.errors import DivergenceError, LashleyError, TrainingError
+from lashley.networks import as_network, check_finite
 from lashley.training.recipe import Recipe
+
+ALONE = "Give inputs shaped as the network takes them."
+TOGETHER = (
+    "Give inputs shaped as the network takes them; if `train` runs with these, the network cannot "
+    "be vectorised: train each member alone."
+)
 
 
 def copies(networks: Sequence[nn.Module]) -> list[nn.Module]:
@@ -23,7 +29,7 @@ def copies(networks: Sequence[nn.Module]) -> list[nn.Module]:
             f"networks: given {given}; allowed is a list of at least one. Give [network]."
         )
     for i, network in enumerate(networks):
-        check_finite(network)
+        check_finite(as_network(network))
         if _architecture(network) != _architecture(networks[0]):
             raise TrainingError(
                 f"networks: member {i} ({_brief(network)}) is of another architecture than member "
@@ -50,38 +56,56 @@ def _brief(network: nn.Module) -> str:
 
 
 def on_device(examples: Examples, network: nn.Module) -> tuple[Tensor, Tensor]:
-    """Inputs and classes, where the network is.
+    """Inputs and classes, where the network is and in its number format.
 
     Raises:
         DataError: If the inputs are several tensors, or the labels are no classes.
     """
-    device = next(network.parameters()).device
-    inputs, labels = require_tensor(examples), require_classes(examples).labels
-    return inputs.to(device), labels.to(device)
+    inputs = as_taken(require_tensor(examples), network)
+    return inputs, require_classes(examples).labels.to(inputs.device)
 
 
-def check_outputs(outputs_of: Callable[[Tensor], Tensor], inputs: Tensor, labels: Tensor) -> None:
-    """Refuse examples that do not fit; outputs are (member, example, class)."""
+def as_taken(inputs: Tensor, network: nn.Module) -> Tensor:
+    """Inputs where the network is, real numbers in its format."""
+    parameters = list(network.parameters())
+    like = next((p for p in parameters if p.is_floating_point()), parameters[0])
+    return inputs.to(like.device, like.dtype if inputs.is_floating_point() else None)
+
+
+def check_outputs(
+    outputs_of: Callable[[Tensor], Tensor], inputs: Tensor, labels: Tensor,
+    way_out: str = ALONE,
+) -> None:  # fmt: skip
+    """Refuse examples that do not fit; outputs are (member, example, class).
+
+    Args:
+        outputs_of: The networks.
+        inputs: Of which the first is run.
+        labels: Of all.
+        way_out: Where that does not run.
+    """
     try:
         outputs = outputs_of(inputs[:1].clone())
+    except LashleyError:  # it runs, and returns what cannot be used
+        raise
     except Exception as error:  # whatever the user's forward raises
         raise TrainingError(
-            f"networks: an example of shape {tuple(inputs[:1].shape)} does not run through them "
-            f"({error}). Give inputs shaped as the network takes them; if `train` runs with these, "
-            "the network cannot be vectorised: train each member alone."
+            f"network: an example of shape {tuple(inputs[:1].shape)} and {inputs.dtype} does not "
+            f"run through it ({error}). {way_out}"
         ) from error
     if not isinstance(outputs, Tensor) or outputs.ndim != 3:
         is_tensor = isinstance(outputs, Tensor)
         given = f"shape {tuple(outputs.shape[1:])}" if is_tensor else type(outputs).__name__
         raise TrainingError(
-            f"networks: the output for one example is of {given}; allowed is one tensor of shape "
-            "(example, class). Give networks that classify."
+            f"network: the output for one example is of {given}; allowed is one tensor of shape "
+            "(example, class). Give a network that classifies."
         )
     classes = outputs.shape[-1]
     if int(labels.max()) >= classes:
         raise TrainingError(
             f"labels: given values up to {int(labels.max())}; the network has {classes} outputs, "
-            f"so 0 to {classes - 1} are allowed. Give it more outputs, or renumber the labels."
+            f"so 0 to {classes - 1} are allowed. Give the classes as its outputs count them, or a "
+            "network with more outputs."
         )
 
 

@@ -17,7 +17,7 @@ from lashley.data import as_examples
 from lashley.errors import TrainingError
 from lashley.training.augmentation import check_images
 from lashley.training.checkpoint import Checkpoint, identity_of
-from lashley.training.checks import check_outputs, copies, on_device
+from lashley.training.checks import TOGETHER, check_outputs, copies, on_device
 from lashley.training.forward import outputs_of
 from lashley.training.loop import CHECKPOINT_SECONDS, Training, run
 from lashley.training.recipe import PAPER, Recipe
@@ -65,7 +65,7 @@ def train_population(
     check_images(inputs, recipe)
     inputs = _foldable(inputs)
     learner = Together(stack, recipe)
-    check_outputs(learner.outputs, inputs, labels)
+    check_outputs(learner.outputs, inputs, labels, TOGETHER)
     stack.skeleton.train()
     kept = checkpoint and Checkpoint(
         checkpoint,

@@ -17,14 +17,17 @@ from lashley.studies.training import Group, Weights, train_groups
 from lashley.training import Recipe, train_population
 
 _LEAST = 8  # networks in a group: fewer train in hardly less time
-_THREADS = 1  # with more, a member's last bits depend on how many are in its group
+_THREADS = 1  # with more, a member's last bits would depend on how many are in its group
 
 
 def train_members(
     initial: Mapping[int, nn.Module], examples: Examples, recipe: Recipe, home: Path,
     where: Workplace, tell: Tell,
 ) -> dict[int, Weights]:  # fmt: skip
-    """What networks hold when trained, by seed; it does not depend on how they are grouped.
+    """What networks hold when trained, by seed.
+
+    A group is trained whole, also where some of it is kept already: in a smaller one its networks
+    may be rounded otherwise.
 
     Args:
         initial: The networks, by seed.
@@ -35,12 +38,14 @@ def train_members(
         tell: Told of the epochs.
     """
     files = {seed: home / f"seed-{seed}.safetensors" for seed in initial}
-    left = [seed for seed, file in files.items() if not file.is_file()]
-    seeds = {f"{part[0]}-{part[-1]}": part for part in _parts(left, where.parts)}
+    left = {seed for seed, file in files.items() if not file.is_file()}
+    parts = [part for part in _parts(list(initial), where.parts) if left.intersection(part)]
+    seeds = {f"{part[0]}-{part[-1]}": part for part in parts}
 
     def keep(group: Group, trained: Sequence[Weights]) -> None:
         for seed, weights in zip(seeds[group.name], trained, strict=True):
-            networks.write_weights(weights, files[seed])
+            if seed in left:
+                networks.write_weights(weights, files[seed])
 
     if left:
         groups = [

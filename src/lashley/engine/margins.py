@@ -1,0 +1,74 @@
+"""Margins: how far float32 may be from float64 in a logit, under each ablation of its own.
+
+An ablation can leave a network ill-conditioned where the intact one is not, for instance where what
+is left is divided by its small norm. So each ablation is looked at on examples of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+EXAMPLES = 4  # on which each ablation is looked at, the same ones
+RESERVE = 12  # how many times the root mean square error seen there counts as rounding
+ENOUGH = 1.6  # how many times an error seen later has to; else it was measured too small
+
+Units = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Margins:
+    """For each set of units, how far apart logits have to be at least for their order to be sure.
+
+    Attributes:
+        by_units: As a difference of logits.
+    """
+
+    by_units: dict[Units, float] = field(default_factory=dict)
+
+    def of(self, sets: Sequence[Units]) -> Float[Tensor, " set"]:
+        """In the order of the sets; 0 of one that was not looked at."""
+        return torch.tensor([self.by_units.get(units, 0.0) for units in sets])
+
+    def raised(self, sets: Sequence[Units], errors: Float[Tensor, " set"]) -> Margins:
+        """The same, where larger errors were seen than they allow for."""
+        found = dict(self.by_units)
+        for units, error in zip(sets, errors.tolist(), strict=True):
+            if ENOUGH * error > found.get(units, 0.0):
+                found[units] = ENOUGH * error
+        return Margins(found)
+
+
+def chosen(n_sets: int, n_examples: int) -> tuple[Int[Tensor, " cell"], Int[Tensor, " cell"]]:
+    """Cells (set, example) on which all sets are looked at, seeded, the sets in order."""
+    some = torch.randperm(n_examples, generator=torch.Generator().manual_seed(0))[:EXAMPLES]
+    return torch.arange(n_sets).repeat_interleave(len(some)), some.repeat(n_sets)
+
+
+def measured(
+    sets: Sequence[Units], which: Tensor, fast: Float[Tensor, "cell output"],
+    exact: Float[Tensor, "cell output"],
+) -> Margins:  # fmt: skip
+    """From the outputs of some cells in both formats: an ablation's own error, or that of all."""
+    error = errors(fast, exact)
+    square = torch.zeros(len(sets), dtype=torch.float64).index_add_(0, which, error.square())
+    count = torch.bincount(which, minlength=len(sets)).clamp(min=1)
+    overall = error.square().mean() if bool(torch.isfinite(error).all()) else torch.tensor(0.0)
+    root = torch.maximum(square / count, overall.double()).sqrt()
+    return Margins(dict(zip(sets, (RESERVE * root).tolist(), strict=True)))
+
+
+def errors(fast: Tensor, exact: Tensor) -> Float[Tensor, " cell"]:
+    """The root mean square error of each cell's outputs; infinite where one is no number."""
+    apart = (fast.double() - exact).flatten(1).square().mean(1).sqrt()
+    return apart.nan_to_num(torch.inf, torch.inf).cpu()
+
+
+def largest(which: Tensor, apart: Float[Tensor, " cell"], n_sets: int) -> Float[Tensor, " set"]:
+    """The largest error of each set's cells; 0 of sets without any."""
+    found = torch.zeros(n_sets, dtype=apart.dtype)
+    return found.scatter_reduce_(0, which, apart, "amax")

@@ -1,0 +1,137 @@
+"""Calls of a network that runs as it is, their results read or changed on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lashley.graph.calls import CallKey, Calls, Scope, operation_of, scopes
+from lashley.graph.plain_forms import FUNCTIONS, in_plain_operations
+from lashley.graph.running import tensors
+from lashley.graph.signature import Inputs, arguments, flat, names_of
+
+Change = Callable[[Tensor], Tensor]
+
+
+@contextmanager
+def intercepting(
+    network: nn.Module,
+    changes: Mapping[CallKey, Change],
+    after: Mapping[CallKey, Collection[CallKey]] = MappingProxyType({}),
+) -> Iterator[set[CallKey]]:
+    """Pass the results of some calls through functions, in each run of the network inside.
+
+    A call that writes to what it was given has its result written there, for all that read it
+    later; any other hands on the new tensor, and who reads its inputs does not see it. A call that
+    the run does not reach is not changed.
+
+    Args:
+        network: A copy, or the one that was recorded.
+        changes: By keys of `recorded`: each gives a new tensor of the same shape and format.
+        after: For some of these keys, calls that have to come before in the run: else the result
+            is left as it is. A point that two layers share, as run by run one or the other is
+            called, holds a layer's units only after the layer itself.
+
+    Yields:
+        The keys of both, without parts, that the run at hand, or the last one, has reached.
+    """
+    with in_plain_operations(network), scopes(network) as stack:
+        changing = _Changing(stack, changes, after)
+        with changing:
+            yield changing.reached
+
+
+def values_at(
+    network: nn.Module, keys: Collection[CallKey], inputs: Inputs
+) -> dict[CallKey, Tensor]:
+    """What some calls give in a run of the network; those that it does not reach are missing.
+
+    Args:
+        network: In eval mode.
+        keys: Of `recorded`.
+        inputs: As the network takes them; not written to.
+    """
+    seen: dict[CallKey, Tensor] = {}
+
+    def keep(key: CallKey) -> Change:
+        def change(value: Tensor) -> Tensor:
+            seen[key] = value.clone()
+            return value
+
+        return change
+
+    args, kwargs = arguments(network, [t.clone() for t in flat(inputs)], names_of(inputs))
+    with torch.no_grad(), intercepting(network, {key: keep(key) for key in keys}):
+        network(*args, **kwargs)
+    return seen
+
+
+class _Changing(Calls):
+    """Changes results by the keys of their calls."""
+
+    def __init__(
+        self, stack: list[Scope], changes: Mapping[CallKey, Change],
+        after: Mapping[CallKey, Collection[CallKey]],
+    ) -> None:  # fmt: skip
+        super().__init__(stack)
+        self.reached: set[CallKey] = set()
+        self._changes: dict[CallKey, dict[int | None, Change]] = {}
+        for key, change in changes.items():
+            self._changes.setdefault(_whole(key), {})[key.part] = change
+        self._after = {k: frozenset(map(_whole, before)) for k, before in after.items()}
+        self._watched = frozenset().union(self._changes, *self._after.values())
+        self._wanted = {(key.owner, key.operation) for key in self._watched}
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func in FUNCTIONS:
+            with self:
+                return FUNCTIONS[func](*args, **kwargs)
+        operation = operation_of(func)
+        if (self.stack[-1].owner, operation) not in self._wanted:
+            return func(*args, **kwargs)
+        change = self._change_of(self.key_of(operation))
+        if not change:
+            return func(*args, **kwargs)
+        given = tensors((args, kwargs))
+        versions = [tensor._version for tensor in given]
+        returned = func(*args, **kwargs)
+        written = [t for t, v in zip(given, versions, strict=True) if t._version != v]
+        return _changed(returned, change, written)
+
+    def new_run(self) -> None:
+        """Nothing is reached yet."""
+        self.reached.clear()
+
+    def _change_of(self, key: CallKey) -> dict[int | None, Change]:
+        if key not in self._watched:
+            return {}
+        self.reached.add(key)
+        return {
+            part: change for part, change in self._changes.get(key, {}).items()
+            if self._after.get(key._replace(part=part), frozenset()) <= self.reached
+        }  # fmt: skip
+
+
+def _whole(key: CallKey) -> CallKey:
+    """The key of the whole result."""
+    return key._replace(part=None)
+
+
+def _changed(returned: Any, change: dict[int | None, Change], written: list[Tensor]) -> Any:
+    if isinstance(returned, Tensor):
+        new = change[None](returned)
+        if not any(returned is tensor for tensor in written):
+            return new
+        return returned if new is returned else returned.copy_(new)
+    parts = list(returned)
+    for part, function in change.items():
+        if part is not None:
+            parts[part] = function(parts[part])
+    kind = type(returned)
+    return kind(*parts) if hasattr(returned, "_fields") else kind(parts)

@@ -1,0 +1,219 @@
+"""One eager run of a network as a graph, for networks that no tracer captures.
+
+Their control flow depends on values, so the graph shows what they do with this sample: numbers that
+were read from tensors are baked in. It is looked at, never run for outcomes.
+"""
+
+from __future__ import annotations
+
+import gc
+import operator
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor, fx, nn
+
+from lashley.graph.calls import CallKey, Calls, Scope, operation_of, scopes
+from lashley.graph.intact import intact
+from lashley.graph.plain_forms import FUNCTIONS, in_plain_operations
+from lashley.graph.running import Refused, kinds_of_tensors, tensors
+from lashley.graph.signature import Inputs, arguments, flat, logits_of, names_of
+from lashley.graph.symbolic import finished
+from lashley.graph.tidy import without_idle
+from lashley.graph.written import written_down
+
+_ALIASES = frozenset({"data", "detach", "alias"})  # another name of the same numbers
+_LEAVE = frozenset({"numpy", "__array__", "tolist", "__dlpack__"})  # whose numbers may come back
+_RETURN = frozenset({"from_numpy", "tensor", "as_tensor", "asarray", "from_dlpack"})
+
+
+def recorded(network: nn.Module, example: Inputs) -> fx.GraphModule:
+    """What a network does with an example, in the vocabulary of `torch.fx`.
+
+    Every node's `meta["owner"]` is the dotted name of the innermost module at work, and
+    `meta["key"]` a `CallKey`, by which `intercepting` finds the call in another run. A node without
+    a key cannot be intercepted. Where an operation writes to memory that other tensors share, these
+    are read afterwards through `as_recorded`, which looks like nothing that anatomy knows.
+
+    Args:
+        network: In eval mode; afterwards as before.
+        example: As it takes them.
+
+    Raises:
+        Refused: If an attention or what is returned is of an unknown kind.
+        Exception: Whatever the network's forward raises.
+    """
+    graph = fx.Graph()
+    with intact(network), in_plain_operations(network), scopes(network) as stack:
+        recorder = _Recorder(network, graph, stack)
+        values = [tensor.clone() for tensor in flat(example)]
+        for name, value in zip(names_of(example) or ("input",), values, strict=True):
+            recorder.hold(value, graph.placeholder(name))
+        args, kwargs = arguments(network, values, names_of(example))
+        with recorder:
+            output = logits_of(network(*args, **kwargs))
+        if not isinstance(output, Tensor):
+            raise Refused(f"the network returns a {type(output).__name__}, not a tensor")
+        graph.output(recorder.node_of(output))
+    attributes = recorder.attributes
+    for node in graph.nodes:
+        node.meta.setdefault("owner", str(node.target).rpartition(".")[0])
+    without_idle(graph, attributes)
+    return finished(graph, attributes, flat(example))
+
+
+def as_recorded(*read: Any) -> Any:
+    """A value of the recorded run, the last; it depends on all before it in ways not shown."""
+    return read[-1]
+
+
+@dataclass(eq=False)
+class _Held:
+    """A tensor that the run has seen.
+
+    Attributes:
+        tensor: Kept, so that no other takes its identity.
+        node: What it is in the graph.
+        version: When it was that.
+        writers: What has written to its memory since, under other names.
+    """
+
+    tensor: Tensor
+    node: fx.Node
+    version: int
+    writers: list[fx.Node] = field(default_factory=list)
+
+
+class _Recorder(Calls):
+    """Writes down each operation that is called."""
+
+    def __init__(self, network: nn.Module, graph: fx.Graph, stack: list[Scope]) -> None:
+        super().__init__(stack)
+        self.attributes: dict[str, Any] = {}
+        self._graph = graph
+        self._held: dict[int, _Held] = {}
+        self._storages: dict[int, list[_Held]] = {}
+        own = [*network.named_parameters(), *network.named_buffers()]
+        self._own = {id(tensor): name for name, tensor in reversed(own)}
+        kinds = kinds_of_tensors()
+        self._before = {id(t): t for t in gc.get_objects() if type(t) in kinds}
+        self._left: list[fx.Node] = []  # tensors whose numbers went where no operation is seen
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func in FUNCTIONS:
+            with self:
+                return FUNCTIONS[func](*args, **kwargs)
+        operation, given = operation_of(func), tensors((args, kwargs))
+        key = self.key_of(operation)
+        nodes = [self.node_of(tensor) for tensor in given]
+        versions = [tensor._version for tensor in given]
+        returned = func(*args, **kwargs)
+        written = [t for t, v in zip(given, versions, strict=True) if t._version != v]
+        if operation in _LEAVE:
+            self._left.extend(nodes)
+        fresh = [t for t in tensors(returned) if not any(t is g for g in given)]
+        if operation in _ALIASES and fresh and not written:
+            self.hold(fresh[0], nodes[0])
+        elif not nodes and not (operation in _RETURN and self._left):
+            self._before.update({id(t): t for t in fresh})
+        elif written or fresh:
+            node = self._node(func, args, kwargs) or self._opaque(nodes, returned)
+            keyed = {"key": key} if tensors(returned) else {}
+            node.meta = {"owner": self.stack[-1].owner, **keyed}
+            self._note(node, returned, written, fresh, nodes)
+        return returned
+
+    def hold(self, tensor: Tensor, node: fx.Node) -> None:
+        """From now on, the tensor is this node."""
+        held = self._held.get(id(tensor))
+        if held is None:
+            held = self._held[id(tensor)] = _Held(tensor, node, 0)
+            self._storages.setdefault(_storage(tensor), []).append(held)
+        held.node, held.version, held.writers = node, tensor._version, []
+
+    def node_of(self, tensor: Tensor) -> fx.Node:
+        """What stands for a tensor as it is now."""
+        held = self._held.get(id(tensor))
+        if held is None:
+            node = self._unseen(tensor)
+        elif held.version != tensor._version or held.writers:
+            node = self._opaque([held.node, *(held.writers or self._unread())], tensor)
+        else:
+            return held.node
+        self.hold(tensor, node)
+        return node
+
+    def _unseen(self, tensor: Tensor) -> fx.Node:
+        """A parameter, a constant, or what was made where no operation is seen."""
+        if id(tensor) in self._own:
+            return self._attribute(self._own[id(tensor)], tensor)
+        if id(tensor) in self._before:
+            return self._constant(tensor)
+        return self._opaque(self._left or self._unread(), tensor)
+
+    def _unread(self) -> list[fx.Node]:
+        return [node for node in self._graph.nodes if not node.users]
+
+    def _attribute(self, name: str, value: Any) -> fx.Node:
+        self.attributes[name] = value
+        return self._graph.get_attr(name)
+
+    def _constant(self, value: Any) -> fx.Node:
+        kept = value.detach().clone() if isinstance(value, Tensor) else value
+        return self._attribute(f"_constant_{len(self.attributes)}", kept)
+
+    def _opaque(self, read: list[fx.Node], value: Any) -> fx.Node:
+        node = self._graph.call_function(as_recorded, (*read, self._constant(value)))
+        node.meta = {"owner": self.stack[-1].owner}
+        return node
+
+    def _node(self, func: Any, args: Any, kwargs: Any) -> fx.Node | None:
+        """The call as a node that writes to nothing; None where there is none."""
+        by_node = {id(tensor): self._held[id(tensor)].node for tensor in tensors((args, kwargs))}
+        try:
+            return written_down(self._graph, func, args, kwargs, by_node)
+        except Refused:
+            return None
+
+    def _note(
+        self, node: fx.Node, returned: Any, written: list[Tensor], fresh: list[Tensor],
+        read: list[fx.Node],
+    ) -> None:  # fmt: skip
+        """What the tensors are after a call."""
+        for tensor in written:
+            whole = tensor is returned and node.target is not as_recorded
+            new = node if tensor is returned else self._opaque([*read, node], tensor)
+            for other in self._storages.get(_storage(tensor), []):
+                if other.tensor is tensor or (whole and _same(other.tensor, tensor)):
+                    other.node, other.version, other.writers = new, other.tensor._version, []
+                else:
+                    other.writers.append(new)
+        self._parts(node, returned, {id(tensor) for tensor in fresh})
+
+    def _parts(self, node: fx.Node, value: Any, fresh: set[int]) -> None:
+        if isinstance(value, Tensor):
+            if id(value) in fresh:
+                self.hold(value, node)
+        elif isinstance(value, tuple | list):
+            for place, part in enumerate(value):
+                if any(id(tensor) in fresh for tensor in tensors(part)):
+                    got = self._graph.call_function(operator.getitem, (node, place))
+                    got.meta = {"owner": node.meta["owner"]}
+                    key: CallKey | None = node.meta.get("key")
+                    if isinstance(part, Tensor) and key is not None and key.part is None:
+                        got.meta["key"] = key._replace(part=place)
+                    self._parts(got, part, fresh)
+
+
+def _storage(tensor: Tensor) -> int:
+    try:
+        return tensor.untyped_storage().data_ptr() or id(tensor)
+    except (NotImplementedError, RuntimeError):  # a sparse tensor has none
+        return id(tensor)
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    if one.dtype != other.dtype or one.shape != other.shape or one.is_sparse:
+        return False
+    return (one.data_ptr(), one.stride()) == (other.data_ptr(), other.stride())

@@ -1,0 +1,247 @@
+"""Regions: the nodes that hold the units of a layer one by one, and where they hold them last.
+
+Of each unit the *point* is the last node that holds it and that all its ways out lead through, as
+long as all in between acts on each number alone, moves numbers, or normalises.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from lashley.graph.described import shape_of
+from lashley.graph.labels import Labels, combined, lies_along, moved
+from lashley.graph.layout import Layout
+from lashley.graph.nodes import is_move, op, reads
+from lashley.graph.vocabulary import (
+    ELEMENTWISE,
+    NORMALISATION,
+    REDUCTIONS,
+    STANDARDISED,
+    STANDARDISING,
+)
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A value made of a region's numbers over several units, such as their mean.
+
+    Attributes:
+        divides: Whether it is a standard deviation or the like.
+    """
+
+    divides: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """A node that holds units.
+
+    Attributes:
+        node: It.
+        layout: Where in its value.
+        between: What leads from the layer to it, both left out.
+        separable: Whether all of that acts on each unit alone.
+    """
+
+    node: fx.Node
+    layout: Layout
+    between: tuple[fx.Node, ...]
+    separable: bool
+
+
+def points(
+    source: fx.Node, labels: Labels, width: int, n_units: int, module: fx.GraphModule,
+    varies: set[fx.Node],
+) -> tuple[Held, ...]:  # fmt: skip
+    """Where the units of a node are held last.
+
+    Args:
+        source: Which computes them.
+        labels: Of its value.
+        width: Channels of a unit.
+        n_units: How many units there are.
+        module: The graph.
+        varies: Its nodes that depend on the inputs' numbers.
+    """
+    held = region(source, labels, module, varies)
+    found: dict[fx.Node, tuple[list[int], set[fx.Node]]] = {}
+    for units, nodes in _groups(held, width, n_units):
+        group = None if len(units) == n_units else (torch.tensor(units), width)
+        last = _last(source, nodes, held, module, group)
+        all_units, ways = found.setdefault(last, ([], set()))
+        all_units += units
+        ways |= nodes
+    return tuple(_held(node, found[node], source, held, width, n_units, module)
+                 for node in sorted(found))  # fmt: skip
+
+
+def region(
+    source: fx.Node, labels: Labels, module: fx.GraphModule, varies: set[fx.Node]
+) -> dict[fx.Node, Any]:
+    """By nodes, in order: the labels of what holds the units, or what is made of them."""
+    held: dict[fx.Node, Any] = {source: labels}
+    waiting = _after(source, module)
+    heapq.heapify(waiting)
+    while waiting:
+        node = heapq.heappop(waiting)
+        if node in held:
+            continue
+        found = _step(node, held, module, varies)
+        if found is not None:
+            held[node] = found
+            for user in _after(node, module):
+                heapq.heappush(waiting, user)
+    return held
+
+
+def _after(node: fx.Node, module: fx.GraphModule) -> list[fx.Node]:
+    return [user for user in node.users if reads(user, node, module)]
+
+
+def _step(
+    node: fx.Node, held: Mapping[fx.Node, Any], module: fx.GraphModule, varies: set[fx.Node]
+) -> Any:
+    name = op(node, module)
+    first = held.get(node.args[0]) if node.args and isinstance(node.args[0], fx.Node) else None
+    if is_move(node, module):
+        return _moved(node, held, module)
+    if name in NORMALISATION:
+        return first if isinstance(first, Labels) else None
+    if name in STANDARDISED:
+        return (first,) if isinstance(first, Labels) else None
+    if name in REDUCTIONS and isinstance(first, Labels) and len(node.all_input_nodes) == 1:
+        return Statistic(name in STANDARDISING)
+    if name in ELEMENTWISE:
+        return _elementwise(node, name, held, module, varies)
+    return None
+
+
+def _moved(node: fx.Node, held: Mapping[fx.Node, Any], module: fx.GraphModule) -> Any:
+    if any(isinstance(held.get(source), Statistic) for source in node.all_input_nodes):
+        return None
+    found = moved(node, held, module)
+    if isinstance(found, tuple):
+        return found if any(_has_units(part) for part in found) else None
+    return found if _has_units(found) else None
+
+
+def _has_units(found: Any) -> bool:
+    return isinstance(found, Labels) and bool(found.slots.any())
+
+
+def _elementwise(
+    node: fx.Node, name: str, held: Mapping[fx.Node, Any], module: fx.GraphModule,
+    varies: set[fx.Node],
+) -> Labels | Statistic | None:  # fmt: skip
+    inputs = [n for n in node.all_input_nodes if reads(node, n, module)]
+    given = [held[n] for n in inputs if n in held]
+    own = [part for part in given if isinstance(part, Labels)]
+    made = [part for part in given if isinstance(part, Statistic)]
+    others = [n for n in inputs if n not in held]
+    if len(own) + len(made) < len(given) or any(n in varies for n in others):
+        return None
+    if not own:
+        return Statistic(name in STANDARDISING or any(part.divides for part in made))
+    if made and not _normalises(name, made):
+        return None
+    labels = combined(node, own)
+    if labels is None or name in ("batch_norm", "prelu"):
+        return labels
+    fits = all(lies_along(shape_of(n) or (), labels) for n in others)
+    return labels if fits else None
+
+
+def _normalises(name: str, made: list[Statistic]) -> bool:
+    """Whether units are centred by their own mean, or divided by their own deviation."""
+    divided = name in ("mul", "div", "truediv") and all(part.divides for part in made)
+    return divided or (name == "sub" and not any(part.divides for part in made))
+
+
+def _groups(
+    held: Mapping[fx.Node, Any], width: int, n_units: int
+) -> Iterator[tuple[list[int], set[fx.Node]]]:
+    """Units that the same nodes hold, and these nodes."""
+    nodes = list(held)
+    there = torch.stack([_there(held[node], width, n_units) for node in nodes])
+    if bool(there.all()):
+        yield list(range(n_units)), set(nodes)
+        return
+    kinds, which = torch.unique(there, dim=1, return_inverse=True)
+    for number, column in enumerate(kinds.T):
+        units = (which == number).nonzero()[:, 0].tolist()
+        yield units, {node for node, holds in zip(nodes, column.tolist(), strict=True) if holds}
+
+
+def _there(found: Any, width: int, n_units: int) -> Tensor:
+    """(unit) which units a value holds, or is made of."""
+    if isinstance(found, Labels):
+        return found.units(width, n_units)
+    if isinstance(found, tuple):
+        parts = [part.units(width, n_units) for part in found if isinstance(part, Labels)]
+        return torch.stack(parts).any(0)
+    return torch.ones(n_units, dtype=torch.bool)
+
+
+def _last(
+    source: fx.Node, nodes: set[fx.Node], held: Mapping[fx.Node, Any], module: fx.GraphModule,
+    group: tuple[Tensor, int] | None,
+) -> fx.Node:  # fmt: skip
+    """The last of the nodes that all ways from the source lead through.
+
+    Moves at the end that keep all numbers change nothing: the node before them is taken.
+    """
+    order = sorted(nodes)
+    shared = _shared(order, source, held, module)
+    while len(shared) > 1:
+        before, last = shared[-2:]
+        since = [n for n in order if before < n <= last]
+        kept = _count(held[before], group) <= _count(held[last], group)
+        if not kept or not all(is_move(n, module) for n in since):
+            break
+        shared.pop()
+    return shared[-1]
+
+
+def _shared(
+    order: list[fx.Node], source: fx.Node, held: Mapping[fx.Node, Any], module: fx.GraphModule
+) -> list[fx.Node]:
+    """The nodes that all ways lead through."""
+    nodes, found, reach = set(order), [source], source
+    for node in order:
+        if node > source and not node < reach and isinstance(held[node], Labels):
+            found.append(node)
+        for user in _after(node, module):
+            if user in nodes:
+                reach = max(reach, user)
+            elif user not in held:
+                return found
+    return found
+
+
+def _count(labels: Labels, group: tuple[Tensor, int] | None) -> int:
+    """How many numbers of a value belong to units; to those of a group, given with their width."""
+    there = labels.slots > 0
+    if group is not None:
+        there = torch.isin((labels.slots - 1) // group[1], group[0])
+    return int(there.sum()) * (labels.tensor.numel() // max(1, there.numel()))
+
+
+def _held(
+    node: fx.Node, found: tuple[list[int], set[fx.Node]], source: fx.Node,
+    held: Mapping[fx.Node, Any], width: int, n_units: int, module: fx.GraphModule,
+) -> Held:  # fmt: skip
+    (units, ways), slots = found, held[node].slots
+    if len(units) < n_units:
+        slots = torch.where(torch.isin((slots - 1) // width, torch.tensor(units)), slots, 0)
+    between = tuple(n for n in sorted(ways) if source < n < node)
+    mixing = (held[n] for n in (*between, node))
+    separable = not any(isinstance(found, Statistic) for found in mixing) and not any(
+        op(n, module) in NORMALISATION | STANDARDISED for n in (*between, node)
+    )
+    return Held(node, Layout(slots, width, n_units), between, separable)

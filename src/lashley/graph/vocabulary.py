@@ -1,0 +1,44 @@
+"""The operations by what they do to units: which act on each number alone, which move numbers."""
+
+from __future__ import annotations
+
+ELEMENTWISE = frozenset({
+    "relu", "relu6", "leaky_relu", "prelu", "elu", "selu", "celu", "gelu", "silu", "mish", "tanh",
+    "sigmoid", "logsigmoid", "log_sigmoid", "softplus", "softsign", "softshrink", "hardtanh",
+    "hardswish", "hardsigmoid", "hardshrink", "tanhshrink", "threshold", "identity",
+    "exp", "exp2", "expm1", "erf", "abs", "neg", "square", "sqrt", "rsqrt", "reciprocal", "pow",
+    "log", "log1p", "sin", "cos", "atan", "sign", "floor", "round", "clamp", "clip", "clamp_min",
+    "clamp_max", "add", "sub", "rsub", "subtract", "mul", "multiply", "div", "divide", "truediv",
+    "true_divide", "contiguous", "clone", "to", "_to_copy", "type", "type_as", "float", "double",
+    "half", "bfloat16", "bool", "dropout", "alpha_dropout", "dropout1d", "dropout2d", "dropout3d",
+    "feature_dropout", "feature_alpha_dropout", "detach", "rrelu", "batch_norm", "where",
+    "masked_fill", "minimum", "maximum", "gt", "lt", "ge", "le", "eq", "ne", "greater", "less",
+    "logical_and", "logical_or", "logical_not", "logical_xor", "bitwise_and", "bitwise_or",
+    "bitwise_not", "and_", "or_", "invert", "nan_to_num", "heaviside",
+})  # fmt: skip
+NORMALISATION = frozenset({"layer_norm", "group_norm", "instance_norm", "rms_norm"})
+STANDARDISED = frozenset({"native_layer_norm", "native_group_norm"})  # the result comes first
+MOVES = frozenset({
+    "view", "reshape", "_unsafe_view", "_reshape_alias", "flatten", "unflatten", "permute",
+    "transpose", "t", "adjoint", "movedim", "moveaxis", "swapaxes", "swapdims", "squeeze",
+    "unsqueeze", "split", "split_with_sizes", "chunk", "tensor_split", "unbind", "narrow", "slice",
+    "select", "index_select", "getitem", "expand", "expand_as", "view_as", "reshape_as",
+    "broadcast_to", "repeat", "tile", "cat", "concat", "concatenate", "stack", "hstack", "vstack",
+    "roll", "flip", "pad", "constant_pad_nd", "pixel_shuffle", "pixel_unshuffle",
+    "channel_shuffle", "unfold_copy", "zero_pad1d", "zero_pad2d", "zero_pad3d",
+    "constant_pad1d", "constant_pad2d", "constant_pad3d",
+})  # fmt: skip
+MOVED_BY_ATTRIBUTE = frozenset({"T", "mT", "H", "mH"})  # y.T and the like
+REDUCTIONS = frozenset({"mean", "var", "std", "sum", "var_mean", "std_mean"})
+STANDARDISING = frozenset({"sqrt", "rsqrt", "std"})  # what a normalisation divides by
+ABOUT = frozenset({  # asks for a shape, a device or a type, and reads no number
+    "size", "dim", "numel", "nelement", "ndimension", "stride", "get_device", "is_floating_point",
+    "is_complex", "element_size", "sym_size", "sym_numel", "sym_stride", "zeros_like", "ones_like",
+    "empty_like", "full_like", "rand_like", "randn_like", "new_zeros", "new_ones", "new_empty",
+    "new_full", "new_tensor", "len",
+})  # fmt: skip
+ABOUT_ATTRIBUTES = frozenset({
+    "shape", "device", "dtype", "ndim", "is_cuda", "requires_grad", "layout", "itemsize", "names",
+    "is_sparse", "is_quantized", "is_meta", "nbytes",
+})  # fmt: skip
+LIKE_ANOTHER = frozenset({"view_as", "reshape_as", "expand_as", "type_as", "to"})  # its shape, type

@@ -1,0 +1,132 @@
+"""Networks whose examples depend on one another: all examples are one batch, or it is refused."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+import lashley as la
+from lashley.errors import EngineError
+
+from by_hand import ENGINES, Units, Written, by_hand, examples, logits, measured
+
+every_engine = pytest.mark.parametrize("engine", ENGINES)
+N, N_REFERENCE = 1500, 1200  # more than any batch of a plain network
+L = Units("l", rows=("l.weight", "l.bias"))
+
+
+def drifting(n):
+    """Inputs whose first thousand say little of the rest."""
+    with la.networks.seeded(1):
+        return torch.randn(n, 4) + torch.linspace(-2, 3, n)[:, None] * torch.tensor([1.0, 0, -1, 2])
+
+
+def centred(n, x, at):
+    return n.out(at(n.l(x - x.mean(0)).tanh()))
+
+
+def by_batch_statistics(n, x, at):
+    h = n.l(x)
+    return n.out(at(((h - h.mean(0)) / (h.var(0, False) + 1e-5).sqrt()).relu()))
+
+
+def attending_to_each_other(n, x, at):
+    h = at(n.l(x).tanh())
+    return n.out((h @ h.T / 8).softmax(-1) @ h)
+
+
+def sorted_together(n, x, at):
+    h = at(n.l(x).tanh())
+    return n.out(h + h.sort(0).values)
+
+
+def ring(n):
+    """A graph of nodes in a ring with chords, its edges weighted as in a graph convolution."""
+    near = torch.eye(n) + torch.eye(n).roll(1, 0) + torch.eye(n).roll(-1, 0)
+    return near + torch.eye(n).roll(n // 3, 0)
+
+
+def graph(n, x, at):
+    """Two graph convolutions over a fixed graph: its nodes are the rows."""
+    h = at(n.l(n.edges @ x).relu())
+    return n.out(n.edges @ h)
+
+
+def network(function, n=None):
+    with la.networks.seeded(0):
+        parts = {} if n is None else {"edges": ring(n) / 4}
+        return Written(function, l=nn.Linear(4, 5), out=nn.Linear(5, 3), **parts).eval()
+
+
+TOGETHER = [centred, by_batch_statistics, attending_to_each_other, sorted_together]
+
+
+@every_engine
+@pytest.mark.parametrize("function", TOGETHER, ids=lambda f: f.__name__)
+def test_outcomes_are_those_of_all_examples_in_one_batch(function, engine):
+    net, x = network(function), drifting(N)
+    assert_whole(net, x, engine, ("silence", "zero_weights"))
+
+
+@every_engine
+@pytest.mark.parametrize("function", TOGETHER, ids=lambda f: f.__name__)
+def test_means_are_those_of_all_reference_examples_in_one_batch(function, engine):
+    net, x = network(function), drifting(N)
+    assert_whole(net, x, engine, ("mean", "resample"), -drifting(N_REFERENCE))
+
+
+@every_engine
+def test_nodes_of_a_fixed_graph(engine):
+    net, x = network(graph, N), drifting(N)
+    assert_whole(net, x, engine, ("silence", "zero_weights"))
+
+
+def assert_whole(net, x, engine, methods, reference=None):
+    """One pass over everything, edited by hand; the largest effects are near 1."""
+    given = None if reference is None else examples(reference)
+    site = la.find_sites(net, examples(x))["l"]
+    cuts = [la.Ablation(site, units, m) for m in methods for units in ((0,), (1, 3))]
+    try:
+        found = la.evaluate(net, examples(x), cuts, readout=logits, engine=engine, reference=given)
+    except EngineError as error:  # an engine that stacks examples cannot do it, and says so
+        assert engine in ("fx", "export", "hooks")
+        assert any(word in str(error) for word in ("depend", "reference", "auto"))  # noqa: PT017
+        return
+    with torch.no_grad():
+        intact = copy.deepcopy(net).double()(x.double())
+    assert [found[f"intact_logit_{i}"].values for i in range(3)] == [
+        pytest.approx(column.numpy(), abs=1e-4) for column in intact.unbind(1)]  # fmt: skip
+    for cut, outcome in zip(cuts, measured(found), strict=True):
+        right = by_hand(net, x, L, cut.units, cut.method, reference)  # donors: of the whole
+        assert close(outcome, right), (cut.method, cut.units, float((outcome - right).abs().max()))
+
+
+def close(one, other):
+    return torch.allclose(one, other, rtol=0, atol=1e-4 * float(other.abs().amax()))
+
+
+def test_the_first_thousand_alone_would_say_something_else():
+    """So the tests above can fail."""
+    for function in TOGETHER:
+        net, x = network(function).double(), drifting(N).double()
+        with torch.no_grad():
+            assert (net(x)[:1000] - net(x[:1000])).abs().max() > 1e-2
+
+
+@pytest.mark.parametrize("engine", ["auto", "reference"])
+def test_auto_and_the_slow_engine_do_them(engine):
+    """Ranks and predictions, too."""
+    net, x = network(centred), drifting(N)
+    site = la.find_sites(net, examples(x))["l"]
+    found = la.evaluate(net, examples(x), [la.Ablation(site, (2,))], engine=engine)
+    right = by_hand(net, x, L, (2,), "silence")
+    assert found.prediction.values[0].tolist() == right.argmax(1).tolist()
+
+
+@pytest.mark.parametrize("engine", ["auto", "reference"])
+def test_a_precision_that_takes_examples_bit_by_bit_is_refused(engine):
+    net, x = network(centred), drifting(N)
+    cuts = la.singles(la.find_sites(net, examples(x))["l"])
+    with pytest.raises(EngineError, match=r"precision: .*depend"):
+        la.evaluate(net, examples(x), cuts, engine=engine, precision=5.0)

@@ -1,0 +1,181 @@
+"""The point is the last place that holds the units, whatever else the network does with them."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import lashley as la
+from lashley.errors import EngineError
+
+from by_hand import (
+    ENGINES,
+    N_REFERENCE,
+    N,
+    Units,
+    Written,
+    assert_as_by_hand,
+    assert_logits,
+    examples,
+    logits,
+)
+from networks_under_test import statistics
+
+every_engine = pytest.mark.parametrize("engine", ENGINES)
+CONV = Units("c", -3, rows=("c.weight", "c.bias"))
+SHAPE = (2, 2, 3)
+
+# --- a shape that is read ------------------------------------------------------------------------
+
+
+def read(f):
+    """`f` makes of what the layer returns, and of what the norm makes of it, what is read."""
+    return lambda n, x, at: n.out(f(n.c(x), n))
+
+
+SHAPES_READ = {
+    "shape": read(lambda y, n: n.bn(y).sigmoid().mean(3).view(y.shape[0], -1)),
+    "size": read(lambda y, n: n.bn(y).sigmoid().mean(3).view(y.size(0), -1)),
+    "all sizes": read(lambda y, n: n.bn(y).sigmoid().mean(3).view((*y.size()[:1], 8))),
+    "unpacked": read(lambda y, n: (lambda b, c, h, w: n.bn(y).sigmoid().view(
+        b, c * h, w).mean(2))(*y.shape)),
+    "ndim": read(lambda y, n: n.bn(y).sigmoid().mean(y.ndim - 1).flatten(1)),
+    "device": read(lambda y, n: (n.bn(y).sigmoid() * torch.ones(3, device=y.device)).mean(3)
+        .flatten(1)),
+    "dtype": read(lambda y, n: (n.bn(y).sigmoid() * torch.ones(3).to(y.dtype)).mean(3)
+        .flatten(1)),
+    "type_as": read(lambda y, n: (n.bn(y).sigmoid() * torch.ones(3).type_as(y)).mean(3)
+        .flatten(1)),
+    "view_as": read(lambda y, n: n.bn(y).sigmoid().flatten(2).view_as(y).mean(3).flatten(1)),
+    "reshape_as": read(lambda y, n: n.bn(y).sigmoid().flatten(2).reshape_as(y).mean(3).flatten(1)),
+    "expand_as": read(lambda y, n: (n.bn(y).sigmoid() * torch.ones(1).expand_as(y)).mean(3)
+        .flatten(1)),
+    "zeros_like": read(lambda y, n: (n.bn(y).sigmoid() + torch.zeros_like(y)).mean(3).flatten(1)),
+    "ones_like": read(lambda y, n: (n.bn(y) * torch.ones_like(y)).sigmoid().mean(3).flatten(1)),
+    "full_like": read(lambda y, n: (n.bn(y) + torch.full_like(y, 0.0)).sigmoid().mean(3)
+        .flatten(1)),
+    "new_zeros": read(lambda y, n: (n.bn(y) + y.new_zeros(1)).sigmoid().mean(3).flatten(1)),
+    "arange": read(lambda y, n: (n.bn(y).sigmoid() * (1 + 0 * torch.arange(
+        y.shape[-1], device=y.device))).mean(3).flatten(1)),
+}  # fmt: skip
+
+
+@every_engine
+@pytest.mark.parametrize("name", SHAPES_READ)
+def test_to_read_a_shape_moves_no_point(name, engine):
+    with la.networks.seeded(2):
+        x, reference = torch.randn(N, *SHAPE), torch.randn(N_REFERENCE, *SHAPE)
+        plain = Written(
+            lambda n, x, at: n.out(at(n.bn(n.c(x)).sigmoid()).mean(3).flatten(1)),
+            c=nn.Conv2d(2, 4, 1), bn=statistics(nn.BatchNorm2d(4)), out=nn.Linear(8, 3),
+        ).eval()  # fmt: skip
+    network = plain.spelled(SHAPES_READ[name]).eval()
+    assert torch.allclose(network(x), plain(x))
+    assert_as_by_hand(network, plain, CONV, x, reference, engine)
+
+
+# --- a point that is what the site says ----------------------------------------------------------
+
+
+@every_engine
+def test_the_point_is_that_of_the_site_in_every_engine(engine):
+    """A product of examples with themselves, which no stack can hold."""
+    with la.networks.seeded(0):
+        network = Written(lambda n, x, at: squared(n, at((n.l(x) + 0.0).sigmoid())),
+                          l=nn.Linear(5, 4), out=nn.Linear(4, 3)).eval()  # fmt: skip
+        x, reference = torch.randn(N, 5), torch.randn(N_REFERENCE, 5)
+    assert_as_by_hand(
+        network, network, Units("l", rows=("l.weight", "l.bias")), x, reference, engine
+    )
+
+
+def squared(n, h):
+    return n.out(h * (h @ h.T).diagonal()[:, None])
+
+
+# --- a bias in parts, and a layer of positions ---------------------------------------------------
+
+
+@every_engine
+@pytest.mark.parametrize("fused", [True, False])
+def test_a_bias_made_of_parts_is_zeroed_with_its_row(fused, engine):
+    """As BEiT has it: the bias of queries and values is learned, that of keys is 0."""
+    with la.networks.seeded(3):
+        x = torch.randn(N, 5)
+        parts = dict(
+            w=nn.Linear(5, 6, bias=False), q=nn.Parameter(torch.randn(2)),
+            v=nn.Parameter(torch.randn(2)), k=torch.zeros(2), out=nn.Linear(6, 3),
+        )  # fmt: skip
+
+    def bias(n):
+        return torch.cat((n.q, n.k, n.v))
+
+    network = Written(
+        (lambda n, x, at: n.out(torch.tanh(F.linear(x, n.w.weight, bias(n))))) if fused else
+        (lambda n, x, at: n.out(torch.tanh(n.w(x) + bias(n)))), **parts,
+    ).eval()  # fmt: skip
+    (site,) = [s for s in la.find_sites(network, examples(x)).values() if s.n_units == 6]
+    cuts = [la.Ablation(site, (unit,), "zero_weights") for unit in range(6)]
+    outcomes = la.evaluate(network, examples(x), cuts, readout=logits, engine=engine)
+    twin = copy.deepcopy(network).double()
+    with torch.no_grad():
+        hidden = x.double() @ twin.w.weight.T + bias(twin)
+        right = []
+        for unit in range(6):
+            h = hidden.clone()
+            h[:, unit] = 0 if fused else bias(twin)[unit]  # an addition after the layer stays
+            right.append(twin.out(h.tanh()))
+    assert_logits(outcomes, torch.stack(right), cuts)
+
+
+@every_engine
+def test_a_layer_that_reads_positions_only(engine):
+    with la.networks.seeded(4):
+        network = Written(
+            lambda n, x, at: n.out(F.gelu(n.mix(x + at(n.pos(n.grid)))).mean(1)),
+            grid=torch.randn(6, 2), pos=nn.Linear(2, 5), mix=nn.Linear(5, 8), out=nn.Linear(8, 3),
+        ).eval()  # fmt: skip
+        x, reference = torch.randn(N, 6, 5), torch.randn(N_REFERENCE, 6, 5)
+    units = Units("pos", rows=("pos.weight", "pos.bias"))
+    site = la.find_sites(network, examples(x))["pos"]
+    assert (site.kind, site.n_units) == ("hidden", 5)
+    fixed = [m for m in ("silence", "zero_weights", "mean")]
+    assert_as_by_hand(network, network, units, x, reference, engine, methods=fixed)
+    # of every other example it is the same
+    cuts = [la.Ablation(site, (0, 3), "resample")]
+    found = la.evaluate(
+        network, examples(x), cuts, reference=examples(reference), readout=logits, engine=engine
+    )
+    assert_logits(found, network.double()(x.double()).detach()[None], cuts)
+    la.plan(network.float(), examples(x), la.singles(site))
+
+
+# --- written in place ----------------------------------------------------------------------------
+
+
+@every_engine
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda y: F.relu(y.flatten(2), inplace=True).view_as(y),
+        lambda y: y.flatten(2).sigmoid_().view_as(y),
+        lambda y: (y.flatten(2).sigmoid_(), y)[1],
+        lambda y: (y[:, :2].sigmoid_(), y[:, 2:].sigmoid_(), y)[2],
+    ],
+    ids=["inplace", "sigmoid_", "through_a_view", "through_slices"],
+)
+def test_nonlinearities_in_place(write, engine):
+    with la.networks.seeded(1):
+        x, reference = torch.randn(N, *SHAPE), torch.randn(N_REFERENCE, *SHAPE)
+        c, out = nn.Conv2d(2, 4, 1), nn.Linear(24, 3)
+    probe = torch.randn(1, 4, 2, 3)
+    act = torch.relu if torch.equal(write(probe.clone()), probe.relu()) else torch.sigmoid
+    plain = Written(lambda n, x, at: n.out(at(act(n.c(x))).flatten(1)), c=c, out=out).eval()
+    network = plain.spelled(lambda n, x, at: n.out(write(n.c(x)).flatten(1))).eval()
+    try:
+        assert_as_by_hand(network, plain, CONV, x, reference, engine, which=((1, 2),))
+    except EngineError as error:
+        if engine != "fx" or "writes to a view" not in str(error):
+            raise
