@@ -6,14 +6,14 @@ import resource
 import time
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
 from benchmarks.zoo.compare import compare
 from benchmarks.zoo.networks import Made
 from benchmarks.zoo.numbers import numbers, numbers_of
-from benchmarks.zoo.truth import METHODS, part
+from benchmarks.zoo.truth import methods_of, part
 from benchmarks.zoo.twin.sources import Target
 from benchmarks.zoo.twin.twin import READINGS, Twin
 from torch import nn
@@ -42,9 +42,12 @@ def row_of(made: Made, row: dict[str, Any]) -> None:
     if sites is None:
         return
     row["sites"] = _by_kind(sites)
+    row |= account_of(made.network, sites)
     twin = Twin(made.network, made.pick, call)
     chosen = _chosen(row, twin, made, sites)
-    ablations = [la.Ablation(sites[t.site], t.units, method) for t in chosen for method in METHODS]
+    ablations = [
+        la.Ablation(sites[t.site], t.units, method) for t in chosen for method in methods_of(t.kind)
+    ]
     given = {"reference": reference, "seed": 0, **_output(made)}
     measured = _timed(
         row,
@@ -85,18 +88,17 @@ def _chosen(row: dict[str, Any], twin: Twin, made: Made, sites: Any) -> list[Tar
     few = part(made.inputs, slice(3))
     started = time.process_time()
     unclear: dict[str, str] = {}
-    ways: dict[str, str] = {}
-    targets = {
-        s.name: Target(s.name, s.kind, s.axis, s.n_units, _units(s.n_units)) for s in sites.values()
-    }
+    targets = {s.name: target_of(s, sites) for s in sites.values()}
+    ways = {n: "in a loop" for n, t in targets.items() if t.kind == "recurrent"}
+    painted = {n: t for n, t in targets.items() if n not in ways}
     try:
-        found = twin.ways(few, list(targets.values()))
-        words = {name: set() for name in targets}
+        found = twin.ways(few, list(painted.values()))
+        words: dict[str, set[str]] = {name: set() for name in painted}
         for (site, _, unit, _), way in found.items():
             words[site].add(f"{unit > 0} {way[READINGS[0]].words}")
-        ways = {name: " | ".join(sorted(w)) for name, w in words.items()}
+        ways |= {name: " | ".join(sorted(w)) for name, w in words.items()}
     except Exception:
-        for name, target in targets.items():
+        for name, target in painted.items():
             try:
                 found = twin.ways(few, [target])
                 ways[name] = "|".join(sorted({w[READINGS[0]].words for w in found.values()}))
@@ -113,15 +115,41 @@ def _chosen(row: dict[str, Any], twin: Twin, made: Made, sites: Any) -> list[Tar
         firsts = list({ways[n]: n for n in reversed(names)}.values())[::-1]
         spread = [names[int(i)] for i in torch.linspace(0, len(names) - 1, 3)] if names else []
         for k, name in enumerate(list(dict.fromkeys([*firsts, *spread]))[:most]):
-            t = targets[name]
-            chosen.append(
-                Target(t.site, t.kind, t.axis, t.n_units, t.units[:1] if k % 2 else t.units[-2:])
-            )
+            units = targets[name].units
+            chosen.append(replace(targets[name], units=units[:1] if k % 2 else units[-2:]))
     return chosen
+
+
+def target_of(site: la.Site, sites: Any) -> Target:
+    """What the twin is to paint of a site: its first, middle and last unit."""
+    owner = site.name.rpartition(".")[0]
+    sums = [
+        s.name for s in sites.values() if s.kind == site.kind and s.name.rpartition(".")[0] == owner
+    ]
+    place = (sums.index(site.name), len(sums)) if site.kind == "residual" else (0, 0)
+    return Target(site.name, site.kind, site.axis, site.n_units, _units(site.n_units), place)
 
 
 def _units(n: int) -> tuple[int, ...]:
     return tuple(sorted({0, n // 2, n - 1}))
+
+
+def account_of(network: nn.Module, sites: Any) -> dict[str, Any]:
+    """How much of the network lies in sites, and which parameters are in none and not left out."""
+    own = dict(network.named_parameters(remove_duplicate=False))
+    known = {id(own[name]) for s in sites.values() for name in s.parameters if name in own}
+    listed = {id(own[p.name]) for p in sites.left_out if p.name in own}
+    sizes = {id(p): p.numel() for p in own.values()}
+    reasons: dict[str, int] = {}
+    for p in sites.left_out:
+        reason = p.reason.split(" (")[0]
+        reasons[reason] = reasons.get(reason, 0) + p.weights
+    return {
+        "share": sum(sizes[i] for i in known) / max(1, sum(sizes.values())),
+        "unaccounted": [n for n, p in own.items() if id(p) not in known | listed],
+        "overlooked": sum(p.weights for p in sites.left_out if p.is_overlooked),
+        "reasons": dict(sorted(reasons.items(), key=lambda item: -item[1])[:8]),
+    }
 
 
 def _by_kind(sites: Any) -> dict[str, int]:

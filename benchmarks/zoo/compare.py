@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from benchmarks.zoo.networks import Made
 from benchmarks.zoo.numbers import numbers_of
-from benchmarks.zoo.truth import DONORS, METHODS, Truth, examples_enough, truths
+from benchmarks.zoo.truth import DONORS, Truth, examples_enough, methods_of, truths
 from benchmarks.zoo.twin.sources import Target
 from benchmarks.zoo.twin.twin import Twin
 from torch import Tensor
@@ -52,7 +52,7 @@ def compare(
     Args:
         twin: Of the network.
         made: The network with its examples.
-        chosen: The sites' units, each ablated by all of METHODS.
+        chosen: The sites' units, each ablated by all methods of its kind.
         measured: Outcomes of the readout `numbers`.
         ranks: Outcomes of the classification, or None.
         plain: (example, number) of a plain forward pass in float32.
@@ -71,7 +71,7 @@ def compare(
     place = -1
     for target in chosen:
         truth_of = truths(twin, made, target, n)
-        for method in METHODS:
+        for method in methods_of(target.kind):
             place += 1
             words, truth = f"{target.kind} {target.site} {method} {target.units}", truth_of[method]
             if isinstance(truth, str):

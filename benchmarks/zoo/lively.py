@@ -67,7 +67,9 @@ def _draw(module: nn.Module, name: str, parameter: Tensor, generator: torch.Gene
     elif spread < 1e-6:  # a gain or a layer scale
         level = level if abs(level) > _SMALL else 0.5
         parameter.copy_(level * _near_one(parameter, generator))
-    elif parameter.ndim > 1 and spread < _SMALL and name != "weight":  # positions, tokens, tables, kernels of its own
+    elif (
+        parameter.ndim > 1 and spread < _SMALL and name != "weight"
+    ):  # positions, tokens, tables, kernels of its own
         parameter.mul_(min(0.3 / spread, 10.0))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
@@ -10,11 +11,19 @@ from benchmarks.zoo.twin.sources import Target
 from benchmarks.zoo.twin.twin import READINGS, Twin
 from torch import Tensor
 
+import lashley as la
+
 METHODS = ("silence", "zero_weights", "mean", "resample")
 DONORS = 2  # examples of the reference
 _FEW = 4
+COUNTED = "counted" in inspect.signature(la.evaluate).parameters
 
 Truth = list[tuple[str, list[Tensor]]]  # readings, the first is the rule; outputs by donor
+
+
+def methods_of(kind: str) -> tuple[str, ...]:
+    """Those that a kind of site has; a sum has no weights."""
+    return tuple(m for m in METHODS if (kind, m) != ("residual", "zero_weights"))
 
 
 def examples_enough(twin: Twin, made: Made, intact: Tensor) -> int:
@@ -40,6 +49,9 @@ def truths(twin: Twin, made: Made, target: Target, n: int) -> dict[str, Truth | 
     """
     inputs = part(made.inputs, slice(n))
     donors = [part(made.reference, torch.full((n,), k)) for k in range(DONORS)]
+    if target.kind == "recurrent":
+        return recurrent_truths(twin, made, target, inputs, donors)
+    counted = _counted(made.reference)
     try:
         ways = twin.ways(inputs, [target])
     except Exception as error:
@@ -49,14 +61,15 @@ def truths(twin: Twin, made: Made, target: Target, n: int) -> dict[str, Truth | 
         return [twin.replaced(inputs, target, ways, reading, None)]
 
     def mean(reading: str) -> list[Tensor]:
-        held = twin.held(made.reference, target, ways, reading)
-        return [
-            twin.replaced(inputs, target, ways, reading, {k: v.mean() for k, v in held.items()})
-        ]
+        tokens = None if counted is None else tuple(counted.shape)
+        held = twin.held(made.reference, target, ways, reading, tokens)
+        means = {k: _mean(numbers, at, counted) for k, (numbers, at) in held.items()}
+        return [twin.replaced(inputs, target, ways, reading, means)]
 
     def resample(reading: str) -> list[Tensor]:
         held = [twin.held(donor, target, ways, reading) for donor in donors]
-        return [twin.replaced(inputs, target, ways, reading, values) for values in held]
+        values = [{k: numbers for k, (numbers, _) in donor.items()} for donor in held]
+        return [twin.replaced(inputs, target, ways, reading, v) for v in values]
 
     found: dict[str, Truth | str] = {}
     for make in (silence, mean, resample):
@@ -71,6 +84,65 @@ def truths(twin: Twin, made: Made, target: Target, n: int) -> dict[str, Truth | 
 def part(inputs: Any, which: Any) -> Any:
     """Some of the examples, of either kind of inputs."""
     return {k: v[which] for k, v in inputs.items()} if isinstance(inputs, dict) else inputs[which]
+
+
+def recurrent_truths(
+    twin: Twin, made: Made, target: Target, inputs: Any, donors: list[Any]
+) -> dict[str, Truth | str]:
+    """The same of the units of an LSTM, GRU or RNN: their hidden state is another at every step."""
+    units = list(target.units)
+
+    def steps_of(given: Any) -> dict[int, Tensor]:
+        kept: dict[int, Tensor] = {}
+
+        def keep(step: int, hidden: Tensor) -> Tensor:
+            kept[step] = hidden[:, units].clone()
+            return hidden
+
+        twin.recurrent(given, target, keep)
+        return kept
+
+    def put(new: Any) -> Any:
+        def change(step: int, hidden: Tensor) -> Tensor:
+            hidden = hidden.clone()
+            hidden[:, units] = new(step)
+            return hidden
+
+        return change
+
+    def outputs(new: Any) -> Tensor:
+        return twin.recurrent(inputs, target, put(new))
+
+    def mean() -> Truth:
+        steps = steps_of(made.reference)
+        whole = torch.stack(list(steps.values())).mean((0, 1))
+        return [
+            ("of all steps", [outputs(lambda step: whole)]),
+            ("of each step", [outputs(lambda step: steps[step].mean(0))]),
+        ]
+
+    def resample() -> list[Tensor]:
+        return [outputs(steps_of(donor).__getitem__) for donor in donors]
+
+    return {
+        "silence": _tried(lambda: [("at each step", [outputs(lambda step: 0.0)])]),
+        "zero_weights": _tried(lambda: [("edited copy", [twin.recurrent(inputs, target, None)])]),
+        "mean": _tried(mean),
+        "resample": _tried(lambda: [("at each step", resample())]),
+    }
+
+
+def _counted(inputs: Any) -> Tensor | None:
+    """(example, token) which tokens count; None where all do."""
+    if not COUNTED or not isinstance(inputs, dict) or "attention_mask" not in inputs:
+        return None
+    return inputs["attention_mask"].bool()
+
+
+def _mean(numbers: Tensor, tokens: Tensor, counted: Tensor | None) -> Tensor:
+    if counted is None or not tokens.any():  # one token, or units that have none
+        return numbers.mean()
+    return numbers[counted.flatten()[tokens]].mean()
 
 
 def _zero_weights(twin: Twin, inputs: Any, target: Target, ways: Any) -> Truth:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from torch import Tensor, nn
-
 from benchmarks.zoo.lively import pictures
+from torch import Tensor, nn
 
 
 class Forward(nn.Module):

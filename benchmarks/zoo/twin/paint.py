@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
 NONE = -1.0  # the paint of numbers that are nobody's
+PLACES = 65536  # a colour is a whole number; its fraction says at which token a number is
 
 # Operations that copy numbers and leave each as it is: they are done to the paint as to the numbers.
 MOVING = frozenset({
@@ -94,7 +95,7 @@ def moved(
 
 def colours_of(paint: Tensor) -> frozenset[float]:
     """The colours on it."""
-    at = paint[paint != NONE]
+    at = paint[paint != NONE].floor()
     return (
         frozenset(map(float, torch.bincount(at.long()).nonzero()[:, 0].tolist()))
         if len(at)
@@ -112,10 +113,10 @@ def agreed(paints: list[Tensor], shape: torch.Size) -> tuple[Tensor, Tensor]:
     first = paints[0].expand(shape)
     clash = torch.zeros(shape, dtype=torch.bool)
     for other in paints[1:]:
-        clash |= other.expand(shape) != first
+        clash |= other.expand(shape).floor() != first.floor()
     if not clash.any():
         return first.clone(), torch.empty(0)
-    met = torch.cat([p.expand(shape)[clash] for p in paints]).unique()
+    met = torch.cat([p.expand(shape)[clash] for p in paints]).floor().unique()
     return first.masked_fill(clash, NONE), met
 
 
@@ -124,7 +125,7 @@ def uneven(paint: Tensor, constant: Tensor) -> Tensor:
     try:
         values = constant.expand(paint.shape).double()
     except RuntimeError:
-        return paint.unique()
+        return paint.floor().unique()
     at = paint != NONE
     index = paint[at].long()
     if not len(index):
@@ -141,4 +142,4 @@ def uneven(paint: Tensor, constant: Tensor) -> Tensor:
 
 def without(paint: Tensor, colours: Tensor) -> Tensor:
     """The paint, less some colours."""
-    return paint.masked_fill(torch.isin(paint, colours), NONE) if len(colours) else paint
+    return paint.masked_fill(torch.isin(paint.floor(), colours), NONE) if len(colours) else paint

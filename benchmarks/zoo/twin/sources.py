@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from benchmarks.zoo.twin.paint import ELEMENTWISE, MOVING, NONE, storage_of
+from benchmarks.zoo.twin.paint import ELEMENTWISE, MOVING, NONE, PLACES, storage_of
 from benchmarks.zoo.twin.watch import Watch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _disable_current_modes
@@ -31,6 +31,9 @@ _ATTENTION = ("_scaled_dot_product", "_flash_attention", "_efficient_attention")
 COLOURS_PER_UNIT = 4096  # of a call; more channels than a head has
 
 
+LAYERS = ("hidden", "filter", "router", "embedding")
+
+
 class Unclear(Exception):
     """A site that the twin cannot follow."""
 
@@ -45,6 +48,7 @@ class Target:
         axis: Of the units, from the end.
         n_units: How many it has.
         units: Which are painted.
+        place: Of a sum, its number among those of its module, and how many sites these are.
     """
 
     site: str
@@ -52,6 +56,7 @@ class Target:
     axis: int
     n_units: int
     units: tuple[int, ...]
+    place: tuple[int, int] = (0, 0)
 
 
 class Palette:
@@ -61,6 +66,7 @@ class Palette:
         self._known: dict[tuple[str, int, int, int], float] = {}
         self.calls: dict[str, int] = {}
         self.called: set[str] = set()  # sites whose module was called
+        self.tokens: tuple[int, int] | None = None  # examples and tokens, where a mask counts them
 
     def colour(self, site: str, call: int, unit: int, channel: int) -> float:
         return self._known.setdefault((site, call, unit, channel), float(len(self._known)))
@@ -93,8 +99,10 @@ class Sources:
         self._names = {id(m): n for n, m in self._modules.items()}
         self._inside: list[str] = []
         self._heads = [t for t in targets if t.kind == "head"]
-        layers = [t for t in targets if t.kind in ("hidden", "filter", "router", "embedding")]
-        other = [t for t in targets if t not in self._heads and t not in layers]
+        self._sums = [t for t in targets if t.kind == "residual"]
+        self._n_sums: dict[str, int] = {}
+        layers = [t for t in targets if t.kind in LAYERS]
+        other = [t for t in targets if t.kind not in (*LAYERS, "head", "residual")]
         if other:
             raise Unclear(f"a site of kind {other[0].kind}")
         self._by_module = {t.site: t for t in layers if _is_layer(self._modules.get(t.site))}
@@ -102,7 +110,7 @@ class Sources:
         held = dict(network.named_parameters(remove_duplicate=False))
         for t in layers:
             weight = held.get(f"{t.site}.weight", held.get(t.site))
-            if weight is not None:
+            if weight is not None and t.kind != "embedding":  # which an output layer may share
                 self._by_weight[storage_of(weight)] = t
             elif t.site not in self._by_module:
                 self._by_module[t.site] = t
@@ -125,6 +133,10 @@ class Sources:
                 stack.callback(after.remove)
             watch.listeners.append(self._dispatched)
             yield
+        for target in self._sums:
+            found = self._n_sums.get(_owner(target.site), 0)
+            if found != target.place[1]:
+                raise Unclear(f"{target.site}: {found} sums for {target.place[1]} sites")
 
     def _returned(self, name: str, output: Any) -> None:
         self._inside.pop()
@@ -175,6 +187,19 @@ class Sources:
                 self._paint_heads(first)
         if name in _PRODUCTS:
             self._note_product(tensors, first)
+        if self._sums and name in ("add", "add_"):
+            self._note_sum(tensors, first)
+
+    def _note_sum(self, tensors: list[Tensor], output: Tensor) -> None:
+        owner = self._inside[-1] if self._inside else ""
+        parts = [t for t in tensors if t.shape == output.shape and not self._watch.constant(t)]
+        if len(parts) != 2 or not output.is_floating_point():
+            return
+        number = self._n_sums.get(owner, 0)
+        self._n_sums[owner] = number + 1
+        for target in self._sums:
+            if _owner(target.site) == owner and target.place[0] == number:
+                self._paint_layer(target, output)
 
     def _note_weights(self, tensors: list[Tensor], output: Tensor) -> None:
         address = storage_of(output)
@@ -247,7 +272,12 @@ class Sources:
                 colours[unit, channel] = self._palette.colour(target.site, call, unit, channel)
         shape = [1] * laid.ndim
         shape[1], shape[axis] = heads, laid.shape[axis]
-        self._watch.paint(laid, colours.reshape(shape))
+        painted = colours.reshape(shape)
+        at = self._palette.tokens
+        if at is not None and laid.ndim == 4 and (laid.shape[0], laid.shape[2]) == at:
+            places = torch.arange(at[0] * at[1]).view(at[0], 1, at[1], 1) / PLACES
+            painted = painted + (painted != NONE) * places
+        self._watch.paint(laid, painted)
 
     def _channels(self, owner: str, heads: int, laid: Tensor) -> int:
         """Which axis holds the channels: the last, unless that of the tokens fits the projection alone."""
@@ -256,6 +286,11 @@ class Sources:
         if laid.shape[-1] * heads not in sizes and laid.shape[-2] * heads in sizes:
             return -2
         return -1
+
+
+def _owner(site: str) -> str:
+    """The module that makes a sum: what is before the last point of its name."""
+    return site.rpartition(".")[0]
 
 
 def _is_layer(module: nn.Module | None) -> bool:

@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 from benchmarks.zoo.twin.edited import edited
+from benchmarks.zoo.twin.paint import PLACES
+from benchmarks.zoo.twin.recurrent import looped, place_of, without_weights
 from benchmarks.zoo.twin.sources import Palette, Sources, Target, Unclear
 from benchmarks.zoo.twin.watch import Watch, doubled
 from torch import Tensor, nn
@@ -72,18 +74,49 @@ class Twin:
         return found
 
     def held(
-        self, inputs: Inputs, target: Target, ways: Any, reading: str
-    ) -> dict[tuple[int, int, int], Tensor]:
-        """By (call, unit, channel): the numbers that the points hold, in the order of memory."""
+        self, inputs: Inputs, target: Target, ways: Any, reading: str,
+        tokens: tuple[int, int] | None = None,
+    ) -> dict[tuple[int, int, int], tuple[Tensor, Tensor]]:  # fmt: skip
+        """By (call, unit, channel): the numbers at the point, in the order of memory, and their tokens.
+
+        Args:
+            inputs: Of the network.
+            target: Which units.
+            ways: From `ways`.
+            reading: One of READINGS.
+            tokens: How many examples and tokens there are: tokens are numbered through these.
+        """
         palette, kept = Palette(), {}
+        palette.tokens = tokens
         at = _at(palette, target, ways, reading)
 
         def keep(colours: list[float], numbers: Tensor, paint: Tensor) -> None:
             for colour in colours:
-                kept[palette.named(colour)[1:]] = numbers[paint == colour].clone()
+                where = paint.floor() == colour
+                places = ((paint[where] - colour) * PLACES).round().long()
+                kept[palette.named(colour)[1:]] = numbers[where].clone(), places
 
         self._run(self._network, inputs, Watch(at, keep), [target], palette)
         return kept
+
+    def recurrent(
+        self, inputs: Inputs, target: Target, change: Callable[[int, Tensor], Tensor] | None
+    ) -> Tensor:
+        """Outputs with other hidden states of a recurrent layer.
+
+        Args:
+            inputs: Of the network.
+            target: The layer's units.
+            change: From (step, hidden state (example, unit)) to it; None: no weights into the units.
+        """
+        module, layer = place_of(self._network, target.site)
+        if change is None:
+            changed = without_weights(self._network, module, layer, target.units)
+        else:
+            changed = looped(
+                self._network, module, lambda at, step, h: change(step, h) if at == layer else h
+            )
+        return self._run(changed, inputs, Watch(), [], Palette())
 
     def replaced(
         self,
@@ -109,7 +142,7 @@ class Twin:
             for colour in colours:
                 key = palette.named(colour)[1:]
                 new = torch.zeros((), dtype=torch.float64) if values is None else values[key]
-                where = paint == colour
+                where = paint.floor() == colour
                 if new.numel() not in (1, int(where.sum())):
                     raise Unclear(f"{target.site}: {new.numel()} numbers for {int(where.sum())}")
                 numbers[where] = new.to(numbers.dtype)

@@ -276,7 +276,9 @@ def doubled(inputs: Any) -> Any:
     return tree_map_only(Tensor, lambda t: t.double() if t.is_floating_point() else t, inputs)
 
 
-def _grouped(rows: Tensor, weights: Tensor, offs: Tensor | None = None, *rest: Any, **more: Any) -> Tensor:
+def _grouped(
+    rows: Tensor, weights: Tensor, offs: Tensor | None = None, *rest: Any, **more: Any
+) -> Tensor:
     """The product of rows with the weights of their group, which PyTorch has up to float32 only."""
     if offs is None or rows.ndim != 2 or weights.ndim != 3:
         raise NotImplementedError("_grouped_mm of other shapes than (row, in), (group, in, out)")
