@@ -9,7 +9,8 @@ import argparse
 from pathlib import Path
 
 from benchmarks.zoo.networks import entries
-from benchmarks.zoo.running import known, line_of, run_all, run_one
+from benchmarks.zoo.running import known, line_of, run_all
+from benchmarks.zoo.table import page, summary
 
 
 def main() -> None:
@@ -22,11 +23,8 @@ def main() -> None:
     )
     parser.add_argument("--again", action="store_true", help="also what is known already")
     parser.add_argument("--list", action="store_true", help="names only")
-    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--write", type=Path, help="the page to write, such as docs/networks.md")
     given = parser.parse_args()
-    if given.one:
-        run_one(given.one, given.folder)
-        return
     names = [
         e.name for e in entries().values()
         if (not given.only or any(o in e.name or o == e.family for o in given.only))
@@ -37,9 +35,13 @@ def main() -> None:
         return
     left = [n for n in names if given.again or known(given.folder, n) is None]
     run_all(left, given.folder, given.jobs)
-    for name in names:
-        if name not in left:
-            print(line_of(known(given.folder, name) or {"name": name}))
+    rows = [row for n in names if (row := known(given.folder, n)) is not None]
+    for row in rows:
+        if row["name"] not in left:
+            print(line_of(row))
+    print(summary(rows))
+    if given.write:
+        given.write.write_text(page(rows))
 
 
 if __name__ == "__main__":

@@ -10,15 +10,15 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import torch
+from torch import nn
+
+import lashley as la
 from benchmarks.zoo.compare import compare
 from benchmarks.zoo.networks import Made
 from benchmarks.zoo.numbers import numbers, numbers_of
 from benchmarks.zoo.truth import methods_of, part
 from benchmarks.zoo.twin.sources import Target
 from benchmarks.zoo.twin.twin import READINGS, Twin
-from torch import nn
-
-import lashley as la
 
 TWIN_SECONDS = 30.0  # about as long may the twin run
 

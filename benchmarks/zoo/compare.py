@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch import Tensor
+
 from benchmarks.zoo.networks import Made
 from benchmarks.zoo.numbers import numbers_of
 from benchmarks.zoo.truth import DONORS, Truth, examples_enough, methods_of, truths
 from benchmarks.zoo.twin.sources import Target
 from benchmarks.zoo.twin.twin import Twin
-from torch import Tensor
 
 _EPSILON = torch.finfo(torch.float32).eps
 

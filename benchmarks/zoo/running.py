@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
 from benchmarks.zoo.check import row_of
 from benchmarks.zoo.networks import entries
 
@@ -34,7 +35,7 @@ def known(folder: Path, name: str) -> dict[str, Any] | None:
 def run_one(name: str, folder: Path) -> None:
     """Build a network, check it, and write its row; in this process."""
     entry = entries()[name]
-    row: dict[str, Any] = {"name": name, "library": entry.library, "family": entry.family}
+    row = _begun(name)
     started = time.process_time()
     try:
         made = entry.build()
@@ -49,6 +50,11 @@ def run_one(name: str, folder: Path) -> None:
         row["twin_error"] = f"{type(error).__name__}: {error}"[:300] + traceback.format_exc()[-900:]
     row["seconds"] = time.process_time() - started
     _write(row, folder)
+
+
+def _begun(name: str) -> dict[str, Any]:
+    entry = entries()[name]
+    return {"name": name, "library": entry.library, "family": entry.family}
 
 
 def run_all(names: Sequence[str], folder: Path, jobs: int) -> None:
@@ -87,11 +93,11 @@ def _alone(name: str, folder: Path) -> None:
 def _ended(name: str, process: BaseProcess, folder: Path) -> None:
     if process.is_alive():
         process.kill()
-        _write({"name": name, "died": f"took longer than {SECONDS} s"}, folder)
+        _write(_begun(name) | {"died": f"took longer than {SECONDS} s"}, folder)
     process.join()
     row = known(folder, name)
     if row is None:
-        row = {"name": name, "died": f"ended with {process.exitcode}"}
+        row = _begun(name) | {"died": f"ended with {process.exitcode}"}
         _write(row, folder)
     print(line_of(row), flush=True)
 

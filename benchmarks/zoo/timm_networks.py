@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import torch
+
 from benchmarks.zoo.lively import enliven, pictures
 from benchmarks.zoo.networks import Entry, Made
 from benchmarks.zoo.timm_list import FAMILIES

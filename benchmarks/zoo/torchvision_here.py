@@ -6,6 +6,8 @@ torchvision::nms does not exist", although nearly all of it is Python. Declared,
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import torch
 
 _BOXES = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
@@ -14,7 +16,7 @@ _DECLARED: list[torch.library.Library] = []
 
 def declare() -> None:
     """Declare the operators that torchvision describes when it is imported."""
-    if not _DECLARED:
+    if not _DECLARED and find_spec("torchvision") is not None:
         library = torch.library.Library("torchvision", "DEF")
         for name in ("nms", "qnms"):
             library.define(name + _BOXES)

@@ -118,7 +118,7 @@ LANGUAGE: dict[str, tuple[str, str, dict[str, Any]]] = {
     "nystromformer": (
         "Nystromformer",
         "ForSequenceClassification",
-        {**_ENCODER, "num_landmarks": 4, "segment_means_seq_len": 12},
+        {**_ENCODER, "num_landmarks": 12, "segment_means_seq_len": 12},
     ),
     "big bird": (
         "BigBird",

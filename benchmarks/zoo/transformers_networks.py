@@ -8,11 +8,12 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+
 from benchmarks.zoo.lively import enliven, pictures
 from benchmarks.zoo.networks import Entry, Made
 from benchmarks.zoo.torchvision_here import declare
 from benchmarks.zoo.transformers_list import LANGUAGE, SPEECH, VISION
-from torch import Tensor, nn
 
 declare()
 import transformers  # noqa: E402

@@ -6,12 +6,12 @@ import inspect
 from typing import Any
 
 import torch
-from benchmarks.zoo.networks import Made
-from benchmarks.zoo.twin.sources import Target
-from benchmarks.zoo.twin.twin import READINGS, Twin
 from torch import Tensor
 
 import lashley as la
+from benchmarks.zoo.networks import Made
+from benchmarks.zoo.twin.sources import Target
+from benchmarks.zoo.twin.twin import READINGS, Twin
 
 METHODS = ("silence", "zero_weights", "mean", "resample")
 DONORS = 2  # examples of the reference

@@ -7,6 +7,8 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
+
 from benchmarks.zoo.far import (
     adapters,
     dense,
@@ -21,7 +23,6 @@ from benchmarks.zoo.far import (
 )
 from benchmarks.zoo.lively import enliven
 from benchmarks.zoo.networks import Entry, Made
-from torch import Tensor
 
 _MODULES = (
     keras_nets,

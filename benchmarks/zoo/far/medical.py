@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+
 from benchmarks.zoo.far.shared import images
 
 Made = tuple[Any, Any]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from benchmarks.zoo.far.shared import Forward
 from torch import nn
+
+from benchmarks.zoo.far.shared import Forward
 
 Made = tuple[Any, Any]
 

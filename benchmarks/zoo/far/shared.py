@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks.zoo.lively import pictures
 from torch import Tensor, nn
+
+from benchmarks.zoo.lively import pictures
 
 
 class Forward(nn.Module):

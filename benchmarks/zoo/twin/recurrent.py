@@ -6,8 +6,9 @@ import copy
 from collections.abc import Callable, Sequence
 
 import torch
-from benchmarks.zoo.twin.sources import Unclear
 from torch import Tensor, nn
+
+from benchmarks.zoo.twin.sources import Unclear
 
 _GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 Change = Callable[[str, int, Tensor], Tensor]  # (layer, step, hidden state (example, unit)) -> it

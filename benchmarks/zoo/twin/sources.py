@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from benchmarks.zoo.twin.paint import ELEMENTWISE, MOVING, NONE, PLACES, storage_of
-from benchmarks.zoo.twin.watch import Watch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _disable_current_modes
+
+from benchmarks.zoo.twin.paint import ELEMENTWISE, MOVING, NONE, PLACES, storage_of
+from benchmarks.zoo.twin.watch import Watch
 
 _PRODUCTS = frozenset(
     {
@@ -180,7 +181,8 @@ class Sources:
         if not isinstance(first, Tensor):
             return
         tensors = [t for t in (*args, *kwargs.values()) if isinstance(t, Tensor)]
-        self._note_weights(tensors, first)
+        if name not in _PRODUCTS:
+            self._note_weights(tensors, first)
         if self._heads:
             self._note_softmax(name, tensors, first)
             if name.startswith(_ATTENTION):
@@ -194,6 +196,9 @@ class Sources:
         owner = self._inside[-1] if self._inside else ""
         parts = [t for t in tensors if t.shape == output.shape and not self._watch.constant(t)]
         if len(parts) != 2 or not output.is_floating_point():
+            return
+        forms = [t for t in self._sums if _owner(t.site) == owner]
+        if not any(output.ndim >= -t.axis and output.shape[t.axis] == t.n_units for t in forms):
             return
         number = self._n_sums.get(owner, 0)
         self._n_sums[owner] = number + 1

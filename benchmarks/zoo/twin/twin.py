@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves, tree_map_only
+
 from benchmarks.zoo.twin.edited import edited
 from benchmarks.zoo.twin.paint import PLACES
 from benchmarks.zoo.twin.recurrent import looped, place_of, without_weights
 from benchmarks.zoo.twin.sources import Palette, Sources, Target, Unclear
 from benchmarks.zoo.twin.watch import Watch, doubled
-from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves, tree_map_only
 
 Inputs = Any
 READINGS = ("written norms", "fused norms", "layer")  # which of them count, on the way to a point

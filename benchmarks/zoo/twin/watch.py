@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map_only
+
 from benchmarks.zoo.twin.paint import (
     BLIND,
     ELEMENTWISE,
@@ -25,9 +29,6 @@ from benchmarks.zoo.twin.paint import (
     without,
 )  # fmt: skip
 from benchmarks.zoo.twin.trail import Step, Trail
-from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map_only
 
 _LOW = (torch.float32, torch.float16, torch.bfloat16)
 
@@ -144,6 +145,7 @@ class Watch(TorchDispatchMode):
         self, name: str, given: list[Tensor], back: list[Tensor], addresses: set[Any]
     ) -> None:
         varies = name not in BLIND and any(self._variable.get(a, False) for a in addresses)
+        varies |= name == "embedding"  # what is looked up is no parameter, whoever asks for it
         for tensor in back:
             address = storage_of(tensor)
             if address in addresses:
