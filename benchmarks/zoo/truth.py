@@ -11,7 +11,7 @@ from torch import Tensor
 import lashley as la
 from benchmarks.zoo.networks import Made
 from benchmarks.zoo.twin.sources import Target
-from benchmarks.zoo.twin.twin import READINGS, Twin
+from benchmarks.zoo.twin.twin import READINGS, Held, Twin
 
 METHODS = ("silence", "zero_weights", "mean", "resample")
 DONORS = 2  # examples of the reference
@@ -60,22 +60,30 @@ def truths(twin: Twin, made: Made, target: Target, n: int) -> dict[str, Truth | 
     def silence(reading: str) -> list[Tensor]:
         return [twin.replaced(inputs, target, ways, reading, None)]
 
-    def mean(reading: str) -> list[Tensor]:
+    def mean(reading: str) -> Truth:
         tokens = None if counted is None else tuple(counted.shape)
         held = twin.held(made.reference, target, ways, reading, tokens)
-        means = {k: _mean(numbers, at, counted) for k, (numbers, at) in held.items()}
-        return [twin.replaced(inputs, target, ways, reading, means)]
+        partly = any(h.read.any() and not h.read.all() for h in held.values())
+        forms = [("", False), (", of what is read", True)] if partly else [("", False)]
+        found = []
+        for words, only_read in forms:
+            means = {key: _mean(h, counted, only_read) for key, h in held.items()}
+            found.append(
+                (f"{reading}{words}", [twin.replaced(inputs, target, ways, reading, means)])
+            )
+        return found
 
     def resample(reading: str) -> list[Tensor]:
         held = [twin.held(donor, target, ways, reading) for donor in donors]
-        values = [{k: numbers for k, (numbers, _) in donor.items()} for donor in held]
+        values = [{key: h.numbers for key, h in donor.items()} for donor in held]
         return [twin.replaced(inputs, target, ways, reading, v) for v in values]
 
-    found: dict[str, Truth | str] = {}
-    for make in (silence, mean, resample):
-        found[make.__name__] = _tried(
-            lambda make=make: [(r, make(r)) for r in _readings(ways, target.kind)]
-        )
+    readings = _readings(ways, target.kind)
+    found: dict[str, Truth | str] = {
+        "silence": _tried(lambda: [(r, silence(r)) for r in readings]),
+        "mean": _tried(lambda: [form for r in readings for form in mean(r)]),
+        "resample": _tried(lambda: [(r, resample(r)) for r in readings]),
+    }
     if target.kind == "head":
         return found | {"zero_weights": found["silence"]}
     return found | {"zero_weights": _tried(lambda: _zero_weights(twin, inputs, target, ways))}
@@ -139,10 +147,11 @@ def _counted(inputs: Any) -> Tensor | None:
     return inputs["attention_mask"].bool()
 
 
-def _mean(numbers: Tensor, tokens: Tensor, counted: Tensor | None) -> Tensor:
-    if counted is None or not tokens.any():  # one token, or units that have none
-        return numbers.mean()
-    return numbers[counted.flatten()[tokens]].mean()
+def _mean(held: Held, counted: Tensor | None, only_read: bool) -> Tensor:
+    which = held.read.clone() if only_read else torch.ones_like(held.read)
+    if counted is not None and held.places.any():  # not so of one token, or of units without any
+        which &= counted.flatten()[held.places.clamp(max=counted.numel() - 1)]
+    return held.numbers[which].mean()
 
 
 def _zero_weights(twin: Twin, inputs: Any, target: Target, ways: Any) -> Truth:

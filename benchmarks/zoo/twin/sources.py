@@ -67,6 +67,7 @@ class Palette:
         self._known: dict[tuple[str, int, int, int], float] = {}
         self.calls: dict[str, int] = {}
         self.called: set[str] = set()  # sites whose module was called
+        self.placed = False  # whether colours say where a number is
         self.tokens: tuple[int, int] | None = None  # examples and tokens, where a mask counts them
 
     def colour(self, site: str, call: int, unit: int, channel: int) -> float:
@@ -165,9 +166,19 @@ class Sources:
         call = self._next_call(target.site)
         for unit in target.units:
             colours[unit] = self._palette.colour(target.site, call, unit, 0)
-        self._watch.paint(
-            output, colours.view([-1 if d == axis else 1 for d in range(output.ndim)])
-        )
+        laid = colours.view([-1 if d == axis else 1 for d in range(output.ndim)])
+        self._watch.paint(output, laid + (laid != NONE) * self._places(output, axis))
+
+    def _places(self, output: Tensor, axis: int) -> Tensor | float:
+        """Where numbers are, by tokens where there are tokens, as the fraction of a colour."""
+        others = tuple(n for d, n in enumerate(output.shape) if d != axis)
+        size = torch.Size(others).numel()
+        if not self._palette.placed or size > PLACES:
+            return 0.0
+        places = torch.arange(size).view(others)
+        if self._palette.tokens is not None and others == self._palette.tokens[::-1]:
+            places = torch.arange(size).view(self._palette.tokens).T  # tokens come first
+        return (places / PLACES).unsqueeze(axis)
 
     def _next_call(self, site: str) -> int:
         call = self._palette.calls.get(site, 0)
@@ -278,9 +289,10 @@ class Sources:
         shape = [1] * laid.ndim
         shape[1], shape[axis] = heads, laid.shape[axis]
         painted = colours.reshape(shape)
-        at = self._palette.tokens
-        if at is not None and laid.ndim == 4 and (laid.shape[0], laid.shape[2]) == at:
-            places = torch.arange(at[0] * at[1]).view(at[0], 1, at[1], 1) / PLACES
+        rows = laid.shape[0], laid.shape[-2 if axis == laid.ndim - 1 else -1]
+        if self._palette.placed and laid.ndim == 4 and rows[0] * rows[1] <= PLACES:
+            places = torch.arange(rows[0] * rows[1]).view(rows[0], 1, rows[1], 1) / PLACES
+            places = places if axis == laid.ndim - 1 else places.transpose(-1, -2)
             painted = painted + (painted != NONE) * places
         self._watch.paint(laid, painted)
 

@@ -15,6 +15,7 @@ class Step:
         gives: The version that it writes, or None.
         carries: The colours that live on there.
         statistic: Whether it sums numbers up, to normalise the same numbers with.
+        joins: Whether it is done on each number alone, so that a statistic may come in.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Step:
     gives: int | None = None
     carries: frozenset[float] = frozenset()
     statistic: bool = False
+    joins: bool = True
 
 
 @dataclass
@@ -68,7 +70,8 @@ class Trail:
                 on = step.gives
                 statistics.add(on)
             for v in {*seen, *summed}:
-                readers.setdefault(v, []).append((step.name, on))
+                out = v in summed and not step.joins and not step.statistic
+                readers.setdefault(v, []).append((step.name, None if out else on))
         return values, readers
 
     @staticmethod

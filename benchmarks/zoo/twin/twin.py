@@ -30,6 +30,21 @@ class Way:
     words: str
 
 
+@dataclass(frozen=True)
+class Held:
+    """What a point holds of a channel, in the order of memory.
+
+    Attributes:
+        numbers: All of them.
+        places: Where each is, by tokens where the layer's output is (example, token, unit).
+        read: Which of them anything reads.
+    """
+
+    numbers: Tensor
+    places: Tensor
+    read: Tensor
+
+
 class Twin:
     """A copy of a network in float64.
 
@@ -77,28 +92,33 @@ class Twin:
     def held(
         self, inputs: Inputs, target: Target, ways: Any, reading: str,
         tokens: tuple[int, int] | None = None,
-    ) -> dict[tuple[int, int, int], tuple[Tensor, Tensor]]:  # fmt: skip
-        """By (call, unit, channel): the numbers at the point, in the order of memory, and their tokens.
+    ) -> dict[tuple[int, int, int], Held]:  # fmt: skip
+        """By (call, unit, channel): the numbers at the point.
 
         Args:
             inputs: Of the network.
             target: Which units.
             ways: From `ways`.
             reading: One of READINGS.
-            tokens: How many examples and tokens there are: tokens are numbered through these.
+            tokens: How many examples and tokens there are: places are numbered through these.
         """
         palette, kept = Palette(), {}
-        palette.tokens = tokens
+        palette.placed, palette.tokens = True, tokens
         at = _at(palette, target, ways, reading)
 
         def keep(colours: list[float], numbers: Tensor, paint: Tensor) -> None:
             for colour in colours:
                 where = paint.floor() == colour
                 places = ((paint[where] - colour) * PLACES).round().long()
-                kept[palette.named(colour)[1:]] = numbers[where].clone(), places
+                kept[colour] = numbers[where].clone(), places
 
-        self._run(self._network, inputs, Watch(at, keep), [target], palette)
-        return kept
+        watch = Watch(at, keep)
+        self._run(self._network, inputs, watch, [target], palette)
+        nowhere = torch.zeros(PLACES, dtype=torch.bool)
+        return {
+            palette.named(colour)[1:]: Held(numbers, at, watch.read.get(colour, nowhere)[at])
+            for colour, (numbers, at) in kept.items()
+        }
 
     def recurrent(
         self, inputs: Inputs, target: Target, change: Callable[[int, Tensor], Tensor] | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from benchmarks.zoo.twin.paint import (
     MOVING,
     NONE,
     NORMALISING,
+    PLACES,
     REDUCING,
     agreed,
     as_laid,
@@ -30,6 +31,7 @@ from benchmarks.zoo.twin.paint import (
 )  # fmt: skip
 from benchmarks.zoo.twin.trail import Step, Trail
 
+_INDEXING = frozenset({"index", "gather", "index_select", "_unsafe_index"})
 _LOW = (torch.float32, torch.float16, torch.bfloat16)
 
 
@@ -65,6 +67,7 @@ class Watch(TorchDispatchMode):
         self._versions = 0
         self._at, self._do = dict(at or {}), do
         self._seen: dict[float, int] = {}
+        self.read: dict[float, Tensor] = {}  # which places of a colour are read after its point
 
     # -- painting ------------------------------------------------------------------------------------
 
@@ -96,6 +99,7 @@ class Watch(TorchDispatchMode):
             if isinstance(tensor, Tensor):
                 reads = self._reads([tensor])
                 if reads:
+                    self._note_places([self.paint_of(tensor)])
                     self.trail.steps.append(Step("output", reads))
 
     def _hold(self, tensor: Tensor) -> Held:
@@ -133,6 +137,8 @@ class Watch(TorchDispatchMode):
         returned = _grouped(*args, **kwargs) if name == "_grouped_mm" else func(*args, **kwargs)
         given_back = [t for t in tree_leaves(returned) if isinstance(t, Tensor)]
         self._note_variable(name, given, given_back, addresses)
+        if reads and not (given_back and not mutates and storage_of(given_back[0]) in addresses):
+            self._note_places(paints.values())
         if reads:
             self._follow(
                 func, name, args, kwargs, given, before, reads, returned, addresses, mutates
@@ -153,6 +159,15 @@ class Watch(TorchDispatchMode):
             else:  # new memory, perhaps at the address of some that is gone
                 self._variable[address] = varies
                 self._held.pop(address, None)
+
+    def _note_places(self, paints: Iterable[Tensor | None]) -> None:
+        """Where numbers at or after their point are read."""
+        due = [c for c, number in self._at.items() if self._seen.get(c, -1) >= number]
+        for paint in paints:
+            for colour in due if paint is not None else ():
+                at = paint[paint.floor() == colour]
+                places = ((at - colour) * PLACES).round().long()
+                self.read.setdefault(colour, torch.zeros(PLACES, dtype=torch.bool))[places] = True
 
     def _reads(self, given: list[Tensor]) -> list[tuple[int, frozenset[float]]]:
         found: dict[int, frozenset[float]] = {}
@@ -181,7 +196,7 @@ class Watch(TorchDispatchMode):
         if not mutates and storage_of(output) in addresses:
             return  # a view, whose numbers are those it views
         paint, statistic = self._paint_after(func, base, args, kwargs, given, paints, output)
-        step = Step(name, reads)
+        step = Step(name, reads, joins=base in ELEMENTWISE)
         self.trail.steps.append(step)
         if mutates and (paint is not None or storage_of(output) in self._held):
             held = self._hold(output)
@@ -210,9 +225,7 @@ class Watch(TorchDispatchMode):
         """The paint of what an operation returns; and whether it is a statistic of painted numbers."""
         painted = [t for t in given if paints.get(id(t)) is not None]
         if name in MOVING:
-            if name in ("index", "gather", "index_select", "_unsafe_index") and not painted_first(
-                args, painted
-            ):
+            if name in _INDEXING and not self._by_constants(args, painted):
                 return None, False
             if name == "copy":  # into the first, from the second
                 source = paints.get(id(args[1]))
@@ -244,6 +257,11 @@ class Watch(TorchDispatchMode):
                 paint = without(paint, uneven(paint, tensor))
         return paint
 
+    def _by_constants(self, args: Any, painted: list[Tensor]) -> bool:
+        """Whether painted numbers are indexed, by what depends on no input."""
+        index = [t for t in tree_leaves(args[1:]) if isinstance(t, Tensor)]
+        return any(t is args[0] for t in painted) and not any(map(self._varies, index))
+
     def _is_statistic(self, tensor: Tensor) -> bool:
         held = self._held.get(storage_of(tensor))
         return held is not None and held.paint is None
@@ -266,11 +284,6 @@ class Watch(TorchDispatchMode):
                 due.append(colour)
         if due and self._do is not None:
             self._do(sorted(due), flat(tensor), self._held[storage_of(tensor)].paint)
-
-
-def painted_first(args: Any, painted: list[Tensor]) -> bool:
-    """Whether what is indexed is what is painted, and not the index."""
-    return any(t is args[0] for t in painted)
 
 
 def doubled(inputs: Any) -> Any:
