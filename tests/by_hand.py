@@ -111,8 +111,9 @@ def replacement(
         assert reference is not None
         twin.function(twin, reference.to(torch.float64) if reference.is_floating_point() else
                       reference, lambda value: held.append(value) or value)  # fmt: skip
-        news = [_mean(h, units) if method == "mean" else h[donors(len(reference), n, seed)]
-                for h in held]  # fmt: skip
+        drawn = donors(len(reference), n, seed)  # where there is no example, all have the same
+        news = [_mean(h, units) if method == "mean" else h[drawn] if len(h) == len(reference)
+                else h for h in held]  # fmt: skip
     calls = iter(range(1 << 30))
 
     def replace(value: Tensor) -> Tensor:

@@ -502,8 +502,9 @@ def test_large_inputs_are_checked_and_hashed_in_small_parts(monkeypatch):
 
 def test_class_names_must_be_a_list_of_different_names():
     inputs, labels = torch.zeros(4, 2), torch.tensor([0, 1, 0, 1])
-    for wrong in ("ab", None, 5):
+    for wrong in ("ab", 5, {"a", "b"}):
         with pytest.raises(DataError, match=r"class_names: given .*one name per class"):
             la.Examples(inputs, labels, wrong)
+    assert la.Examples(inputs, labels, None).class_names == ()
     with pytest.raises(DataError, match="class_names: 'a' is given twice"):
         la.Examples(inputs, labels, ("a", "a"))

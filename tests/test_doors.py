@@ -221,7 +221,7 @@ class TestReferencesOfAnotherLength:
         network, ids = Tokens().eval(), torch.randint(20, (30, 5))
         site = la.find_sites(network, (ids, torch.zeros(30)))["mix"]
         words = (r"of shape \{'inputs': \(9,\)\}, the evaluated ones of \{'inputs': \(5,\)\}; "
-                 r".*Only 'mean' takes other lengths\. Cut or pad them alike")  # fmt: skip
+                 r".*Only 'mean' takes other lengths\. Cut them alike, or pad")  # fmt: skip
         with pytest.raises(EngineError, match=words):
             la.evaluate(
                 network, (ids, torch.arange(30) % 3), la.singles(site, "resample"),
@@ -250,15 +250,15 @@ class TestScales:
 
     @pytest.mark.parametrize("engine", ENGINES)
     @pytest.mark.parametrize("scale", [1e-12, 1e-6, 1.0])
-    @pytest.mark.parametrize("shift", [0.0, 1e4, 1e6])
-    def test_no_false_alarm(self, scale, shift, engine):
+    @pytest.mark.parametrize(("shift", "noise"), [(0.0, 0.1), (1e4, 0.1), (1e6, 0.1), (1e4, 0.0)])
+    def test_no_false_alarm(self, scale, shift, noise, engine):
         with la.networks.seeded(0):
             network = nn.Sequential(nn.Linear(5, 16), nn.ReLU(), nn.Linear(16, 1)).eval()
             inputs = torch.randn(50, 5)
         with torch.no_grad():
             network[2].weight.mul_(scale)
             network[2].bias.fill_(shift * scale)
-            targets = network(inputs)[:, 0] + 0.1 * scale * torch.randn(50)
+            targets = network(inputs)[:, 0] + noise * scale * torch.randn(50)
         cuts = cuts_of(network, inputs)
         la.evaluate(network, (inputs, targets), cuts, readout=self.errors, engine=engine)
 
@@ -273,6 +273,21 @@ class TestScales:
         check_empty(verdict, {"m": intact["m"] + 2e-6 * scale}, intact, slack)
         with pytest.raises(EngineError, match="an ablation of no units has an effect"):
             check_empty(verdict, {"m": intact["m"] + 0.05 * scale}, intact, slack)
+
+    @pytest.mark.parametrize("scale", [1e-9, 1.0, 1e4])
+    def test_rounding_of_outputs_far_above_what_is_measured_is_no_alarm(self, scale):
+        measure = Readout("m", self.errors)
+        share = 64 * torch.finfo(torch.float32).eps
+        outputs = scale * (1 + torch.rand(20, 1))
+        verdict = Verdict(measure, share, share * float(outputs.max()), torch.uint8)
+        targets = outputs[:, 0].clone()
+        intact = verdict.of_rows(outputs, targets)
+        other = verdict.of_rows(outputs.nextafter(torch.tensor(torch.inf)), targets)
+        assert (other["over"] != intact["over"]).all()
+        check_empty(verdict, other, intact, verdict.slack(outputs, targets))
+        other = verdict.of_rows(outputs + 1e-3 * scale, targets)
+        with pytest.raises(EngineError, match="an ablation of no units has an effect"):
+            check_empty(verdict, other, intact, verdict.slack(outputs, targets))
 
     @pytest.mark.parametrize("scale", [1e-9, 1.0, 1e6])
     def test_a_network_that_draws_random_numbers_is_told_from_rounding(self, scale):

@@ -201,6 +201,25 @@ def test_constants_that_are_known_need_not_be_looked_for():
         double(X)
 
 
+@pytest.mark.parametrize("ends", [[1, 1, 4], [2, 3, 3]])
+def test_experts_in_one_product(ends):
+    """It has no kernel for float64."""
+    weights = nn.Parameter(torch.rand(3, 6, 6, generator=torch.Generator().manual_seed(2)))
+    offs = torch.tensor(ends, dtype=torch.int32)
+
+    def function(net, x):
+        h = F.grouped_mm(net.a(x), net.experts, offs=offs)
+        return tail(net, h[: ends[-1]] + F.grouped_mm(x[None], net.experts[:1])[0, : ends[-1]])
+
+    found = computed(made(function, experts=weights))
+    with torch.no_grad():
+        double = doubled(made(function, experts=weights))
+        which = torch.bucketize(torch.arange(ends[-1]), offs, right=True)
+        rows, own = double.a(X)[: ends[-1]], double.experts[which]
+        wanted = torch.einsum("ni,nio->no", rows, own) + X[: ends[-1]] @ double.experts[0]
+        torch.testing.assert_close(found, tail(double, wanted), rtol=0, atol=1e-13)
+
+
 BUFFER = torch.zeros(4, 6)
 
 
@@ -220,6 +239,8 @@ def _compiled(x: torch.Tensor) -> torch.Tensor:
         (lambda n, x: n.a(x).view(dtype=torch.int64), "looks at the bits"),
         (lambda n, x: tail(n, BUFFER.copy_(n.a(x))), "copy_ writes into a tensor in a lower"),
         (lambda n, x: tail(n, torch.add(n.a(x), 1, out=BUFFER)), "add writes into a tensor"),
+        (lambda n, x: F.grouped_mm(x, n.a(x), offs=torch.tensor([2, 6], dtype=torch.int32)),
+         "grouped_mm of other forms"),
         (_by_numpy, "tensor takes numbers that NumPy has in a lower format"),
         (lambda n, x: tail(n, torch.from_numpy(n.a(x).numpy().astype(np.float32))), "followed"),
         (lambda n, x: tail(n, _compiled(n.a(x))), "a tensor in torch.float32 comes from where"),

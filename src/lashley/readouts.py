@@ -152,7 +152,7 @@ def _check_values(readout_name: str, name: str, values: Any, n: int) -> None:
         )  # fmt: skip
         raise ReadoutError(
             f"readout: {readout_name} returned {given} as {name!r}; allowed is a tensor of shape "
-            f"({n},), one number per example. Take the mean over all other axes."
+            f"({n},), one number per example. Pick one, or take a mean over what counts."
         )
     if values.is_floating_point() and not torch.isfinite(values).all():
         bad = (~torch.isfinite(values)).nonzero()[:, 0]

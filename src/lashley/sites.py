@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from lashley.data import as_examples
-from lashley.data.inputs import inputs_to, take, tensors
+from lashley.data.inputs import inputs_to, take, varied
 from lashley.errors import LashleyError, SiteError
 from lashley.graph import capture
 from lashley.graph.account import AS_IT_SHOULD_BE, left_out
@@ -197,7 +197,8 @@ def first_inputs(examples: Any, network: nn.Module) -> Any:
         network: Which they are for.
     """
     inputs = as_examples(examples, STRUCTURE).inputs
-    which = torch.arange(STRUCTURE) % len(tensors(inputs)[0])  # a copy: it may be written to
+    found = varied(inputs, STRUCTURE)
+    which = found[torch.arange(STRUCTURE) % len(found)]  # a copy: it may be written to
     parameter = next((p for p in network.parameters() if p.is_floating_point()), None)
     if parameter is None:
         return take(inputs, which)

@@ -43,8 +43,8 @@ class Examples:
         labels: (example,) int64, the index of the true class among the network's outputs. Without
             class names anything (example, ...) that a readout compares the outputs with: next
             tokens, real numbers; several such tensors, in a tuple or by name, are `Targets`.
-        class_names: One name per class, in the order of the network's outputs. (): not named;
-            where a classification needs classes, their indices are their names.
+        class_names: One name per class, in the order of the network's outputs. () or None: not
+            named; where a classification needs classes, their indices are their names.
         fingerprint: Hashes of all tensors as they were when the examples were made, under
             "inputs" (or "inputs.input_ids", ...) and "labels" (or "labels.0", ...).
 
@@ -230,6 +230,8 @@ def _check_finite(name: str, tensor: Tensor) -> None:
 
 
 def _names(given: Any) -> tuple[str, ...]:
+    if given is None:
+        return ()
     if isinstance(given, str) or not isinstance(given, Sequence):
         raise DataError(
             f"class_names: given {given!r}; allowed is one name per class in a tuple, such as "

@@ -30,6 +30,26 @@ def take(inputs: Inputs, which: slice | Sequence[int] | np.ndarray | Tensor) -> 
     return map_inputs(inputs, lambda tensor: tensor[which])
 
 
+def varied(inputs: Inputs, size: int) -> Tensor:
+    """Indices of the first examples, and of those with most and fewest zeros among whole numbers.
+
+    So a sample of token ids or masks holds the shortest and the longest example.
+
+    Args:
+        inputs: As of `Examples`.
+        size: How many examples, if there are as many.
+    """
+    parts = tensors(inputs)
+    n = len(parts[0])
+    first: list[int] = []
+    for part in parts:
+        if not part.is_floating_point() and not part.is_complex() and part.ndim > 1:
+            zeros = (part == 0).flatten(1).sum(1)
+            first += [int(zeros.argmax()), int(zeros.argmin())]
+    chosen = list(dict.fromkeys([*first, *range(min(n, size + len(first)))]))[:size]
+    return torch.tensor(chosen)
+
+
 def inputs_to(
     inputs: Inputs,
     device: str | torch.device,

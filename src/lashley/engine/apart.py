@@ -30,7 +30,8 @@ def check_reference(reference: Examples | None, examples: Examples, methods: set
         may = " Only 'mean' takes other lengths." if alike else ""
         raise EngineError(
             f"reference: its examples are of shape {given}, the evaluated ones of {wanted}; "
-            f"allowed are examples of the same kind.{may} Cut or pad them alike."
+            f"allowed are examples of the same kind.{may} Cut them alike, or pad them and give the "
+            "network a mask of what counts."
         )
     shared = _shared(reference, examples)
     if shared > len(reference) // 100:

@@ -61,12 +61,14 @@ class Batch:
         labels: (example, ...) targets; several tensors are `Targets`.
         donors: Of as many examples, whose activations `resample` puts in place; or None.
         walks: How far the intact network was run on it, if it was.
+        seen: Whether that was held against the network itself; empty if not.
     """
 
     inputs: tuple[Tensor, ...]
     labels: Any
     donors: tuple[Tensor, ...] | None
     walks: list[Any] = field(default_factory=list, init=False)
+    seen: list[bool] = field(default_factory=list, init=False)
 
     def take(self, which: Tensor) -> Batch:
         """Some of them."""

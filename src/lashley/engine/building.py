@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,8 @@ from lashley.engine.plain import Made, hooking, referring
 from lashley.engine.plan import place, plan
 from lashley.engine.program import Program, exact, lowered
 from lashley.engine.stacking import Budget
+from lashley.engine.truth import precise
+from lashley.engine.watch import Watch, on_device
 from lashley.errors import EngineError
 from lashley.graph import Captured, capture
 from lashley.graph.anatomy import Organ, anatomy
@@ -91,7 +93,8 @@ def build(
 
     def attrs() -> dict[str, Any]:
         why = "; ".join(w for w in case.why if w)
-        return {"engine": name, "engine_reason": why, **tally()}
+        own = {} if case.truth.dtype == torch.float64 else {"decided_in": "float32"}
+        return {"engine": name, "engine_reason": why, **own, **tally()}
 
     kinds = kinds_of(readout.name, measured, case.outputs.shape[-1])
     return Built(engine, readout, kinds, batch, xxhash.xxh3_128_hexdigest(hashes.encode()), attrs)
@@ -111,22 +114,32 @@ def _measured(case: Case, examples: Examples) -> dict[str, Tensor]:
 def _engine(case: Case) -> Made:
     wanted = case.options.engine
     captured = _captured(case, wanted)
-    organs = {} if captured is None else anatomy(captured.module)
-    if captured is not None:
-        check_sites(case.ablations, organs)
-        try:
-            batch = batch_dependence(captured.module, case.structure)
-        except NotBatched as error:
-            case.why.append(f"no stacking: {error}")
-        else:
-            found = {node.name: value for node, value in batch.items()}
-            started = _not_zero(case, organs)
-            if wanted == "reference" or started:
-                why = f"zeroed weights of {started} leave more than a state of 0"
-                case.why.append(why if started else "asked for")
-                return referring(case, captured, organs, found)
-            return _sweeping(case, captured, organs, found)
-    return _without_graph(case, captured, organs)
+    if captured is None:
+        return _without_graph(replace(case, truth=precise(case.truth, None)))
+    organs = anatomy(captured.module)
+    check_sites(case.ablations, organs)
+    batch, why = _batch(case, captured)
+    program = exact(captured, batch or {}, case.options.device)
+    case = replace(case, truth=precise(case.truth, program.module))
+    started = _not_zero(case, organs)
+    if wanted == "reference" or started or not case.is_independent:
+        case.why.append("asked for" if wanted == "reference" else why or started)
+        return referring(case, program, organs)
+    if batch is None or case.truth.dtype != torch.float64:
+        case.why.append(why or "no float64")
+        return _without_graph(case)
+    return _sweeping(case, captured, organs, batch, program)
+
+
+def _batch(case: Case, captured: Captured) -> tuple[dict[str, Any] | None, str]:
+    """How the graph's values depend on the batch; or None, and why they cannot be stacked."""
+    if not case.is_independent:
+        return None, "an example's output depends on the others: all are run as one batch"
+    try:
+        found = batch_dependence(captured.module, case.structure)
+    except NotBatched as error:
+        return None, f"no stacking: {error}"
+    return {node.name: value for node, value in found.items()}, ""
 
 
 def _captured(case: Case, wanted: str) -> Captured | None:
@@ -152,27 +165,25 @@ def _not_zero(case: Case, organs: Mapping[str, Organ]) -> str:
     return ""
 
 
-def _without_graph(case: Case, captured: Captured | None, organs: Mapping[str, Organ]) -> Made:
+def _without_graph(case: Case) -> Made:
     """Full passes; by the reference where examples depend on one another, or it is asked for."""
-    independent = case.is_independent
-    if not independent:
-        case.why.append("an example's output depends on the others: all are run as one batch")
-    elif case.options.engine == "reference":
-        case.why.append("asked for")
-    exactly = not independent or case.options.engine == "reference"
-    if captured is not None and exactly:
-        return referring(case, captured, organs, None)
     seen = anatomy(recorded(case.network, case.example))
     check_sites(case.ablations, seen)
-    return referring(case, None, seen, None) if exactly else hooking(case, seen)
+    if not case.is_independent:
+        case.why.append("an example's output depends on the others: all are run as one batch")
+        return referring(case, None, seen)
+    if case.options.engine == "reference":
+        case.why.append("asked for")
+        return referring(case, None, seen)
+    return hooking(case, seen)
 
 
 def _sweeping(
-    case: Case, captured: Captured, organs: Mapping[str, Organ], batch: dict[str, Any]
-) -> Made:
+    case: Case, captured: Captured, organs: Mapping[str, Organ], batch: dict[str, Any],
+    wide: Program,
+) -> Made:  # fmt: skip
     options, device = case.options, case.options.device
-    precise = exact(captured, batch, device)
-    empty = {key: place(organs[key[0]], key[1], precise, {}) for key in case.methods
+    empty = {key: place(organs[key[0]], key[1], wide, {}) for key in case.methods
              if key[1] != "mean"}  # fmt: skip
     kept = {n for where in empty.values() for n in where.nodes}
     kept |= {held.node.name for site, _ in case.methods for call in organs[site].calls
@@ -192,10 +203,10 @@ def _sweeping(
     verdict = case.verdict(fast.run(case.in_float32))
     size = _batch_size(fast, options)
     means = means_at_points(case, fast, organs, size)
-    places = empty | {key: place(organs[key[0]], "mean", precise, means) for key in case.methods
+    places = empty | {key: place(organs[key[0]], "mean", wide, means) for key in case.methods
                       if key[1] == "mean"}  # fmt: skip
     budget = Budget.of(options.memory, torch.device(device))
-    sweep = Sweep(fast, quick, precise, verdict, options.savings, budget,
+    sweep = Sweep(fast, quick, wide, verdict, options.savings, budget,
                   options.compile)  # fmt: skip
     settings = plan(places, case.ablations, equal=options.savings.equal)
 
@@ -207,7 +218,8 @@ def _sweeping(
             found |= {"share_run_again": share}
         return found
 
-    return Sweeping(sweep, settings), size, captured.tracer, tally
+    watch = Watch(on_device(case.network, device), case.names, verdict)
+    return Sweeping(sweep, settings, watch), size, captured.tracer, tally
 
 
 def _convolves(program: Program) -> bool:

@@ -13,20 +13,21 @@ from torch import Tensor, nn
 
 from lashley.ablations import Ablation
 from lashley.data import Examples
-from lashley.data.inputs import take, tensors
-from lashley.engine.checks import check_logits, check_same
+from lashley.data.inputs import take, tensors, varied
+from lashley.engine.checks import check_logits, check_same, scale_of
 from lashley.engine.hooks import forward
 from lashley.engine.plan import Savings
-from lashley.engine.reference import in_float64
+from lashley.engine.truth import Truth, truth_of
 from lashley.engine.verdict import Verdict, finite
-from lashley.errors import EngineError, LashleyError
-from lashley.graph import capture, retyped
+from lashley.errors import EngineError
 from lashley.graph.layout import STRUCTURE
+from lashley.graph.snapshot import snapshot
 from lashley.readouts import CLASSIFICATION, Readout
 
 _SAMPLE = 64  # examples on which rounding is measured, fewer of large ones
 _SAMPLE_NUMBERS = 1 << 16
 _SAFETY = 16  # how many times the rounding seen on a sample still counts as rounding
+_INDEPENDENT = 1e-6  # of the largest output: what it may differ by in another batch
 _PLAIN_BATCH = 1000  # examples in one full pass of the network, fewer of large ones
 _PLAIN_NUMBERS = 1 << 20
 
@@ -50,9 +51,7 @@ class Case:
 
     Attributes:
         network: In float32, on its own device.
-        exact: In float64, on the device that computes.
-        inputs: A sample, for `exact`.
-        outputs: What `exact` says of it.
+        truth: What decides, in float64 if that can be had, on the device that computes.
         n_examples: How many are evaluated.
         names: Of the inputs; () of a plain tensor.
         reference: Examples that activations are taken from, or None.
@@ -63,9 +62,7 @@ class Case:
     """
 
     network: nn.Module
-    exact: nn.Module
-    inputs: tuple[Tensor, ...]
-    outputs: Tensor
+    truth: Truth
     n_examples: int
     names: tuple[str, ...]
     reference: Examples | None
@@ -73,6 +70,21 @@ class Case:
     readout: Readout
     options: Options
     why: list[str] = field(default_factory=list)
+
+    @property
+    def exact(self) -> nn.Module:
+        """The network that decides."""
+        return self.truth.network
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """A sample, for `exact`."""
+        return self.truth.inputs
+
+    @property
+    def outputs(self) -> Tensor:
+        """What `exact` says of it."""
+        return self.truth.outputs
 
     @property
     def structure(self) -> tuple[Tensor, ...]:
@@ -109,7 +121,8 @@ class Case:
     def is_independent(self) -> bool:
         """Whether examples have the same outputs in another batch."""
         few = forward(self.exact, [p[:2] for p in self.inputs], self.names)
-        return torch.allclose(few, self.outputs[:2], rtol=1e-6, atol=1e-9)
+        near = _INDEPENDENT * scale_of(self.outputs)
+        return torch.allclose(few, self.outputs[:2], rtol=0, atol=near)
 
     @property
     def plain_batch(self) -> int:
@@ -155,58 +168,20 @@ def case_of(
     inputs: Any = examples.inputs
     numbers = sum(part[:1].numel() for part in tensors(inputs))
     size = min(_SAMPLE, max(STRUCTURE, _SAMPLE_NUMBERS // max(1, numbers)))
-    sample = [p.to(options.device, copy=True) for p in tensors(take(inputs, slice(0, size)))]
+    chosen = tensors(take(inputs, varied(inputs, size)))
+    sample = [part.to(options.device, copy=True) for part in chosen]
     names = tuple(inputs) if isinstance(inputs, Mapping) else ()
     plain = all(p.dtype == torch.float32 for p in network.parameters() if p.is_floating_point())
     base = network if plain else copy.deepcopy(network).float()
-    doubled = tuple(p.double() if p.is_floating_point() else p for p in sample)
-    exact = _exact(base, in_float64(network, options.device), doubled, names)
-    outputs = _outputs(exact, doubled, names)
-    return Case(base, exact, doubled, outputs, len(examples), names, reference, ablations,
-                readout, options)  # fmt: skip
+    truth = truth_of(base, sample, names, options.device)
+    _check_outputs(truth)
+    return Case(base, truth, len(examples), names, reference, ablations, readout, options)
 
 
-def _exact(
-    network: nn.Module, exact: nn.Module, inputs: tuple[Tensor, ...], names: tuple[str, ...]
-) -> nn.Module:
-    """`exact`; where float32 is written into the network's forward, its graph in float64.
-
-    Raises:
-        EngineError: If the inputs do not run through the network.
-    """
-    try:
-        forward(exact, [part[:STRUCTURE] for part in inputs], names)
-    except LashleyError:  # it runs, and returns what cannot be used
-        raise
-    except Exception:
-        few = [p[:STRUCTURE].float() if p.is_floating_point() else p[:STRUCTURE] for p in inputs]
-        example = dict(zip(names, few, strict=True)) if names else few[0]
-        captured, _ = capture(network, example)
-        if captured is not None:
-            return retyped(captured.module, torch.float64).to(inputs[0].device)
-        _check_runs(network, few, names)
-        raise
-    return exact
-
-
-def _check_runs(network: nn.Module, inputs: Sequence[Tensor], names: tuple[str, ...]) -> None:
-    try:
-        forward(network, inputs, names)
-    except LashleyError:
-        raise
-    except Exception as error:
-        shapes = " and ".join(str(tuple(part.shape)) for part in inputs)
-        raise EngineError(
-            f"examples: inputs of shape {shapes} do not run through the network "
-            f"({error}). Give inputs shaped and normalised as in training."
-        ) from error
-
-
-def _outputs(network: nn.Module, inputs: tuple[Tensor, ...], names: tuple[str, ...]) -> Tensor:
-    outputs = forward(network, inputs, names)
-    if not isinstance(outputs, Tensor):
-        return check_logits(outputs)
-    finite(outputs, None)
-    few = [part[:STRUCTURE] for part in inputs]
-    check_same(forward(network, few, names), forward(network, few, names))
-    return outputs
+def _check_outputs(truth: Truth) -> None:
+    if not isinstance(truth.outputs, Tensor):
+        check_logits(truth.outputs)
+    finite(truth.outputs, None)
+    few, before = [part[:STRUCTURE] for part in truth.inputs], snapshot(truth.network)
+    first = forward(truth.network, few, truth.names)
+    check_same(first, forward(truth.network, few, truth.names), before.changes())

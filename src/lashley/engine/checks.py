@@ -162,9 +162,9 @@ def check_logits(outputs: Any) -> Tensor:
             raise _single("(example,)", "torch.stack([torch.zeros_like(z), z], 1)",
                           "torch.stack([1 - z, z], 1)")  # fmt: skip
         raise EngineError(
-            f"outputs: the network returned {shape}; allowed are logits (example, class). Say with "
-            "output= which part they are, such as output=lambda z: z[:, -1], or give a readout of "
-            "your own: readout='loss' of next tokens, or a function of outputs and labels."
+            f"outputs: the network returned {shape}; allowed are logits (example, class). Give a "
+            "readout of your own, a function of outputs and labels (or readout='loss', of next "
+            "tokens), or say with output=, a function, what the logits of an example are."
         )
     return outputs
 
@@ -212,13 +212,25 @@ def check_alone(measured: Mapping[str, Tensor], few: Mapping[str, Tensor]) -> No
             )
 
 
-def check_same(outputs: Tensor, again: Tensor) -> None:
+def check_same(outputs: Tensor, again: Tensor, changed: Sequence[str]) -> None:
     """Refuse a network that gives another output each time.
+
+    Args:
+        outputs: Of some examples.
+        again: Of the same ones.
+        changed: The state that the network has changed since, by name.
 
     Raises:
         EngineError: If the two differ by more than rounding.
     """
-    if not _agree(outputs, again, 1e-6 * scale_of(outputs)):
+    alike = _agree(outputs, again, 1e-6 * scale_of(outputs))
+    if not alike and changed:
+        raise EngineError(
+            "network: two runs on the same examples differ, because it carries state from call to "
+            f"call ({', '.join(changed[:5])}), so no effect could be told from what came before. "
+            "Let its forward begin anew: reset that state at its start (snntorch: utils.reset)."
+        )
+    if not alike:
         raise EngineError(
             "network: two runs on the same examples differ, so no effect could be told from "
             "chance. It draws random numbers in eval mode (dropout that is always on?): make it "

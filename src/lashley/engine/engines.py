@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lashley.ablations import Ablation
 from lashley.engine.batch import Batch, Sweep
 from lashley.engine.hooks import Donors, HookPlace, activations, forward, replaced
+from lashley.engine.margins import ENOUGH, RESERVE, chosen, errors
 from lashley.engine.plan import Setting
 from lashley.engine.reference import Reference
 from lashley.engine.sweep import run_batch
 from lashley.engine.verdict import Found, Verdict, check_empty, finite
+from lashley.engine.watch import Watch
 
 Rows = tuple[int, ...]
 
@@ -41,10 +43,12 @@ class Sweeping:
     Attributes:
         sweep: What to run.
         settings: All ablations.
+        watch: The network itself.
     """
 
     sweep: Sweep
     settings: Sequence[Setting]
+    watch: Watch
 
     def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[Rows, Found]]:
         """As `Engine.run`."""
@@ -52,6 +56,9 @@ class Sweeping:
         if any(row not in rows for setting in settings for row in setting.rows):
             settings = [kept for s in settings if (kept := s.among(rows)) is not None]
         for setting, found in run_batch(self.sweep, settings, batch):
+            if setting is None and not batch.seen:
+                self.watch.check(batch, found)
+                batch.seen.append(True)
             yield (0,) if setting is None else setting.rows, found
 
 
@@ -65,7 +72,10 @@ class Hooking:
         verdict: What is kept of an output.
         places: By names of sites and methods.
         ablations: All of them; row i + 1 is that of ablation i.
-        at_once: Ablations in one pass.
+        stacked: The places of which several ablations can run in one pass.
+        at_once: How many.
+        dtype: That the reference computes in.
+        margins: By rows, how far apart logits have to be for their order to be sure.
     """
 
     network: nn.Module
@@ -73,7 +83,10 @@ class Hooking:
     verdict: Verdict
     places: dict[tuple[str, str], HookPlace]
     ablations: Sequence[Ablation]
+    stacked: frozenset[tuple[str, str]]
     at_once: int
+    dtype: torch.dtype
+    margins: dict[int, float] = field(default_factory=dict)
 
     def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[Rows, Found]]:
         """As `Engine.run`."""
@@ -81,19 +94,17 @@ class Hooking:
         outputs = forward(self.network, batch.inputs, names)
         intact = self.verdict.of_rows(outputs, batch.labels)
         known = intact, self.verdict.slack(outputs, batch.labels)
-        yield (0,), _settled(self, intact, (0,), batch)
+        yield (0,), self._settled(intact, outputs[None], (0,), batch)
         wanted: dict[tuple[str, str], list[int]] = {}
         for row, ablation in enumerate(self.ablations, start=1):
             if row in rows:
                 wanted.setdefault((ablation.site.name, ablation.method), []).append(row)
         for key, found in wanted.items():
             donors = self._donors(key, batch)
-            for start in range(0, len(found), self.at_once):
-                part = tuple(found[start : start + self.at_once])
-                yield (
-                    part,
-                    _settled(self, self._stack(key, part, batch, donors, known), part, batch),
-                )
+            at_once = self.at_once if key in self.stacked else 1
+            for start in range(0, len(found), at_once):
+                part = tuple(found[start : start + at_once])
+                yield part, self._stack(key, part, batch, donors, known)
 
     def _donors(self, key: tuple[str, str], batch: Batch) -> Donors | None:
         if self.places[key].constants is not None or batch.donors is None:
@@ -105,7 +116,7 @@ class Hooking:
         self, key: tuple[str, str], rows: Rows, batch: Batch, donors: Donors | None,
         known: tuple[Found, Found],
     ) -> Found:  # fmt: skip
-        """One pass; the ablation of no units runs along, and has to be the intact network.
+        """One pass; in a stack the ablation of no units runs along, which has to be intact.
 
         Args:
             key: Site and method.
@@ -114,13 +125,60 @@ class Hooking:
             donors: Activations of others, by call, or None.
             known: What the intact network has as outcomes, and the slack of these.
         """
-        sets = [(), *(self.ablations[row - 1].units for row in rows)]
+        alone = key not in self.stacked
+        sets = [*([] if alone else [()]), *(self.ablations[row - 1].units for row in rows)]
         inputs = [torch.cat([part] * len(sets)) for part in batch.inputs]
         with replaced(self.network, self.places[key], sets, donors):
             outputs = forward(self.network, inputs, self.reference.names)
-        found = self.verdict.of_rows(outputs, batch.labels, len(sets))
-        check_empty(self.verdict, {n: v[:1] for n, v in found.items()}, *known)
-        return {name: value[1:] for name, value in found.items()}
+        outputs = outputs.unflatten(0, (len(sets), -1))
+        if not alone:
+            check_empty(self.verdict, self.verdict.of_rows(outputs[0], batch.labels), *known)
+            outputs = outputs[1:]
+        self._look_at(outputs, rows, batch)
+        found = [self._found(own, row, batch) for own, row in zip(outputs, rows, strict=True)]
+        joined = {name: torch.cat([one[name] for one in found]) for name in found[0]}
+        return self._settled(joined, outputs, rows, batch)
+
+    def _found(self, outputs: Tensor, row: int, batch: Batch) -> Found:
+        margins = torch.tensor([self.margins.get(row, 0.0)])
+        return self.verdict.of_rows(outputs, batch.labels, margins=margins)
+
+    def _look_at(self, outputs: Tensor, rows: Rows, batch: Batch) -> None:
+        """Measure float32's error under each ablation, once."""
+        if not self.verdict.classifies or all(row in self.margins for row in rows):
+            return
+        _, some = chosen(1, len(batch.labels))
+        few = batch.take(some).to(self.dtype)
+        for own, row in zip(outputs, rows, strict=True):
+            exact = self.reference.outputs(self.ablations[row - 1], few.inputs, few.donors)
+            error = errors(own[some.to(own.device)], exact).square().mean().sqrt()
+            self.margins[row] = RESERVE * float(error)
+
+    def _settled(self, found: Found, outputs: Tensor, rows: Rows, batch: Batch) -> Found:
+        """The same, what rounding could have turned decided by the reference."""
+        if not self.verdict.classifies:
+            return {name: value.cpu() for name, value in found.items()}
+        for i, row in enumerate(rows):
+            while self._raised(found, outputs[i], i, row, batch):
+                for name, value in self._found(outputs[i], row, batch).items():
+                    found[name][i] = value[0]
+        return {name: value.cpu() for name, value in found.items()}
+
+    def _raised(self, found: Found, outputs: Tensor, i: int, row: int, batch: Batch) -> bool:
+        """Settle a row; whether errors there are larger than the margin allows for."""
+        which = (found["rank"][i] == self.verdict.unknown).nonzero()[:, 0]
+        if not len(which):
+            return False
+        some = batch.take(which).to(self.dtype)
+        ablation = None if row == 0 else self.ablations[row - 1]
+        exact = finite(self.reference.outputs(ablation, some.inputs, some.donors), ablation)
+        largest = ENOUGH * float(errors(outputs[which], exact).max())
+        for name, value in self.verdict.exactly(exact, some.labels).items():
+            found[name][i, which] = value[0]
+        raised = row > 0 and largest > max(self.verdict.least, self.margins.get(row, 0.0))
+        if raised:
+            self.margins[row] = largest
+        return raised
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,15 +189,17 @@ class Referring:
         reference: The network.
         verdict: What is kept of an output.
         ablations: All of them; row i + 1 is that of ablation i.
+        dtype: That the network computes in.
     """
 
     reference: Reference
     verdict: Verdict
     ablations: Sequence[Ablation]
+    dtype: torch.dtype
 
     def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[Rows, Found]]:
         """As `Engine.run`."""
-        exact = batch.to(torch.float64)
+        exact = batch.to(self.dtype)
         for row, ablation in enumerate([None, *self.ablations]):
             if row == 0 or row in rows:
                 outputs = finite(
@@ -147,18 +207,3 @@ class Referring:
                 )
                 found = self.verdict.exactly(outputs, exact.labels)
                 yield (row,), {name: value.cpu() for name, value in found.items()}
-
-
-def _settled(engine: Hooking, found: Found, rows: Rows, batch: Batch) -> Found:
-    """The same, what rounding could have turned decided by the reference."""
-    if not engine.verdict.classifies:
-        return {name: value.cpu() for name, value in found.items()}
-    for i, row in enumerate(rows):
-        which = (found["rank"][i] == engine.verdict.unknown).nonzero()[:, 0]
-        if len(which):
-            some = batch.take(which).to(torch.float64)
-            ablation = None if row == 0 else engine.ablations[row - 1]
-            outputs = finite(engine.reference.outputs(ablation, some.inputs, some.donors), ablation)
-            for name, value in engine.verdict.exactly(outputs, some.labels).items():
-                found[name][i, which] = value[0]
-    return {name: value.cpu() for name, value in found.items()}

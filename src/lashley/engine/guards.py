@@ -9,6 +9,7 @@ from torch import nn
 
 from lashley.data import Examples, fingerprint
 from lashley.errors import IntegrityError
+from lashley.graph.snapshot import snapshot
 from lashley.sites import eval_mode
 
 
@@ -27,9 +28,12 @@ def evaluation_of(network: nn.Module, examples: Examples) -> Iterator[None]:
     Raises:
         IntegrityError: If inputs, labels, parameters or buffers are not what they were.
     """
-    before = network_fingerprint(network)
-    with eval_mode(network):
-        yield
+    before, state = network_fingerprint(network), snapshot(network)
+    try:
+        with eval_mode(network):
+            yield
+    finally:
+        state.restore()  # what its forward counts or keeps
     made = examples.fingerprint
     _compare("examples", "they were made", made, examples.current_fingerprint())
     _compare("network", "the evaluation began", before, network_fingerprint(network))

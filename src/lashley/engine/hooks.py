@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from lashley.errors import EngineError
 from lashley.graph.anatomy import WEIGHTLESS, Organ
 from lashley.graph.calls import CallKey
+from lashley.graph.doubling import in_its_format
 from lashley.graph.intercepting import intercepting, values_at
 from lashley.graph.layout import Layout
 from lashley.graph.signature import arguments, logits_of
@@ -52,13 +53,13 @@ class HookPlace:
         }
 
 
-def hook_place(organ: Organ, method: str, means: Mapping[CallKey, Tensor]) -> HookPlace:
+def hook_place(organ: Organ, method: str, means: Mapping[tuple[str, Any], Tensor]) -> HookPlace:
     """Where a method replaces the units of a recorded site, and by what.
 
     Args:
         organ: Of a network's record.
         method: One of `ablations.METHODS`.
-        means: (slot) By keys, the mean activation; for the method "mean".
+        means: (slot) By sites and keys, the mean activation; for the method "mean".
 
     Raises:
         EngineError: If the units cannot be reached.
@@ -81,7 +82,7 @@ def hook_place(organ: Organ, method: str, means: Mapping[CallKey, Tensor]) -> Ho
     if method == "resample":
         return HookPlace(organ.name, keys, layouts, sources, None)
     zeros = [torch.zeros(lay.n_units * lay.width, dtype=torch.float64) for lay in layouts]
-    by_slot = [means[key] for key in keys] if method == "mean" else zeros
+    by_slot = [means[organ.name, key] for key in keys] if method == "mean" else zeros
     constants = tuple(lay.spread(v) for lay, v in zip(layouts, by_slot, strict=True))
     return HookPlace(organ.name, keys, layouts, sources, constants)
 
@@ -89,7 +90,8 @@ def hook_place(organ: Organ, method: str, means: Mapping[CallKey, Tensor]) -> Ho
 def forward(network: nn.Module, inputs: Sequence[Tensor], names: tuple[str, ...]) -> Tensor:
     """The network's logits; it may write to its inputs, so it is given copies."""
     args, kwargs = arguments(network, [part.clone() for part in inputs], names)
-    return logits_of(network(*args, **kwargs))
+    with in_its_format(network):
+        return logits_of(network(*args, **kwargs))
 
 
 def activations(
@@ -97,7 +99,8 @@ def activations(
 ) -> Donors:
     """What calls give in a run of the network."""
     taken = dict(zip(names, inputs, strict=True)) if names else inputs[0]
-    return values_at(network, keys, taken)
+    with in_its_format(network):
+        return values_at(network, keys, taken)
 
 
 @contextmanager
@@ -117,7 +120,7 @@ def replaced(
         key: _change(place, number, unit_sets, None if donors is None else donors.get(key))
         for number, key in enumerate(place.keys)
     }
-    with intercepting(network, changes, place.after):
+    with in_its_format(network), intercepting(network, changes, place.after):
         yield
 
 

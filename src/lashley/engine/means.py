@@ -64,18 +64,23 @@ def check_lengths(case: Case, program: Program) -> None:
         shapes = " and ".join(str(tuple(p.shape[1:])) for p in few)
         raise EngineError(
             f"reference: its examples are of shape {shapes}, and the network's graph holds for "
-            f"{' and '.join(str(tuple(p.shape[1:])) for p in case.inputs)} only. Cut or pad them "
-            "alike."
+            f"{' and '.join(str(tuple(p.shape[1:])) for p in case.inputs)} only. Cut them "
+            "alike, or pad them and give the network a mask of what counts."
         )
 
 
-def means_at_calls(case: Case, wanted: Mapping[Any, Layout]) -> dict[Any, Tensor]:
-    """(slot) mean activations over the reference examples, by keys of calls, in float64."""
+def means_at_calls(
+    case: Case, wanted: Mapping[tuple[str, Any], Layout]
+) -> dict[tuple[str, Any], Tensor]:
+    """(slot) mean activations over the reference, by sites and keys of calls, in float64."""
     totals: dict[Any, Any] = dict.fromkeys(wanted, 0)
+    keys = tuple({key for _, key in wanted})
     for inputs in reference_batches(case, case.plain_batch, torch.float64):
-        found = activations(case.exact, tuple(wanted), inputs, case.names)
-        for key, value in found.items():
-            totals[key] = totals[key] + torch.stack(wanted[key].sums(value))
+        found = activations(case.exact, keys, inputs, case.names)
+        for (site, key), layout in wanted.items():
+            if key in found:
+                sums = torch.stack(layout.sums(found[key]))
+                totals[site, key] = totals[site, key] + sums
     return {key: (total / count).nan_to_num().cpu() for key, (total, count) in totals.items()}
 
 

@@ -10,48 +10,46 @@ import torch
 from torch import Tensor, nn
 
 from lashley.engine.case import STRUCTURE, Case
+from lashley.engine.checks import scale_of
 from lashley.engine.engines import Engine, Hooking, Referring
 from lashley.engine.hooks import HookPlace, activations, forward, hook_place
 from lashley.engine.means import means_at_calls, means_at_points
-from lashley.engine.program import exact
+from lashley.engine.program import Program
 from lashley.engine.reference import Reference
 from lashley.errors import EngineError
-from lashley.graph import Captured
 from lashley.graph.anatomy import Organ
 
 _AT_ONCE = 8  # ablations in one full pass of hooks
 _ROUNDING = 1e-5  # of the largest output: what two ways of computing it may differ by in float64
 
+_COARSER = 1e-3  # the same, where the network's own float32 decides
+
 Made = tuple[Engine, int, str, Callable[[], dict[str, Any]]]  # engine, batch, name, its tally
 
 
-def referring(
-    case: Case, captured: Captured | None, organs: Mapping[str, Organ], batch: dict[str, Any] | None
-) -> Made:
+def referring(case: Case, program: Program | None, organs: Mapping[str, Organ]) -> Made:
     """The reference, on the graph where there is one, else by interception.
 
     Args:
         case: What is evaluated.
-        captured: The graph, or None.
+        program: The graph in float64, or None.
         organs: Its anatomy, or that of the network's record.
-        batch: How its values depend on the batch, if that is known.
 
     Raises:
         EngineError: If an ablation of no units has an effect.
     """
     graph, means, hooks = None, {}, {}
-    if captured is not None:
-        graph = exact(captured, batch or {}, case.options.device)
-        means = means_at_points(case, graph, organs, case.plain_batch)
+    if program is not None:
+        graph, means = program.module, means_at_points(case, program, organs, case.plain_batch)
     else:
         hooks = _hook_places(case, organs)
-    reference = Reference(case.exact, case.names, graph and graph.module, organs, hooks, means)
+    reference = Reference(case.exact, case.names, graph, organs, hooks, means)
     verdict = case.verdict(None)
     for site, method in case.methods:
         donors = case.inputs if method == "resample" else None
         found = reference.of_units(site, method, (), case.inputs, donors)
         _check_nothing(found, case.outputs, site, method)
-    engine = Referring(reference, verdict, case.ablations)
+    engine = Referring(reference, verdict, case.ablations, case.truth.dtype)
     return engine, case.plain_batch, "reference", lambda: {"settled_in_float64": 0}
 
 
@@ -61,9 +59,10 @@ def hooking(case: Case, organs: Mapping[str, Organ]) -> Made:
     hooks = _hook_places(case, organs)
     reference = Reference(case.exact, case.names, None, organs, hooks, {})
     verdict = case.verdict(forward(network, case.in_float32, case.names))
-    rows_first = _rows_first(case, hooks)
-    at_once = _AT_ONCE if rows_first and len(case.inputs[0]) >= STRUCTURE else 1
-    engine = Hooking(network, reference, verdict, hooks, case.ablations, at_once)
+    stacked = _stacked(case, hooks) if len(case.inputs[0]) >= STRUCTURE else frozenset()
+    engine = Hooking(
+        network, reference, verdict, hooks, case.ablations, stacked, _AT_ONCE, case.truth.dtype
+    )
     return engine, case.plain_batch, "hooks", dict
 
 
@@ -72,7 +71,8 @@ def _hook_places(case: Case, organs: Mapping[str, Organ]) -> dict[tuple[str, str
         key: hook_place(organs[key[0]], key[1], {}) for key in case.methods if key[1] != "mean"
     }
     wanted = {
-        held.node.meta.get("key"): held.layout for site, method in case.methods if method == "mean"
+        (site, held.node.meta.get("key")): held.layout
+        for site, method in case.methods if method == "mean"
         for call in organs[site].calls for held in call.points
     }  # fmt: skip
     means = means_at_calls(case, wanted) if wanted else {}
@@ -81,14 +81,16 @@ def _hook_places(case: Case, organs: Mapping[str, Organ]) -> dict[tuple[str, str
     }
 
 
-def _rows_first(case: Case, hooks: Mapping[tuple[str, str], HookPlace]) -> bool:
-    """Whether all values that are changed have their examples along axis 0, slice by slice."""
-    keys = {key for place in hooks.values() for key in place.keys}
-    few, more = (_shapes(case.exact, tuple(keys), [i[:n] for i in case.inputs], case.names)
+def _stacked(case: Case, hooks: Mapping[tuple[str, str], HookPlace]) -> frozenset[tuple[str, str]]:
+    """The places whose values have their examples along axis 0, slice by slice."""
+    keys = tuple({key for place in hooks.values() for key in place.keys})
+    few, more = (_shapes(case.exact, keys, [i[:n] for i in case.inputs], case.names)
                  for n in (2, 3))  # fmt: skip
-    return few.keys() == more.keys() == keys and all(
-        few[k][0] * 3 == more[k][0] * 2 and few[k][1:] == more[k][1:] for k in keys
-    )
+    rows = {
+        key for key in few.keys() & more.keys()
+        if few[key][0] * 3 == more[key][0] * 2 and few[key][1:] == more[key][1:]
+    }  # fmt: skip
+    return frozenset(name for name, place in hooks.items() if rows >= set(place.keys))
 
 
 def _shapes(
@@ -104,7 +106,8 @@ def _check_nothing(found: Tensor, intact: Tensor, site: str, method: str) -> Non
     Raises:
         EngineError: If an ablation of no units differs from the intact network.
     """
-    if not torch.allclose(found, intact, rtol=0, atol=_ROUNDING * float(intact.abs().max())):
+    share = _ROUNDING if intact.dtype == torch.float64 else _COARSER
+    if not torch.allclose(found, intact, rtol=0, atol=share * scale_of(intact)):
         raise EngineError(
             f"engine: an ablation of no units of {site} by {method} has an effect, so the network "
             "does not compute what its graph says. Look for a hook on it, or for forward code "

@@ -6,7 +6,6 @@ rounding, so outcomes depend neither on the size of a batch nor on threads or ma
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from torch import Tensor, fx, nn
 from lashley.ablations import Ablation
 from lashley.engine.hooks import HookPlace, activations, forward, replaced
 from lashley.graph.anatomy import WEIGHTLESS, Organ
+from lashley.graph.doubling import in_its_format
 from lashley.graph.incoming import into_units
 from lashley.graph.layout import Layout, fitted
 from lashley.graph.recurrent_units import into_recurrent_units
@@ -30,7 +30,7 @@ class Reference:
     """A network in float64, and where its units are.
 
     Attributes:
-        network: From `in_float64`.
+        network: Which decides, as in `Truth`.
         names: Of its inputs; () of a plain tensor.
         graph: As captured, in float64; None where the network cannot be captured.
         organs: By names of sites; empty without a graph.
@@ -80,9 +80,10 @@ class Reference:
         zeroed = zero_weights(self.network, organ, units)
         copies = [part.clone() for part in inputs]
         args, kwargs = arguments(self.network, copies, self.names)
-        return logits_of(
-            torch.func.functional_call(self.network, zeroed, args, kwargs, tie_weights=False)
-        )
+        with in_its_format(self.network):
+            return logits_of(
+                torch.func.functional_call(self.network, zeroed, args, kwargs, tie_weights=False)
+            )
 
     def _replaced(
         self, organ: Organ, method: str, units: tuple[int, ...], inputs: Sequence[Tensor],
@@ -108,11 +109,6 @@ class Reference:
             given = activations(self.network, place.keys, donors, self.names)
         with replaced(self.network, place, [units], given):
             return forward(self.network, inputs, self.names)
-
-
-def in_float64(network: nn.Module, device: str = "cpu") -> nn.Module:
-    """A copy of the network that computes in float64; the given one is not touched."""
-    return copy.deepcopy(network).to(device).double().eval()
 
 
 def is_plain(network: nn.Module, organ: Organ) -> bool:

@@ -125,14 +125,7 @@ def check_empty(verdict: Verdict, empty: Found, intact: Found, slack: Found) -> 
     Raises:
         EngineError: If it has.
     """
-    n = next(iter(empty.values())).shape[1]
-    first = {name: value[:, :n] for name, value in intact.items()}
-    if verdict.classifies:
-        sure = (empty["rank"] != verdict.unknown) & (first["rank"] != verdict.unknown)
-        same = all(torch.equal(empty[name][sure], first[name][sure]) for name in empty)
-    else:
-        same = all(_agree(empty[name], first[name], slack[name][:, :n]) for name in empty)
-    if not same:
+    if differing(verdict, empty, intact, slack):
         raise EngineError(
             "engine: an ablation of no units has an effect, so the network does not compute what "
             "its graph says, or gives another output each time. Use engine='reference', and please "
@@ -140,10 +133,30 @@ def check_empty(verdict: Verdict, empty: Found, intact: Found, slack: Found) -> 
         )
 
 
-def _agree(found: Tensor, intact: Tensor, slack: Tensor) -> bool:
-    """Whether what was measured is the same, but for rounding and a small share of its scale."""
+def differing(verdict: Verdict, found: Found, intact: Found, slack: Found) -> int:
+    """On how many examples two ways to the intact network differ by more than rounding.
+
+    Args:
+        verdict: What is kept.
+        found: (1, example) by one way, of the first examples or of all.
+        intact: The same by another, of all.
+        slack: From `Verdict.slack`, of all.
+    """
+    n = next(iter(found.values())).shape[1]
+    first = {name: value[:, :n] for name, value in intact.items()}
+    if verdict.classifies:
+        sure = (found["rank"] != verdict.unknown) & (first["rank"] != verdict.unknown)
+        apart = [(found[name] != first[name].to(found[name])) & sure for name in found]
+    else:
+        apart = [_apart(found[name], first[name], slack[name][:, :n]) for name in found]
+    return int(torch.stack(apart).any(0).sum())
+
+
+def _apart(found: Tensor, intact: Tensor, slack: Tensor) -> Tensor:
+    """Where what was measured differs by more than rounding and a small share of its scale."""
     scale = intact.double().abs().amax()
-    return bool(((found.double() - intact.double()).abs() <= slack + _SHARE * scale).all())
+    near = slack.to(found.device) + _SHARE * scale.to(found.device)
+    return ~((found.double() - intact.to(found).double()).abs() <= near)
 
 
 def finite(outputs: Tensor, ablation: Ablation | None) -> Tensor:

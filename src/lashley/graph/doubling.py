@@ -112,6 +112,7 @@ class _Doubling(TorchFunctionMode):
             func = getattr(Tensor, _METHODS[name])
         args = tuple(self._given(value) for value in args)
         kwargs = {key: self._given(value) for key, value in kwargs.items()}
+        func = _grouped if name == "_grouped_mm" else func  # which has no kernel for float64
         return _wider(func(*args, **kwargs))
 
     def _check(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -140,6 +141,20 @@ class _Doubling(TorchFunctionMode):
         if type(value) in (list, tuple):
             return type(value)(self._given(part) for part in value)
         return value
+
+
+def _grouped(
+    rows: Tensor, weights: Tensor, offs: Tensor | None = None, bias: None = None,
+    out_dtype: torch.dtype | None = None,
+) -> Tensor:  # fmt: skip
+    """torch._grouped_mm: the rows of each expert by its own weights."""
+    if bias is not None or rows.dim() + weights.dim() != 5 + (offs is None):
+        raise Refused("no float64: grouped_mm of other forms than rows by experts")
+    if offs is None:
+        return rows @ weights
+    ends = offs.tolist()
+    parts = [rows[s:e] @ w for s, e, w in zip([0, *ends], ends, weights, strict=False)]
+    return torch.cat([*parts, rows.new_zeros(len(rows) - ends[-1], weights.shape[-1])])
 
 
 def _nothing() -> None:
@@ -181,3 +196,36 @@ def _widen(value: Any, device: Any, seen: set[int]) -> Any:
     elif isinstance(value, list):
         value[:] = [_widen(part, device, seen) for part in value]
     return value
+
+
+_KNOWN = "_lashley_constants"  # on our own copy: what `doubling` needs to run it
+
+
+def mark(network: nn.Module, known: Constants) -> nn.Module:
+    """The copy itself, to be run under `doubling` whenever `in_its_format` is asked to.
+
+    Args:
+        network: From `doubled`.
+        known: `constants()`.
+    """
+    network.__dict__[_KNOWN] = known
+    return network
+
+
+def runs_doubled(network: nn.Module) -> bool:
+    """Whether a copy was marked."""
+    return _KNOWN in network.__dict__
+
+
+@contextmanager
+def in_its_format(network: nn.Module) -> Iterator[None]:
+    """Inside, a marked copy computes in float64 alone, and any other network as it does."""
+    known = network.__dict__.pop(_KNOWN, None)
+    if known is None:
+        yield
+        return
+    try:
+        with doubling(network, known):
+            yield
+    finally:
+        network.__dict__[_KNOWN] = known

@@ -19,7 +19,7 @@ from lashley.graph.plain_forms import in_plain_operations
 from lashley.graph.running import Refused
 from lashley.graph.signature import Inputs, arguments, flat, logits_of, names_of
 from lashley.graph.symbolic import finished
-from lashley.graph.tidy import without_idle
+from lashley.graph.tidy import with_plain_norms, without_idle, without_unused
 from lashley.graph.unrolled import unroll
 
 _PREFIX = "network"
@@ -90,6 +90,8 @@ def _pure(program: Any, network: nn.Module, example: Inputs) -> fx.GraphModule:
     graph, attributes = _rebuilt(program.module(check_guards=False), network, names)
     without_idle(graph, attributes)
     _erase_checks(graph)
+    without_unused(graph)
+    with_plain_norms(graph)
     without_writes(graph, attributes, flat(example))
     unroll(graph, attributes, flat(example))
     return finished(graph, attributes, flat(example))

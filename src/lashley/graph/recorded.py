@@ -119,9 +119,9 @@ class _Recorder(Calls):
             self._before.update({id(t): t for t in fresh})
         elif written or fresh:
             node = self._node(func, args, kwargs) or self._opaque(nodes, returned)
-            keyed = {"key": key} if tensors(returned) else {}
-            node.meta = {"owner": self.stack[-1].owner, **keyed}
-            self._note(node, returned, written, fresh, nodes)
+            node.meta = {"owner": self.stack[-1].owner}
+            self._note(node, returned, written, nodes)
+            self._parts(node, returned, {id(t) for t in (*fresh, *written)}, key)
         return returned
 
     def hold(self, tensor: Tensor, node: fx.Node) -> None:
@@ -177,10 +177,9 @@ class _Recorder(Calls):
             return None
 
     def _note(
-        self, node: fx.Node, returned: Any, written: list[Tensor], fresh: list[Tensor],
-        read: list[fx.Node],
-    ) -> None:  # fmt: skip
-        """What the tensors are after a call."""
+        self, node: fx.Node, returned: Any, written: list[Tensor], read: list[fx.Node]
+    ) -> None:
+        """What the tensors are that a call has written to."""
         for tensor in written:
             whole = tensor is returned and node.target is not as_recorded
             new = node if tensor is returned else self._opaque([*read, node], tensor)
@@ -189,21 +188,20 @@ class _Recorder(Calls):
                     other.node, other.version, other.writers = new, other.tensor._version, []
                 else:
                     other.writers.append(new)
-        self._parts(node, returned, {id(tensor) for tensor in fresh})
 
-    def _parts(self, node: fx.Node, value: Any, fresh: set[int]) -> None:
+    def _parts(self, node: fx.Node, value: Any, new: set[int], key: CallKey | None) -> None:
+        """What a call has returned, part by part."""
         if isinstance(value, Tensor):
-            if id(value) in fresh:
+            if id(value) in new:
+                node.meta |= {"key": key} if key is not None else {}
                 self.hold(value, node)
         elif isinstance(value, tuple | list):
             for place, part in enumerate(value):
-                if any(id(tensor) in fresh for tensor in tensors(part)):
+                if any(id(tensor) in new for tensor in tensors(part)):
                     got = self._graph.call_function(operator.getitem, (node, place))
                     got.meta = {"owner": node.meta["owner"]}
-                    key: CallKey | None = node.meta.get("key")
-                    if isinstance(part, Tensor) and key is not None and key.part is None:
-                        got.meta["key"] = key._replace(part=place)
-                    self._parts(got, part, fresh)
+                    inner = key._replace(part=place) if key and key.part is None else None
+                    self._parts(got, part, new, inner)
 
 
 def _storage(tensor: Tensor) -> int:

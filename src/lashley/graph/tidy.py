@@ -33,6 +33,32 @@ def without_idle(graph: fx.Graph, attributes: Mapping[str, Any]) -> None:
             _pass_by(graph, node)
 
 
+def with_plain_norms(graph: fx.Graph) -> None:
+    """Write normalisations that `run_decompositions` took apart as one operation again."""
+    aten = torch.ops.aten
+    for node in list(graph.nodes):
+        name, args = name_of(node), node.args
+        if name == "_native_batch_norm_legit_no_training":
+            target = aten.batch_norm.default
+            new = (*args[:5], False, *args[5:7], False)
+        elif name == "native_layer_norm":
+            target, new = aten.layer_norm.default, (*args[:5], False)
+        elif name == "native_group_norm":
+            target, new = aten.group_norm.default, (args[0], args[6], *args[1:3], args[7], False)
+        else:
+            continue
+        firsts = [user for user in node.users if user.args[1:] == (0,)]
+        if len(firsts) < len(node.users):
+            continue
+        with graph.inserting_before(node):
+            whole = graph.call_function(target, new)
+        whole.meta = dict(node.meta)
+        for user in firsts:
+            user.replace_all_uses_with(whole)
+            graph.erase_node(user)
+        graph.erase_node(node)
+
+
 def without_casts(graph: fx.Graph, values: Mapping[fx.Node, Any]) -> None:
     """Take out conversions that gave back the very tensor that they were given."""
     for node in list(graph.nodes):
