@@ -84,7 +84,7 @@ def _one_by_one(
 
 
 def _chosen(row: dict[str, Any], twin: Twin, made: Made, sites: Any) -> list[Target]:
-    """Sites of every kind and of every way from the layer to the point, as many as there is time for."""
+    """Sites of every kind, and of every way from a layer to its point, for which there is time."""
     few = part(made.inputs, slice(3))
     started = time.process_time()
     unclear: dict[str, str] = {}

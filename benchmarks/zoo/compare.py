@@ -85,7 +85,7 @@ def compare(
 
 
 def _columns(measured: Any, prefix: str) -> Tensor:
-    """(..., example, number)"""
+    """The numbers (..., example, number)."""
     names = [n for n in measured.data_vars if n.startswith(prefix)]
     names.sort(key=lambda name: int(name.removeprefix(prefix)))
     return torch.stack([torch.from_numpy(measured[n].values).double() for n in names], -1)

@@ -1,7 +1,7 @@
 """Weights without training under which every unit counts: a seeded draw, and statistics to match.
 
-Fresh networks hide mistakes. Their biases are 0, their norms do nothing, their layer scales are 1e-6 and
-whole branches 0, so that a wrong ablation gives the right logits.
+Fresh networks hide mistakes. Their biases are 0, their norms do nothing, their layer scales are
+1e-6 and whole branches 0, so that a wrong ablation gives the right logits.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def enliven(network: nn.Module, inputs: Any, seed: int = 0) -> nn.Module:
 def pictures(n: int, channels: int, size: int, seed: int = 1) -> Tensor:
     """(n, channels, size, size) patches of colour under noise.
 
-    Of noise alone a deep network makes nearly the same for all, and norms then blow up the rounding.
+    Of noise alone a deep network makes nearly the same for all, and norms blow up the rounding.
     """
     generator = torch.Generator().manual_seed(seed)
     coarse = torch.randn(n, channels, 4, 4, generator=generator)
@@ -51,7 +51,7 @@ def pictures(n: int, channels: int, size: int, seed: int = 1) -> Tensor:
 
 
 def _draw(module: nn.Module, name: str, parameter: Tensor, generator: torch.Generator) -> None:
-    """A matrix or kernel keeps the size of what it reads; one number per unit varies about its value."""
+    """A matrix keeps the size of what it reads; one number per unit varies about its value."""
     normal = torch.randn(parameter.shape, generator=generator)
     spread = float(parameter.std()) if parameter.numel() > 1 else 0.0
     level = float(parameter.mean())

@@ -1,4 +1,4 @@
-"""Each network in a process of its own, with a limit of time and memory; what is known is kept as JSON."""
+"""Each network in a process of its own, with limits; what is known of it is kept as JSON."""
 
 from __future__ import annotations
 

@@ -6,33 +6,18 @@ import datetime
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import torch
 
 Row = Mapping[str, Any]
 
-_HEAD = """# Networks
-
-Networks of {n_libraries} libraries as they come, with weights drawn by a seed, so that every unit counts. `make zoo` takes these rows on your machine.
-
-Of each network some ablations of every kind of site are compared with a *twin* that shares no code with Lashley's engines: the
-network runs eagerly in float64, every operation that PyTorch dispatches is seen, the units are followed through whatever moves
-numbers or acts on each alone, and overwritten where that ends; for `zero_weights` an edited copy runs. An ablation is *wrong* if a
-number of the output is further off than 32 times the rounding of a plain forward pass in float32, or if one rank differs.
-
-- *sites*: by kind; *weights*: the share of the network's parameters that lead into their units. All others are listed, with the
-  reason, in `sites.left_out`; *unlisted* would be in neither.
-- *checked*: ablations compared, and ranks; *not*: ablations that the twin could not follow, which count neither as right nor as wrong.
-- *seconds*: of one CPU core, to find the sites and to evaluate all ablations on 12 examples, and a forward pass of these; *GiB*: the most
-  memory beyond that of a plain forward pass.
-
-{totals}
-
-{when}
-"""
-_COLUMNS = ("network", "family", "engine", "sites", "weights", "unlisted", "checked", "not", "wrong",
-            "seconds: sites", "ablations", "forward", "GiB", "error")  # fmt: skip
+_HEAD = Path(__file__).with_name("head.md")
+_COLUMNS = (
+    "network", "family", "engine", "sites", "weights", "unlisted", "checked", "not", "wrong",
+    "seconds: sites", "ablations", "forward", "GiB", "error",
+)  # fmt: skip
 _SHORT = {"hidden": "hidden", "filter": "filters", "head": "heads"}
 
 
@@ -43,12 +28,11 @@ def page(rows: Sequence[Row]) -> str:
         f"{datetime.date.today():%d %B %Y}; Python {platform.python_version()}, torch "
         f"{torch.__version__}, {platform.machine()}, one thread; {_versions(libraries)}."
     )
-    parts = [_HEAD.format(n_libraries=len(libraries), totals=_totals(rows), when=when)]
+    parts = [_HEAD.read_text().format(n_libraries=len(libraries), totals=_totals(rows), when=when)]
     of_library = {name: [r for r in rows if r.get("library") == name] for name in libraries}
     large = [name for name in libraries if len(of_library[name]) > 20]
     far = [r for name in libraries if name not in large for r in of_library[name]]
-    for name in large:
-        parts.append(f"## {name}\n\n{_table(of_library[name])}\n")
+    parts += [f"## {name}\n\n{_table(of_library[name])}\n" for name in large]
     if far:
         parts.append(f"## Other libraries\n\n{_table(far, by_library=True)}\n")
     return "\n".join(parts)
@@ -70,8 +54,8 @@ def _counts(rows: Sequence[Row]) -> str:
         return sum(_number(r.get(name, 0)) for r in rows)
 
     return (
-        f"{len(rows)} networks, {total('checked'):,} ablations and {total('ranks_checked'):,} ranks "
-        f"checked: {total('wrong')} wrong; {total('unaccounted')} unlisted parameters; "
+        f"{len(rows)} networks; {total('checked'):,} ablations and {total('ranks_checked'):,} "
+        f"ranks checked: {total('wrong')} wrong; {total('unaccounted')} unlisted parameters; "
         f"{sum(bool(r.get('bare')) for r in rows)} networks with a bare error, "
         f"{sum(bool(r.get('errors')) for r in rows)} with an error that says why; "
         f"{total('not_checked')} ablations and {total('n_unclear')} sites not followed by the twin."

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
+from benchmarks.zoo.listed.timm_families import FAMILIES
 from benchmarks.zoo.lively import enliven, pictures
 from benchmarks.zoo.networks import Entry, Made
-from benchmarks.zoo.timm_list import FAMILIES
 from benchmarks.zoo.torchvision_here import declare
 
 declare()

@@ -1,7 +1,7 @@
 """Makes torchvision importable beside a torch without CUDA.
 
-Its wheel on PyPI is built for CUDA; without its compiled operators the import ends with "operator
-torchvision::nms does not exist", although nearly all of it is Python. Declared, they are in no one's way.
+Its wheel on PyPI is built for CUDA; without its compiled operators the import ends with
+"operator torchvision::nms does not exist", although nearly all of it is Python.
 """
 
 from __future__ import annotations

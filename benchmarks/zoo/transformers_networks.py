@@ -10,10 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from benchmarks.zoo.listed.decoders import DECODERS
+from benchmarks.zoo.listed.encoders import ENCODERS
+from benchmarks.zoo.listed.others import SEQUENCES, SOUNDS
+from benchmarks.zoo.listed.vision import VISION
 from benchmarks.zoo.lively import enliven, pictures
 from benchmarks.zoo.networks import Entry, Made
 from benchmarks.zoo.torchvision_here import declare
-from benchmarks.zoo.transformers_list import LANGUAGE, SPEECH, VISION
 
 declare()
 import transformers  # noqa: E402
@@ -23,8 +26,11 @@ transformers.logging.set_verbosity_error()
 _N, _TOKENS, _WORDS = 14, 12, 60
 
 
+_LISTED = (("language", ENCODERS | DECODERS | SEQUENCES), ("vision", VISION), ("sound", SOUNDS))
+
+
 def entries() -> Iterator[Entry]:
-    for subject, listed in (("language", LANGUAGE), ("vision", VISION), ("speech", SPEECH)):
+    for subject, listed in _LISTED:
         for name, (stem, head, options) in listed.items():
             build = partial(_build, subject, stem, head, options)
             yield Entry(f"hf {name}", "transformers", subject, build)
@@ -61,7 +67,7 @@ def _inputs(
     subject: str, network: nn.Module, config: Any, generator: torch.Generator
 ) -> dict[str, Tensor]:
     names = set(inspect.signature(network.forward).parameters)
-    made = {"language": _words, "vision": _pixels, "speech": _sounds}[subject](
+    made = {"language": _words, "vision": _pixels, "sound": _sounds}[subject](
         names, network, config, generator
     )
     if "decoder_input_ids" in names and "Conditional" in type(network).__name__:

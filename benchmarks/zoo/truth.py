@@ -1,4 +1,4 @@
-"""What an ablation must give, by the twin: for each method, and for each way to read where the point lies."""
+"""What an ablation must give, by the twin: for each method, and each reading of the rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks of libraries far from timm and transformers: each a function that gives it and 14 examples."""
+"""Networks of libraries far from timm and transformers, each with 14 examples."""
 
 from __future__ import annotations
 

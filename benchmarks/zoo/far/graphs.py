@@ -11,7 +11,7 @@ Made = tuple[Any, Any]
 
 
 def _without_lie_learn() -> None:
-    """Escnn imports a library for rotations in space that does not build here; on the plane none is needed."""
+    """A part that escnn needs in space only, and which does not build everywhere, is left out."""
     import sys
     from types import ModuleType
 

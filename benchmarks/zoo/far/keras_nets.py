@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import torch
 
 Made = tuple[Any, Any]
-
-import os
 
 os.environ["KERAS_BACKEND"] = "torch"
 

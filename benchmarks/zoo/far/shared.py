@@ -20,6 +20,7 @@ class Forward(nn.Module):
             setattr(self, name, part)
 
     def forward(self, x: Tensor) -> Tensor:
+        """What the function gives."""
         return self.function(self, x)
 
 

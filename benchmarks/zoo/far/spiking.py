@@ -26,9 +26,9 @@ def _snntorch_leaky() -> Made:
         def forward(s, x):
             ma, mb = (s.la.init_leaky(), s.lb.init_leaky())
             out = 0
-            for t in range(4):
+            for _ in range(4):
                 sa, ma = s.la(s.a(x), ma)
-                sb, mb = s.lb(s.b(sa), mb)
+                _, mb = s.lb(s.b(sa), mb)
                 out = out + mb
             return out
 

@@ -10,7 +10,7 @@ from torch import nn
 
 
 def edited(network: nn.Module, site: str, units: Sequence[int]) -> nn.Module | None:
-    """A copy in which the units of a module have no weights and no bias; None where they are no plain parameters."""
+    """A copy in which units have no weights and no bias; None where these are computed."""
     modules = dict(network.named_modules())
     module = modules.get(site)
     if module is None or not _is_plain(module):

@@ -1,4 +1,4 @@
-"""Which numbers in memory belong to which units: paint on storages, carried along by what copies numbers."""
+"""Which numbers in memory belong to which units: paint, carried along by what copies numbers."""
 
 from __future__ import annotations
 
@@ -12,38 +12,42 @@ from torch.utils._pytree import tree_map_only
 NONE = -1.0  # the paint of numbers that are nobody's
 PLACES = 65536  # a colour is a whole number; its fraction says at which token a number is
 
-# Operations that copy numbers and leave each as it is: they are done to the paint as to the numbers.
+# Operations that copy numbers and leave each as it is: they are done to the paint, too.
 MOVING = frozenset({
-    "clone", "cat", "stack", "index_select", "gather", "index", "roll", "flip", "repeat", "constant_pad_nd",
-    "reflection_pad1d", "reflection_pad2d", "replication_pad1d", "replication_pad2d", "pixel_shuffle",
-    "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle", "slice_scatter", "select_scatter",
-    "_reshape_copy", "view_copy", "permute_copy", "expand_copy", "unbind_copy", "split_copy", "copy",
-    "_unsafe_index", "split_with_sizes_copy", "alias_copy", "narrow_copy", "unfold_copy", "rot90",
+    "clone", "cat", "stack", "index_select", "gather", "index", "roll", "flip", "repeat",
+    "constant_pad_nd", "reflection_pad1d", "reflection_pad2d", "replication_pad1d",
+    "replication_pad2d", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle",
+    "native_channel_shuffle", "slice_scatter", "select_scatter", "_reshape_copy", "view_copy",
+    "permute_copy", "expand_copy", "unbind_copy", "split_copy", "copy", "_unsafe_index",
+    "split_with_sizes_copy", "alias_copy", "narrow_copy", "unfold_copy", "rot90",
 })  # fmt: skip
 ELEMENTWISE = frozenset({
-    "relu", "leaky_relu", "_prelu_kernel", "prelu", "elu", "celu", "gelu", "silu", "mish", "tanh", "sigmoid",
-    "log_sigmoid_forward", "softplus", "softshrink", "hardtanh", "hardswish", "hardsigmoid", "hardshrink",
-    "threshold", "rrelu_with_noise", "exp", "exp2", "expm1", "log", "log1p", "log2", "log10", "erf", "erfc",
-    "abs", "neg", "square", "sqrt", "rsqrt", "reciprocal", "pow", "clamp", "clamp_min", "clamp_max", "add",
-    "sub", "rsub", "mul", "div", "addcmul", "addcdiv", "maximum", "minimum", "fmax", "fmin", "where", "lerp",
-    "sin", "cos", "tan", "atan", "asinh", "sinh", "cosh", "sign", "sgn", "floor", "ceil", "round", "trunc",
-    "frac", "_to_copy", "gt", "ge", "lt", "le", "eq", "ne", "logical_and", "logical_or", "logical_not",
-    "bitwise_and", "bitwise_or", "bitwise_not", "isnan", "isfinite", "isinf", "nan_to_num", "masked_fill",
-    "native_dropout", "heaviside", "logit", "remainder", "fmod", "__and__", "__or__", "_conj_physical",
+    "relu", "leaky_relu", "_prelu_kernel", "prelu", "elu", "celu", "gelu", "silu", "mish",
+    "tanh", "sigmoid", "log_sigmoid_forward", "softplus", "softshrink", "hardtanh",
+    "hardswish", "hardsigmoid", "hardshrink", "threshold", "rrelu_with_noise", "exp", "exp2",
+    "expm1", "log", "log1p", "log2", "log10", "erf", "erfc", "abs", "neg", "square", "sqrt",
+    "rsqrt", "reciprocal", "pow", "clamp", "clamp_min", "clamp_max", "add", "sub", "rsub",
+    "mul", "div", "addcmul", "addcdiv", "maximum", "minimum", "fmax", "fmin", "where", "lerp",
+    "sin", "cos", "tan", "atan", "asinh", "sinh", "cosh", "sign", "sgn", "floor", "ceil",
+    "round", "trunc", "frac", "_to_copy", "gt", "ge", "lt", "le", "eq", "ne", "logical_and",
+    "logical_or", "logical_not", "bitwise_and", "bitwise_or", "bitwise_not", "isnan",
+    "isfinite", "isinf", "nan_to_num", "masked_fill", "native_dropout", "heaviside", "logit",
+    "remainder", "fmod", "__and__", "__or__", "_conj_physical",
 })  # fmt: skip
 NORMALISING = frozenset({
     "native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training",
-    "_batch_norm_no_update", "_batch_norm_with_update", "batch_norm", "native_layer_norm", "native_group_norm",
-    "_fused_rms_norm", "rms_norm",
+    "_batch_norm_no_update", "_batch_norm_with_update", "batch_norm", "native_layer_norm",
+    "native_group_norm", "_fused_rms_norm", "rms_norm",
 })  # fmt: skip
 # What reads a shape, and no number.
 BLIND = frozenset({
-    "zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like", "new_zeros", "new_ones",
-    "new_empty", "new_full", "new_empty_strided", "sym_size", "size", "stride", "_has_compatible_shallow_copy_type",
+    "zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like",
+    "new_zeros", "new_ones", "new_empty", "new_full", "new_empty_strided", "sym_size", "size",
+    "stride", "_has_compatible_shallow_copy_type",
 })  # fmt: skip
 REDUCING = frozenset({
-    "mean", "sum", "var", "std", "var_mean", "std_mean", "norm", "linalg_vector_norm", "amax", "amin", "max",
-    "min", "logsumexp", "prod",
+    "mean", "sum", "var", "std", "var_mean", "std_mean", "norm", "linalg_vector_norm", "amax",
+    "amin", "max", "min", "logsumexp", "prod",
 })  # fmt: skip
 
 
@@ -104,7 +108,7 @@ def colours_of(paint: Tensor) -> frozenset[float]:
 
 
 def agreed(paints: list[Tensor], shape: torch.Size) -> tuple[Tensor, Tensor]:
-    """The paint of numbers computed one by one from painted ones, and the colours that met others there.
+    """The paint of numbers computed one by one from painted ones, and the colours that met others.
 
     Args:
         paints: Of the operands, each broadcast to the result.

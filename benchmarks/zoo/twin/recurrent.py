@@ -24,6 +24,7 @@ class Loop(nn.Module):
         self.module, self._change = module, change
 
     def forward(self, x: Tensor, state: object = None) -> tuple[Tensor, object]:
+        """What the module returns."""
         if not isinstance(x, Tensor) or x.ndim != 3 or state is not None:
             raise Unclear("a recurrent layer on packed sequences, or from a state of the user's")
         x = x.transpose(0, 1) if self.module.batch_first else x

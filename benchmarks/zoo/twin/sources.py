@@ -1,4 +1,4 @@
-"""Where a site's units come from: the output of its module, of a function with its weights, or of attention."""
+"""Where a site's units come from: its module, a function of its weights, a sum, or attention."""
 
 from __future__ import annotations
 
@@ -71,6 +71,7 @@ class Palette:
         self.tokens: tuple[int, int] | None = None  # examples and tokens, where a mask counts them
 
     def colour(self, site: str, call: int, unit: int, channel: int) -> float:
+        """The colour of a channel."""
         return self._known.setdefault((site, call, unit, channel), float(len(self._known)))
 
     def of(self, site: str, units: Sequence[int] | None = None) -> list[float]:
@@ -82,7 +83,7 @@ class Palette:
         ]
 
     def named(self, colour: float) -> tuple[str, int, int, int]:
-        """(site, call, unit, channel)"""
+        """Whose it is: (site, call, unit, channel)."""
         return next(k for k, c in self._known.items() if c == colour)
 
 
@@ -143,8 +144,7 @@ class Sources:
     def _returned(self, name: str, output: Any) -> None:
         self._inside.pop()
         target = self._by_module.get(name)
-        if target is None or name in self._painted_now:
-            self._painted_now.discard(name)
+        if target is None:
             return
         if isinstance(output, tuple | list):
             output = output[0]
@@ -153,8 +153,6 @@ class Sources:
         self._palette.called.add(name)
         with _disable_current_modes():  # hooks are watched too
             self._paint_layer(target, output)
-
-    _painted_now: set[str] = set()
 
     def _paint_layer(self, target: Target, output: Tensor) -> None:
         axis = target.axis % output.ndim
@@ -184,8 +182,6 @@ class Sources:
         call = self._palette.calls.get(site, 0)
         self._palette.calls[site] = call + 1
         return call
-
-    # -- functions -----------------------------------------------------------------------------------
 
     def _dispatched(self, name: str, args: Any, kwargs: Any, returned: Any) -> None:
         first = returned[0] if isinstance(returned, tuple | list) and returned else returned
@@ -237,8 +233,6 @@ class Sources:
                 return  # its module is at work, and will return it
             self._paint_layer(target, output)
             return
-
-    # -- attention -----------------------------------------------------------------------------------
 
     def _note_softmax(self, name: str, tensors: list[Tensor], output: Tensor) -> None:
         address = storage_of(output)
@@ -297,7 +291,7 @@ class Sources:
         self._watch.paint(laid, painted)
 
     def _channels(self, owner: str, heads: int, laid: Tensor) -> int:
-        """Which axis holds the channels: the last, unless that of the tokens fits the projection alone."""
+        """Which axis holds the channels: the last, unless only the other fits the projection."""
         sizes = {m.in_features for m in self._modules[owner].modules() if isinstance(m, nn.Linear)}
         sizes |= {m.in_channels for m in self._modules[owner].modules() if isinstance(m, nn.Conv2d)}
         if laid.shape[-1] * heads not in sizes and laid.shape[-2] * heads in sizes:
@@ -311,5 +305,5 @@ def _owner(site: str) -> str:
 
 
 def _is_layer(module: nn.Module | None) -> bool:
-    return isinstance(module, nn.Linear | nn.modules.conv._ConvNd | nn.Embedding) or (
-        module is not None and type(module).__name__ in ("Conv1D", "NonDynamicallyQuantizableLinear"))  # fmt: skip
+    named = type(module).__name__ in ("Conv1D", "NonDynamicallyQuantizableLinear")
+    return named or isinstance(module, nn.Linear | nn.modules.conv._ConvNd | nn.Embedding)

@@ -1,4 +1,4 @@
-"""How the units of a layer come out of it: which values hold them, what reads these, where they are lost."""
+"""How units come out of a layer: which values hold them, what reads these, where they are lost."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Trail:
     steps: list[Step] = field(default_factory=list)
 
     def point(self, colour: float, written_norms: bool) -> tuple[int, str]:
-        """The last value of a colour that every way out leads through: its number among the colour's values.
+        """The last value of a colour that every way out leads through: its number, and the way.
 
         Args:
             colour: Whose.
-            written_norms: Whether what is normalised by its own statistics in several operations counts as normalised.
+            written_norms: Whether a normalisation may be written out in several operations.
         """
         values, readers = self._graph(colour, written_norms)
         for number in reversed(range(len(values))):
@@ -48,7 +48,7 @@ class Trail:
     def _graph(
         self, colour: float, written_norms: bool
     ) -> tuple[list[int], dict[int, list[tuple[str, int | None]]]]:
-        """The versions that hold the colour, and for each what reads it: (operation, what it gives or None: a way out)."""
+        """What holds the colour; what reads each: (operation, what it gives; None: a way out)."""
         values: list[int] = []
         statistics: set[int] = set()
         readers: dict[int, list[tuple[str, int | None]]] = {}

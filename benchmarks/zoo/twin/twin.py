@@ -1,4 +1,4 @@
-"""A network in float64, and what it gives when units of it are silenced, set to a mean or exchanged."""
+"""A network in float64, and what it gives when units of it are silenced, set or exchanged."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class Twin:
         Args:
             inputs: Of the network.
             target: The layer's units.
-            change: From (step, hidden state (example, unit)) to it; None: no weights into the units.
+            change: From step and hidden state (example, unit) to that; None: no weights lead in.
         """
         module, layer = place_of(self._network, target.site)
         if change is None:
@@ -175,7 +175,7 @@ class Twin:
         return found
 
     def zeroed(self, inputs: Inputs, target: Target) -> Tensor | None:
-        """Outputs of an edited copy, after `ways`; None where the weights are no module's that is called."""
+        """Outputs of an edited copy, after `ways`; None where no module with weights is called."""
         if target.site not in self._called:
             return None  # a function uses them, perhaps with a bias of its own
         changed = edited(self._network, target.site, target.units)

@@ -1,4 +1,4 @@
-"""Watches a network run: paints the units of its layers, notes their trail, keeps or overwrites them."""
+"""Watches a network run: follows paint, notes the trail of units, keeps or overwrites them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _LOW = (torch.float32, torch.float16, torch.bfloat16)
 
 @dataclass
 class Held:
-    """Painted memory: the paint of all its numbers, and its version; or, without paint, a statistic."""
+    """Painted memory: the paint of its numbers, and its version; without paint, a statistic."""
 
     version: int
     paint: Tensor | None
@@ -49,9 +49,8 @@ class Watch(TorchDispatchMode):
 
     Args:
         at: For each colour, at which of its values something is to happen: (number) -> see `do`.
-        do: Called with (colours, all numbers of the memory, their paint) when the values that `at` names have
-            been written; may overwrite the numbers.
-        sources: Parameters by address of their memory: what to call with the output of a layer that uses them.
+        do: Called with colours, all numbers of the memory and their paint when the values that `at`
+            names have been written; may overwrite the numbers.
     """
 
     def __init__(
@@ -69,10 +68,8 @@ class Watch(TorchDispatchMode):
         self._seen: dict[float, int] = {}
         self.read: dict[float, Tensor] = {}  # which places of a colour are read after its point
 
-    # -- painting ------------------------------------------------------------------------------------
-
     def paint(self, tensor: Tensor, colours: Tensor) -> None:
-        """Paint a tensor just computed; colours as broadcast to its shape, NONE where nothing is painted."""
+        """Paint a tensor just computed; colours are broadcast to it, NONE where none is meant."""
         held = self._hold(tensor)
         as_laid(held.paint, tensor).copy_(colours.expand(tensor.shape))
         new = colours_of(colours)
@@ -113,8 +110,6 @@ class Watch(TorchDispatchMode):
     @staticmethod
     def _fits(held: Held, tensor: Tensor) -> bool:
         return tensor.untyped_storage().nbytes() // tensor.element_size() == len(held.paint)
-
-    # -- following -----------------------------------------------------------------------------------
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
@@ -222,7 +217,7 @@ class Watch(TorchDispatchMode):
     def _paint_after(
         self, func, name, args, kwargs, given, paints, output
     ) -> tuple[Tensor | None, bool]:
-        """The paint of what an operation returns; and whether it is a statistic of painted numbers."""
+        """The paint of what an operation returns; whether it is a statistic of painted numbers."""
         painted = [t for t in given if paints.get(id(t)) is not None]
         if name in MOVING:
             if name in _INDEXING and not self._by_constants(args, painted):
@@ -272,8 +267,6 @@ class Watch(TorchDispatchMode):
     def constant(self, tensor: Tensor) -> bool:
         """Whether a tensor depends on no input."""
         return not self._varies(tensor)
-
-    # -- keeping and overwriting ---------------------------------------------------------------------
 
     def _happen(self, colours: frozenset[float], tensor: Tensor) -> None:
         due = []
