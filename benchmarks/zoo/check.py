@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import resource
 import time
+import traceback
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -109,7 +111,7 @@ def _chosen(row: dict[str, Any], twin: Twin, made: Made, sites: Any) -> list[Tar
     row["n_unclear"] = len(unclear)
     most = max(2, min(5, int(TWIN_SECONDS / (8 * max(seconds, 0.01)))))
     row["ways"] = sorted({f"{targets[n].kind}: {w}" for n, w in ways.items()})
-    chosen = []
+    chosen = [targets[name] for name in list(unclear)[:2]]  # they run, too, if unchecked
     for kind in {t.kind for t in targets.values()}:
         names = [n for n in ways if targets[n].kind == kind]
         firsts = list({ways[n]: n for n in reversed(names)}.values())[::-1]
@@ -170,7 +172,12 @@ def _timed(row: dict[str, Any], name: str, work: Any) -> Any:
         except la.LashleyError as error:
             row.setdefault("errors", {})[name] = f"{type(error).__name__}: {error}"[:600]
         except Exception as error:
-            row.setdefault("bare", {})[name] = f"{type(error).__name__}: {error}"[:600]
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            words = f"{type(error).__name__}: {error}"[:500]
+            row.setdefault("bare", {})[name] = (
+                f"{words} ({Path(where.filename).name}:{where.lineno})"
+            )
+            row["bare_trace"] = traceback.format_exc()[-2500:]
         finally:
             row[f"{name}_seconds"] = time.process_time() - started
             said = {str(w.message)[:200] for w in caught if "lashley" in str(w.filename)}

@@ -10,7 +10,7 @@ from torch import Tensor
 
 import lashley as la
 from benchmarks.zoo.networks import Made
-from benchmarks.zoo.twin.sources import Target
+from benchmarks.zoo.twin.sources import Target, Unclear
 from benchmarks.zoo.twin.twin import READINGS, Held, Twin
 
 METHODS = ("silence", "zero_weights", "mean", "resample")
@@ -74,6 +74,8 @@ def truths(twin: Twin, made: Made, target: Target, n: int) -> dict[str, Truth | 
         return found
 
     def resample(reading: str) -> list[Tensor]:
+        if n > _FEW:
+            raise Unclear("examples depend on one another, and so what a donor holds on the others")
         held = [twin.held(donor, target, ways, reading) for donor in donors]
         values = [{key: h.numbers for key, h in donor.items()} for donor in held]
         return [twin.replaced(inputs, target, ways, reading, v) for v in values]
