@@ -1,5 +1,6 @@
 # make study   the whole MLP study on small digits, from an empty machine to a report
 # make test    all fast tests; test-kernels: with the kernels of other CPUs, too
+# make zoo     hundreds of networks of other libraries, their ablations checked
 # make bench   speed and memory, as ratios taken on this machine
 # make explorer  builds the page of the reports from explorer/ (needs Node 20.19 or newer)
 PYTHON ?= python3
@@ -13,7 +14,7 @@ export LASHLEY_DATA := $(abspath ../shared/data)
 endif
 endif
 
-.PHONY: study test test-all test-kernels lint check bench explorer check-explorer wheel clean
+.PHONY: study test test-all test-kernels lint check bench explorer check-explorer zoo wheel clean
 .DELETE_ON_ERROR:
 
 .venv/.study: pyproject.toml constraints.txt
@@ -29,6 +30,11 @@ endif
 
 .venv/.bench: .venv/.study
 	$(PIP) --editable '.[bench]'
+	touch $@
+
+.venv/.zoo: .venv/.test benchmarks/zoo/no-deps.txt
+	$(PIP) --editable '.[zoo]'
+	$(PIP) --no-deps --requirement benchmarks/zoo/no-deps.txt
 	touch $@
 
 .venv/.dev: .venv/.test
@@ -83,6 +89,10 @@ bench: .venv/.bench
 	$(BIN)/python -m benchmarks.population
 	$(BIN)/python -m benchmarks.recovery
 	$(BIN)/python -m benchmarks.report
+
+# Rows of networks that are known already are kept in build/zoo; ZOO='--only levit --again' takes some.
+zoo: .venv/.zoo
+	$(BIN)/python -m benchmarks.zoo $(ZOO)
 
 wheel: .venv/.dev
 	$(BIN)/python -m build --wheel

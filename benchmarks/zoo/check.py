@@ -1,0 +1,195 @@
+"""One network: its sites, some ablations of them, and what the twin says of these."""
+
+from __future__ import annotations
+
+import resource
+import time
+import traceback
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+import lashley as la
+from benchmarks.zoo.compare import compare
+from benchmarks.zoo.networks import Made
+from benchmarks.zoo.numbers import numbers, numbers_of
+from benchmarks.zoo.truth import methods_of, part
+from benchmarks.zoo.twin.sources import Target
+from benchmarks.zoo.twin.twin import READINGS, Twin
+
+TWIN_SECONDS = 30.0  # about as long may the twin run
+
+
+def call(network: nn.Module, inputs: Any) -> Any:
+    return network(**inputs) if isinstance(inputs, dict) else network(inputs)
+
+
+def row_of(made: Made, row: dict[str, Any]) -> None:
+    """Write into the row all that the table says of a network; what goes wrong stands in it too."""
+    row["modules"] = len(list(made.network.modules()))
+    row["weights"] = sum(p.numel() for p in made.network.parameters())
+    with torch.no_grad():
+        started = time.process_time()
+        outputs = made.pick(call(made.network, _cloned(made.inputs)))
+        row["forward_seconds"] = time.process_time() - started
+    row["forward_gib"] = _peak()
+    labels = torch.arange(12) % (outputs.shape[-1] if outputs.ndim == 2 else 4)
+    data, reference = (made.inputs, labels), (made.reference, labels[:2])
+    sites = _timed(row, "find_sites", lambda: la.find_sites(made.network, data, **_output(made)))
+    if sites is None:
+        return
+    row["sites"] = _by_kind(sites)
+    row |= account_of(made.network, sites)
+    twin = Twin(made.network, made.pick, call)
+    chosen = _chosen(row, twin, made, sites)
+    ablations = [
+        la.Ablation(sites[t.site], t.units, method) for t in chosen for method in methods_of(t.kind)
+    ]
+    given = {"reference": reference, "seed": 0, **_output(made)}
+    measured = _timed(
+        row,
+        "evaluate",
+        lambda: la.evaluate(made.network, data, ablations, readout=numbers, **given),
+    )
+    if measured is None:
+        _one_by_one(row, made, data, ablations, given)
+    row["evaluate_gib"] = _peak()
+    if outputs.ndim == 2 and measured is not None:
+        ranks = _timed(row, "ranks", lambda: la.evaluate(made.network, data, ablations, **given))
+    else:
+        ranks = None
+    if measured is not None:
+        row["engine"] = measured.attrs["engine"]
+        row["engine_reason"] = str(measured.attrs.get("engine_reason", ""))[:300]
+        plain = numbers_of(outputs)
+        row |= asdict(compare(twin, made, chosen, measured, ranks, plain, labels))
+
+
+def _one_by_one(
+    row: dict[str, Any], made: Made, data: Any, ablations: Sequence[la.Ablation], given: Any
+) -> None:
+    """Which ablations end in an error, where all at once did."""
+    failed = []
+    for ablation in {(a.site.kind, a.method): a for a in ablations}.values():
+        words = f"{ablation.site.kind} {ablation.site.name} {ablation.method}"
+        try:
+            la.evaluate(made.network, data, [ablation], readout=numbers, **given)
+            failed.append(f"{words}: runs alone")
+        except Exception as error:
+            failed.append(f"{words}: {type(error).__name__}: {error}"[:300])
+    row["errors_by_ablation"] = failed
+
+
+def _chosen(row: dict[str, Any], twin: Twin, made: Made, sites: Any) -> list[Target]:
+    """Sites of every kind, and of every way from a layer to its point, for which there is time."""
+    few = part(made.inputs, slice(3))
+    started = time.process_time()
+    unclear: dict[str, str] = {}
+    targets = {s.name: target_of(s, sites) for s in sites.values()}
+    ways = {n: "in a loop" for n, t in targets.items() if t.kind == "recurrent"}
+    painted = {n: t for n, t in targets.items() if n not in ways}
+    try:
+        found = twin.ways(few, list(painted.values()))
+        words: dict[str, set[str]] = {name: set() for name in painted}
+        for (site, _, unit, _), way in found.items():
+            words[site].add(f"{unit > 0} {way[READINGS[0]].words}")
+        ways |= {name: " | ".join(sorted(w)) for name, w in words.items()}
+    except Exception:
+        for name, target in painted.items():
+            try:
+                found = twin.ways(few, [target])
+                ways[name] = "|".join(sorted({w[READINGS[0]].words for w in found.values()}))
+            except Exception as error:
+                unclear[name] = f"{type(error).__name__}: {error}"[:200]
+    seconds = (time.process_time() - started) / 2
+    row["unclear"] = dict(list(unclear.items())[:10])
+    row["n_unclear"] = len(unclear)
+    most = max(2, min(5, int(TWIN_SECONDS / (8 * max(seconds, 0.01)))))
+    row["ways"] = sorted({f"{targets[n].kind}: {w}" for n, w in ways.items()})
+    chosen = [targets[name] for name in list(unclear)[:2]]  # they run, too, if unchecked
+    for kind in {t.kind for t in targets.values()}:
+        names = [n for n in ways if targets[n].kind == kind]
+        firsts = list({ways[n]: n for n in reversed(names)}.values())[::-1]
+        spread = [names[int(i)] for i in torch.linspace(0, len(names) - 1, 3)] if names else []
+        for k, name in enumerate(list(dict.fromkeys([*firsts, *spread]))[:most]):
+            units = targets[name].units
+            chosen.append(replace(targets[name], units=units[:1] if k % 2 else units[-2:]))
+    return chosen
+
+
+def target_of(site: la.Site, sites: Any) -> Target:
+    """What the twin is to paint of a site: its first, middle and last unit."""
+    owner = site.name.rpartition(".")[0]
+    sums = [
+        s.name for s in sites.values() if s.kind == site.kind and s.name.rpartition(".")[0] == owner
+    ]
+    place = (sums.index(site.name), len(sums)) if site.kind == "residual" else (0, 0)
+    return Target(site.name, site.kind, site.axis, site.n_units, _units(site.n_units), place)
+
+
+def _units(n: int) -> tuple[int, ...]:
+    return tuple(sorted({0, n // 2, n - 1}))
+
+
+def account_of(network: nn.Module, sites: Any) -> dict[str, Any]:
+    """How much of the network lies in sites, and which parameters are in none and not left out."""
+    own = dict(network.named_parameters(remove_duplicate=False))
+    known = {id(own[name]) for s in sites.values() for name in s.parameters if name in own}
+    listed = {id(own[p.name]) for p in sites.left_out if p.name in own}
+    sizes = {id(p): p.numel() for p in own.values()}
+    reasons: dict[str, int] = {}
+    for p in sites.left_out:
+        reason = p.reason.split(" (")[0]
+        reasons[reason] = reasons.get(reason, 0) + p.weights
+    return {
+        "share": sum(sizes[i] for i in known) / max(1, sum(sizes.values())),
+        "unaccounted": [n for n, p in own.items() if id(p) not in known | listed],
+        "overlooked": sum(p.weights for p in sites.left_out if p.is_overlooked),
+        "reasons": dict(sorted(reasons.items(), key=lambda item: -item[1])[:8]),
+    }
+
+
+def _by_kind(sites: Any) -> dict[str, int]:
+    kinds = [s.kind for s in sites.values()]
+    return {kind: kinds.count(kind) for kind in sorted(set(kinds))}
+
+
+def _output(made: Made) -> dict[str, Any]:
+    return {} if made.output is None else {"output": made.output}
+
+
+def _timed(row: dict[str, Any], name: str, work: Any) -> Any:
+    started = time.process_time()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            return work()
+        except la.LashleyError as error:
+            row.setdefault("errors", {})[name] = f"{type(error).__name__}: {error}"[:600]
+        except Exception as error:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            words = f"{type(error).__name__}: {error}"[:500]
+            row.setdefault("bare", {})[name] = (
+                f"{words} ({Path(where.filename).name}:{where.lineno})"
+            )
+            row["bare_trace"] = traceback.format_exc()[-2500:]
+        finally:
+            row[f"{name}_seconds"] = time.process_time() - started
+            said = {str(w.message)[:200] for w in caught if "lashley" in str(w.filename)}
+            if said:
+                row.setdefault("warnings", []).extend(sorted(said)[:3])
+    return None
+
+
+def _cloned(inputs: Any) -> Any:
+    return {k: v.clone() for k, v in inputs.items()} if isinstance(inputs, dict) else inputs.clone()
+
+
+def _peak() -> float:
+    """The most memory that the process has had, in GiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

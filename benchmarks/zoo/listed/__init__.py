@@ -1,0 +1,1 @@
+"""Which networks the zoo has of the two large libraries."""

@@ -1,0 +1,230 @@
+"""A network in float64, and what it gives when units of it are silenced, set or exchanged."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves, tree_map_only
+
+from benchmarks.zoo.twin.edited import edited
+from benchmarks.zoo.twin.paint import PLACES
+from benchmarks.zoo.twin.recurrent import looped, place_of, without_weights
+from benchmarks.zoo.twin.sources import Palette, Sources, Target, Unclear
+from benchmarks.zoo.twin.watch import Watch, doubled
+
+Inputs = Any
+READINGS = ("written norms", "fused norms", "layer")  # which of them count, on the way to a point
+
+
+@dataclass(frozen=True)
+class Way:
+    """From a layer to the point of one of its units, in words, and the values passed."""
+
+    number: int
+    words: str
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a point holds of a channel, in the order of memory.
+
+    Attributes:
+        numbers: All of them.
+        places: Where each is, by tokens where the layer's output is (example, token, unit).
+        read: Which of them anything reads.
+    """
+
+    numbers: Tensor
+    places: Tensor
+    read: Tensor
+
+
+class Twin:
+    """A copy of a network in float64.
+
+    Args:
+        network: In eval mode; it is copied.
+        output: From what the network returns to a tensor (example, ...).
+        call: How the network is called with inputs.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        output: Callable[[Any], Tensor],
+        call: Callable[[nn.Module, Any], Any],
+    ):
+        self._network = copy.deepcopy(network).double().eval()
+        self._output, self._call = output, call
+        self._called: set[str] = set()
+
+    def intact(self, inputs: Inputs) -> Tensor:
+        """Outputs (example, ...) of the whole network."""
+        return self._run(self._network, inputs, Watch(), [], Palette())
+
+    def ways(
+        self, inputs: Inputs, targets: Sequence[Target]
+    ) -> dict[tuple[str, int, int, int], dict[str, Way]]:
+        """By (site, call, unit, channel) and reading: where the number's point is."""
+        watch, palette = Watch(), Palette()
+        self._run(self._network, inputs, watch, targets, palette)
+        self._called |= palette.called
+        missing = [t.site for t in targets if not palette.of(t.site)]
+        if missing:
+            raise Unclear(f"{missing[0]}: nothing was painted")
+        found = {}
+        for target in targets:
+            for colour in palette.of(target.site):
+                steps = watch.trail
+                found[palette.named(colour)] = {
+                    READINGS[0]: Way(*steps.point(colour, True)),
+                    READINGS[1]: Way(*steps.point(colour, False)),
+                    READINGS[2]: Way(0, ""),
+                }
+        return found
+
+    def held(
+        self, inputs: Inputs, target: Target, ways: Any, reading: str,
+        tokens: tuple[int, int] | None = None,
+    ) -> dict[tuple[int, int, int], Held]:  # fmt: skip
+        """By (call, unit, channel): the numbers at the point.
+
+        Args:
+            inputs: Of the network.
+            target: Which units.
+            ways: From `ways`.
+            reading: One of READINGS.
+            tokens: How many examples and tokens there are: places are numbered through these.
+        """
+        palette, kept = Palette(), {}
+        palette.placed, palette.tokens = True, tokens
+        at = _at(palette, target, ways, reading)
+
+        def keep(colours: list[float], numbers: Tensor, paint: Tensor) -> None:
+            for colour in colours:
+                where = paint.floor() == colour
+                places = ((paint[where] - colour) * PLACES).round().long()
+                kept[colour] = numbers[where].clone(), places
+
+        watch = Watch(at, keep)
+        self._run(self._network, inputs, watch, [target], palette)
+        nowhere = torch.zeros(PLACES, dtype=torch.bool)
+        return {
+            palette.named(colour)[1:]: Held(numbers, at, watch.read.get(colour, nowhere)[at])
+            for colour, (numbers, at) in kept.items()
+        }
+
+    def recurrent(
+        self, inputs: Inputs, target: Target, change: Callable[[int, Tensor], Tensor] | None
+    ) -> Tensor:
+        """Outputs with other hidden states of a recurrent layer.
+
+        Args:
+            inputs: Of the network.
+            target: The layer's units.
+            change: From step and hidden state (example, unit) to that; None: no weights lead in.
+        """
+        module, layer = place_of(self._network, target.site)
+        if change is None:
+            changed = without_weights(self._network, module, layer, target.units)
+        else:
+            changed = looped(
+                self._network, module, lambda at, step, h: change(step, h) if at == layer else h
+            )
+        return self._run(changed, inputs, Watch(), [], Palette())
+
+    def replaced(
+        self,
+        inputs: Inputs,
+        target: Target,
+        ways: Any,
+        reading: str,
+        values: Mapping[Any, Tensor] | None,
+    ) -> Tensor:
+        """Outputs with other numbers at the points of a target's units.
+
+        Args:
+            inputs: Of the network.
+            target: Which units.
+            ways: From `ways`.
+            reading: One of READINGS.
+            values: By (call, unit, channel) one number, or as many as the point holds; None: zeros.
+        """
+        palette = Palette()
+        at, done = _at(palette, target, ways, reading), set()
+
+        def put(colours: list[float], numbers: Tensor, paint: Tensor) -> None:
+            for colour in colours:
+                key = palette.named(colour)[1:]
+                new = torch.zeros((), dtype=torch.float64) if values is None else values[key]
+                where = paint.floor() == colour
+                if new.numel() not in (1, int(where.sum())):
+                    raise Unclear(f"{target.site}: {new.numel()} numbers for {int(where.sum())}")
+                numbers[where] = new.to(numbers.dtype)
+                done.add(colour)
+
+        found = self._run(self._network, inputs, Watch(at, put), [target], palette)
+        if done != set(at):
+            raise Unclear(f"{target.site}: {len(at) - len(done)} of {len(at)} points were not met")
+        return found
+
+    def zeroed(self, inputs: Inputs, target: Target) -> Tensor | None:
+        """Outputs of an edited copy, after `ways`; None where no module with weights is called."""
+        if target.site not in self._called:
+            return None  # a function uses them, perhaps with a bias of its own
+        changed = edited(self._network, target.site, target.units)
+        return None if changed is None else self._run(changed, inputs, Watch(), [], Palette())
+
+    def _run(
+        self,
+        network: nn.Module,
+        inputs: Inputs,
+        watch: Watch,
+        targets: Sequence[Target],
+        palette: Palette,
+    ) -> Tensor:
+        given = tree_map_only(Tensor, torch.clone, doubled(inputs))
+        watch.take_inputs([t for t in tree_leaves(given) if isinstance(t, Tensor)])
+        sources = Sources(network, targets, palette)
+        with (
+            torch.no_grad(),
+            _plain_attention(),
+            _default_float64(),
+            sources.watching(watch),
+            watch,
+        ):
+            returned = self._call(network, given)
+        watch.end(returned)
+        return self._output(returned).double()
+
+
+def _at(palette: Palette, target: Target, ways: Any, reading: str) -> dict[float, int]:
+    keys = [k for k in ways if k[0] == target.site and k[2] in target.units]
+    return {palette.colour(*key): ways[key][reading].number for key in keys}
+
+
+@contextmanager
+def _plain_attention() -> Any:
+    """Without the fused path of nn.TransformerEncoder, which is one operation."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
+@contextmanager
+def _default_float64() -> Any:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)

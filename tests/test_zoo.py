@@ -1,0 +1,151 @@
+"""A sample of the zoo, which takes seconds; and its judgement, which must see what is wrong."""
+
+import warnings
+
+import pytest
+import torch
+from torch import nn
+
+import lashley as la
+from benchmarks.zoo import check
+from benchmarks.zoo.lively import enliven, pictures
+from benchmarks.zoo.networks import Made
+from benchmarks.zoo.transformers_networks import entries
+from benchmarks.zoo.twin.sources import Target
+from benchmarks.zoo.twin.twin import READINGS, Twin
+
+from forward import Forward
+
+NETWORKS = {entry.name: entry for entry in entries()}
+SAMPLE = (
+    "hf bert masked",
+    "hf gpt2",
+    "hf llama",
+    "hf mixtral",
+    "hf mamba",
+    "hf vit",
+    "hf resnet",
+    "hf wav2vec2",
+)
+
+
+def conv_net():
+    return Forward(
+        lambda m, x: m.out(m.norm(m.conv(x)).flatten(2).sigmoid().mean(2)),
+        conv=nn.Conv2d(3, 6, 3), norm=nn.BatchNorm2d(6), out=nn.Linear(6, 6),
+    )  # fmt: skip
+
+
+def gated():
+    def forward(m, x):
+        a, b = m.up(x.mean((2, 3))).chunk(2, 1)
+        return m.out(a * b.sigmoid())
+
+    return Forward(forward, up=nn.Linear(3, 10), out=nn.Linear(5, 6))
+
+
+def attention():
+    def forward(m, x):
+        q, k, v = (
+            m.qkv(x.flatten(2).transpose(1, 2)).unflatten(-1, (3, 2, 4)).permute(2, 0, 3, 1, 4)
+        )
+        heads = (q @ k.transpose(-2, -1) / 2).softmax(-1) @ v
+        return m.out(heads.transpose(1, 2).flatten(2).mean(1))
+
+    return Forward(forward, qkv=nn.Linear(3, 24), out=nn.Linear(8, 6))
+
+
+def recurrent():
+    return Forward(
+        lambda m, x: m.out(m.gru(m.lstm(x.flatten(2).transpose(1, 2))[0])[0][:, -1]),
+        lstm=nn.LSTM(3, 5, bidirectional=True, batch_first=True),
+        gru=nn.GRU(10, 4, batch_first=True), out=nn.Linear(4, 6),
+    )  # fmt: skip
+
+
+HAND_MADE = (conv_net, gated, attention, recurrent)
+
+
+def first(returned):
+    return returned
+
+
+def made(make, size=4):
+    torch.manual_seed(0)
+    network, inputs = make(), pictures(14, 3, size)
+    enliven(network, inputs)
+    return Made(network, inputs[:12], inputs[12:], None, first)
+
+
+def row_of(zoo_network):
+    row = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        check.row_of(zoo_network, row)
+    return row
+
+
+def is_right(row):
+    assert not {name: row[name] for name in ("errors", "bare", "twin_error") if row.get(name)}
+    assert row["wrong"] == []
+    assert row["not_checked"] == []
+    assert row["unaccounted"] == []
+    assert row["checked"] >= 4
+    assert row["moved"] > row["checked"] / 2
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_networks_of_transformers_are_right(name):
+    is_right(row_of(NETWORKS[name].build()))
+
+
+@pytest.mark.parametrize("make", HAND_MADE)
+def test_networks_made_by_hand_are_right(make):
+    is_right(row_of(made(make, size=3)))
+
+
+def test_what_is_wrong_is_seen(monkeypatch):
+    """The judge judges: numbers of another ablation, and ranks of another, are wrong."""
+    evaluate = la.evaluate
+
+    def shifted(network, data, ablations, **options):
+        return evaluate(network, data, [*ablations[1:], ablations[0]], **options)
+
+    monkeypatch.setattr(la, "evaluate", shifted)
+    row = row_of(made(conv_net))
+    assert len(row["wrong"]) >= row["checked"] - 1
+
+
+@pytest.mark.parametrize("reading", READINGS)
+def test_the_twin_finds_the_value_after_reshapes(reading):
+    """The channel is 0 after the sigmoid, or what batch norm and sigmoid make of a 0."""
+    given = made(conv_net)
+    net, x = given.network.double(), given.inputs.double()
+    after = net.norm(net.conv(x)).sigmoid()
+    after[:, 2] = 0
+    at_layer = net.conv(x)
+    at_layer[:, 2] = 0
+    right = net.out((net.norm(at_layer).sigmoid() if reading == "layer" else after).mean((2, 3)))
+    twin, target = Twin(net, first, check.call), Target("conv", "filter", -3, 6, (2,))
+    found = twin.replaced(x, target, twin.ways(x, [target]), reading, None)
+    torch.testing.assert_close(found, right)
+
+
+def test_the_twin_goes_by_each_unit_where_units_part():
+    """The first half of a gated layer is multiplied at once, the second passes a sigmoid."""
+    given = made(gated)
+    target = Target("up", "hidden", -1, 10, (0, 9))
+    ways = Twin(given.network, first, check.call).ways(given.inputs, [target])
+    assert {unit: way["written norms"].number for (_, _, unit, _), way in ways.items()} == {
+        0: 0,
+        9: 1,
+    }
+
+
+def test_networks_are_drawn_by_their_seed():
+    one, two = made(conv_net), made(conv_net)
+    for a, b in zip(
+        one.network.state_dict().values(), two.network.state_dict().values(), strict=True
+    ):
+        torch.testing.assert_close(a, b)
+    assert (one.network.norm.weight.std() > 0.05) & (one.network.norm.running_mean.std() > 0.01)
