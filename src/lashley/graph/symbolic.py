@@ -130,8 +130,8 @@ def finished(graph: fx.Graph, attributes: dict[str, Any], inputs: list[Tensor]) 
     for node in graph.nodes:
         attends = "scaled_dot_product_attention" in str(node.target)
         attends = attends or node.target is attention_heads
-        if attends and isinstance(values[node], Tensor):
-            node.meta["heads"] = True
+        if attends and isinstance(values[node], Tensor) and values[node].dim() > 2:
+            node.meta["heads"] = values[node].shape[-3]
     used = {str(n.target) for n in graph.nodes if n.op in ("get_attr", "call_module")}
     return assembled(graph, {name: attributes[name] for name in used})
 
