@@ -39,7 +39,7 @@ def ranks(built, batch, rows):
 def test_units_in_any_order_find_what_one_call_finds(evaluation, turns, small, monkeypatch):
     monkeypatch.setattr("lashley.engine.sweep.KEPT", 1 << 26 if small else 0)
     with torch.no_grad():
-        built, loader = evaluation.build(), loader_of(evaluation)
+        built, loader = evaluation.build(), loader_of(evaluation, False)
         whole = ranks(built, loader.load(slice(0, 40), None), set(range(1, 17)))
         batch, parts = loader.load(slice(0, 40), None), {}
         for rows in turns:
@@ -50,7 +50,7 @@ def test_units_in_any_order_find_what_one_call_finds(evaluation, turns, small, m
 
 def test_a_later_site_does_not_run_the_network_again(evaluation, monkeypatch):
     with torch.no_grad():
-        built, loader = evaluation.build(), loader_of(evaluation)
+        built, loader = evaluation.build(), loader_of(evaluation, False)
         batch = loader.load(slice(0, 40), None)
         list(found(built, batch, {1, 2}))
         monkeypatch.setattr("lashley.engine.sweep.Batch.live", lambda *_: pytest.fail("again"))
@@ -63,7 +63,7 @@ def test_a_lap_of_a_plan_pays_for_its_prefix_again(evaluation, monkeypatch):
     made, live = [], Batch.live
     monkeypatch.setattr(Batch, "live", lambda *given: made.append(1) or live(*given))
     with torch.no_grad():
-        built, loader = evaluation.build(), loader_of(evaluation)
+        built, loader = evaluation.build(), loader_of(evaluation, False)
         course, batch = Course(built.engine, {1: "0", 2: "0"}), loader.load(slice(0, 40), None)
         course.lap(batch, [1])
         course.lap(batch, [1, 2])

@@ -55,7 +55,8 @@ def _computes_weights(module: nn.Module) -> bool:
     hooks = module._forward_pre_hooks.values()
     plain = bool(hooks) and not module._forward_hooks
     ours = plain and all(type(hook).__module__.startswith("torch.nn.utils") for hook in hooks)
-    return ours or parametrize.is_parametrized(module)
+    recurrent = isinstance(module, nn.RNNBase | nn.RNNCellBase)
+    return not recurrent and (ours or parametrize.is_parametrized(module))
 
 
 def _forward_of(module: nn.Module) -> Callable[..., Any]:
