@@ -135,9 +135,8 @@ CASES = (
     _vit("vit separate qkv", Separate, ("block.attn.q", "block.attn.k", "block.attn.v"),
          behind=("block.attn.out",)),
     Case("vit attention written out", lambda: Vit(lambda: Block(WrittenOut())), images,
-         ("patches", "block.attn.qkv", "block.attn.proj", "block.mlp.0", "block.mlp.3"),
-         projections=("block.attn.qkv", "block.attn.proj"),
-         notes="heads need not be recognised; its layers are"),
+         ("patches", "block.attn.qkv", "block.attn", "block.attn.proj", "block.mlp.0",
+          "block.mlp.3"), {"block.attn": _HEADS}, ("block.attn.qkv", "block.attn.proj")),
     _encoder("vit encoder layer", True),
     _encoder("vit encoder layer with norms behind", False),
 )  # fmt: skip

@@ -122,8 +122,10 @@ def anatomy(module: fx.GraphModule) -> dict[str, Organ]:
 
 def _is_overwritten(call: Call, module: fx.GraphModule) -> bool:
     """Whether something is written into the units' values in a way that cannot be followed."""
-    readers = (user for held in call.points for user in after(held.node, module))
-    return any(getattr(user.target, "__name__", "") == "as_recorded" for user in readers)
+    return any(
+        getattr(user.target, "__name__", "") == "as_recorded" and user.args[0] is held.node
+        for held in call.points for user in after(held.node, module)
+    )  # fmt: skip
 
 
 def _free_name(source: _Source, found: dict[str, list[tuple[_Source, Call]]]) -> str:
