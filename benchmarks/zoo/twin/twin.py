@@ -199,9 +199,9 @@ class Twin:
             sources.watching(watch),
             watch,
         ):
-            returned = self._call(network, given)
+            returned = self._output(self._call(network, given))
         watch.end(returned)
-        return self._output(returned).double()
+        return returned.double()
 
 
 def _at(palette: Palette, target: Target, ways: Any, reading: str) -> dict[float, int]:
