@@ -160,7 +160,7 @@ class Sources:
             raise Unclear(
                 f"{target.site}: {target.n_units} units, but its output is {tuple(output.shape)}"
             )
-        colours = torch.full((target.n_units,), NONE)
+        colours = torch.full((target.n_units,), NONE, dtype=torch.float64)
         call = self._next_call(target.site)
         for unit in target.units:
             colours[unit] = self._palette.colour(target.site, call, unit, 0)
@@ -173,9 +173,11 @@ class Sources:
         size = torch.Size(others).numel()
         if not self._palette.placed or size > PLACES:
             return 0.0
-        places = torch.arange(size).view(others)
+        places = torch.arange(size, dtype=torch.float64).view(others)
         if self._palette.tokens is not None and others == self._palette.tokens[::-1]:
-            places = torch.arange(size).view(self._palette.tokens).T  # tokens come first
+            places = (
+                torch.arange(size, dtype=torch.float64).view(self._palette.tokens).T
+            )  # tokens come first
         return (places / PLACES).unsqueeze(axis)
 
     def _next_call(self, site: str) -> int:
@@ -275,7 +277,7 @@ class Sources:
             )
         channels = self._channels(owner, heads, laid)
         axis = laid.ndim + channels
-        colours = torch.full((heads, laid.shape[channels]), NONE)
+        colours = torch.full((heads, laid.shape[channels]), NONE, dtype=torch.float64)
         call = self._next_call(target.site)
         for unit in target.units:
             for channel in range(laid.shape[channels]):
@@ -285,7 +287,10 @@ class Sources:
         painted = colours.reshape(shape)
         rows = laid.shape[0], laid.shape[-2 if axis == laid.ndim - 1 else -1]
         if self._palette.placed and laid.ndim == 4 and rows[0] * rows[1] <= PLACES:
-            places = torch.arange(rows[0] * rows[1]).view(rows[0], 1, rows[1], 1) / PLACES
+            places = (
+                torch.arange(rows[0] * rows[1], dtype=torch.float64).view(rows[0], 1, rows[1], 1)
+                / PLACES
+            )
             places = places if axis == laid.ndim - 1 else places.transpose(-1, -2)
             painted = painted + (painted != NONE) * places
         self._watch.paint(laid, painted)

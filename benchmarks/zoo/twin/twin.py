@@ -16,7 +16,7 @@ from benchmarks.zoo.twin.edited import edited
 from benchmarks.zoo.twin.paint import PLACES
 from benchmarks.zoo.twin.recurrent import looped, place_of, without_weights
 from benchmarks.zoo.twin.sources import Palette, Sources, Target, Unclear
-from benchmarks.zoo.twin.watch import Watch, doubled
+from benchmarks.zoo.twin.watch import Watch
 
 Inputs = Any
 READINGS = ("written norms", "fused norms", "layer")  # which of them count, on the way to a point
@@ -46,12 +46,13 @@ class Held:
 
 
 class Twin:
-    """A copy of a network in float64.
+    """A copy of a network in float64, or in float32 to see what that rounds.
 
     Args:
         network: In eval mode; it is copied.
         output: From what the network returns to a tensor (example, ...).
         call: How the network is called with inputs.
+        dtype: Of its numbers.
     """
 
     def __init__(
@@ -59,20 +60,24 @@ class Twin:
         network: nn.Module,
         output: Callable[[Any], Tensor],
         call: Callable[[nn.Module, Any], Any],
+        dtype: torch.dtype = torch.float64,
     ):
-        self._network = copy.deepcopy(network).double().eval()
+        self._network = copy.deepcopy(network).to(dtype).eval()
+        if dtype == torch.float32:
+            self._network.to(memory_format=torch.channels_last)
+        self._dtype = dtype
         self._output, self._call = output, call
         self._called: set[str] = set()
 
     def intact(self, inputs: Inputs) -> Tensor:
         """Outputs (example, ...) of the whole network."""
-        return self._run(self._network, inputs, Watch(), [], Palette())
+        return self._run(self._network, inputs, self._watch(), [], Palette())
 
     def ways(
         self, inputs: Inputs, targets: Sequence[Target]
     ) -> dict[tuple[str, int, int, int], dict[str, Way]]:
         """By (site, call, unit, channel) and reading: where the number's point is."""
-        watch, palette = Watch(), Palette()
+        watch, palette = self._watch(), Palette()
         self._run(self._network, inputs, watch, targets, palette)
         self._called |= palette.called
         missing = [t.site for t in targets if not palette.of(t.site)]
@@ -112,7 +117,7 @@ class Twin:
                 places = ((paint[where] - colour) * PLACES).round().long()
                 kept[colour] = numbers[where].clone(), places
 
-        watch = Watch(at, keep)
+        watch = self._watch(at, keep)
         self._run(self._network, inputs, watch, [target], palette)
         nowhere = torch.zeros(PLACES, dtype=torch.bool)
         return {
@@ -137,7 +142,7 @@ class Twin:
             changed = looped(
                 self._network, module, lambda at, step, h: change(step, h) if at == layer else h
             )
-        return self._run(changed, inputs, Watch(), [], Palette())
+        return self._run(changed, inputs, self._watch(), [], Palette())
 
     def replaced(
         self,
@@ -162,14 +167,14 @@ class Twin:
         def put(colours: list[float], numbers: Tensor, paint: Tensor) -> None:
             for colour in colours:
                 key = palette.named(colour)[1:]
-                new = torch.zeros((), dtype=torch.float64) if values is None else values[key]
+                new = torch.zeros(()) if values is None else values[key]
                 where = paint.floor() == colour
                 if new.numel() not in (1, int(where.sum())):
                     raise Unclear(f"{target.site}: {new.numel()} numbers for {int(where.sum())}")
                 numbers[where] = new.to(numbers.dtype)
                 done.add(colour)
 
-        found = self._run(self._network, inputs, Watch(at, put), [target], palette)
+        found = self._run(self._network, inputs, self._watch(at, put), [target], palette)
         if done != set(at):
             raise Unclear(f"{target.site}: {len(at) - len(done)} of {len(at)} points were not met")
         return found
@@ -179,7 +184,10 @@ class Twin:
         if target.site not in self._called:
             return None  # a function uses them, perhaps with a bias of its own
         changed = edited(self._network, target.site, target.units)
-        return None if changed is None else self._run(changed, inputs, Watch(), [], Palette())
+        return None if changed is None else self._run(changed, inputs, self._watch(), [], Palette())
+
+    def _watch(self, *args: Any) -> Watch:
+        return Watch(*args, lifts=self._dtype == torch.float64)
 
     def _run(
         self,
@@ -189,13 +197,13 @@ class Twin:
         targets: Sequence[Target],
         palette: Palette,
     ) -> Tensor:
-        given = tree_map_only(Tensor, torch.clone, doubled(inputs))
+        given = tree_map_only(Tensor, torch.clone, in_dtype(inputs, self._dtype))
         watch.take_inputs([t for t in tree_leaves(given) if isinstance(t, Tensor)])
         sources = Sources(network, targets, palette)
         with (
             torch.no_grad(),
             _plain_attention(),
-            _default_float64(),
+            _default(self._dtype),
             sources.watching(watch),
             watch,
         ):
@@ -221,10 +229,23 @@ def _plain_attention() -> Any:
 
 
 @contextmanager
-def _default_float64() -> Any:
+def _default(dtype: torch.dtype) -> Any:
     before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
+    torch.set_default_dtype(dtype)
     try:
         yield
     finally:
         torch.set_default_dtype(before)
+
+
+def in_dtype(inputs: Inputs, dtype: torch.dtype) -> Inputs:
+    """Inputs of real numbers in another format; images in float32 lie as the engine lays them."""
+
+    def changed(tensor: Tensor) -> Tensor:
+        if not tensor.is_floating_point():
+            return tensor
+        if tensor.ndim == 4 and dtype == torch.float32:
+            return tensor.to(dtype, memory_format=torch.channels_last)
+        return tensor.to(dtype)
+
+    return tree_map_only(Tensor, changed, inputs)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map_only
+from torch.utils._pytree import tree_leaves
 
 from benchmarks.zoo.twin.paint import (
     BLIND,
@@ -51,14 +51,17 @@ class Watch(TorchDispatchMode):
         at: For each colour, at which of its values something is to happen: (number) -> see `do`.
         do: Called with colours, all numbers of the memory and their paint when the values that `at`
             names have been written; may overwrite the numbers.
+        lifts: Whether what asks for float32 gets float64.
     """
 
     def __init__(
         self,
         at: Mapping[float, int] | None = None,
         do: Callable[[list[float], Tensor, Tensor], None] | None = None,
+        lifts: bool = True,
     ) -> None:
         super().__init__()
+        self._lifts = lifts
         self.trail = Trail()
         self.listeners: list[Callable[[str, Any, Any, Any], None]] = []
         self._held: dict[int, Held] = {}
@@ -113,9 +116,9 @@ class Watch(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
-        if kwargs.get("dtype") in _LOW:
+        if self._lifts and kwargs.get("dtype") in _LOW:
             kwargs["dtype"] = torch.float64
-        if kwargs.get("dtype") is torch.complex64:
+        if self._lifts and kwargs.get("dtype") is torch.complex64:
             kwargs["dtype"] = torch.complex128
         name = func.overloadpacket.__name__
         given = [t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)]
@@ -196,7 +199,7 @@ class Watch(TorchDispatchMode):
         if mutates and (paint is not None or storage_of(output) in self._held):
             held = self._hold(output)
             as_laid(held.paint, output).copy_(
-                torch.full(output.shape, NONE) if paint is None else paint
+                torch.full(output.shape, NONE, dtype=torch.float64) if paint is None else paint
             )
             step.gives, step.carries = held.version, colours_of(held.paint)
             self._happen(step.carries, output)
@@ -247,7 +250,7 @@ class Watch(TorchDispatchMode):
             if paints.get(id(tensor)) is not None or self._is_statistic(tensor):
                 continue
             if self._varies(tensor):
-                return torch.full(output.shape, NONE)
+                return torch.full(output.shape, NONE, dtype=torch.float64)
             if tensor.numel() > 1:
                 paint = without(paint, uneven(paint, tensor))
         return paint
@@ -277,11 +280,6 @@ class Watch(TorchDispatchMode):
                 due.append(colour)
         if due and self._do is not None:
             self._do(sorted(due), flat(tensor), self._held[storage_of(tensor)].paint)
-
-
-def doubled(inputs: Any) -> Any:
-    """Inputs of real numbers in float64."""
-    return tree_map_only(Tensor, lambda t: t.double() if t.is_floating_point() else t, inputs)
 
 
 def _grouped(
