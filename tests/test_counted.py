@@ -236,6 +236,92 @@ class TestRefused:
         with pytest.raises(LashleyError, match=r"reference: .*resample"):
             la.evaluate(network, data, cut, reference=(short, reference[1]))
 
+    def test_an_input_of_other_numbers(self):
+        """An additive mask is 0 where it counts."""
+        network, (inputs, labels), (others, theirs), *_ = made()
+        data, reference = (
+            ({**i, MASK: (1 - i[MASK].float()) * -1e4}, y)
+            for i, y in ((inputs, labels), (others, theirs))
+        )
+        cut = [la.Ablation(la.find_sites(network, data)["hidden"], (0,), "mean")]
+        with pytest.raises(LashleyError, match=r"counted: the input 'attention_mask' is \(20, 6\)"):
+            la.evaluate(network, data, cut, reference=reference)
+
+    def test_a_plan_refuses_it_too(self):
+        network, data, reference, *_ = made()
+        cut = [la.Ablation(la.find_sites(network, data)["hidden"], (0,), "mean")]
+        with pytest.raises(LashleyError, match=r"counted: given 'mask'"):
+            la.plan(network, data, cut, reference=reference, counted="mask")
+
+
+@every_engine
+def test_positions_of_another_number_all_count_and_it_is_said(engine):
+    """Pairs of tokens, one after another: three positions, of which the mask says nothing."""
+
+    class Pairs(Pooled):
+        def pool(self, ids, mask):
+            pairs = self.embed(ids).unflatten(1, (T // 2, 2)).mean(2) + 0 * mask[:, :1, None]
+            return self.after(pairs).tanh()
+
+        def forward(self, input_ids, attention_mask):
+            return self.out(self.pool(input_ids, attention_mask)).mean(1)
+
+    _, data, reference, *_ = made()
+    network = Pairs().eval()
+    cut = [la.Ablation(la.find_sites(network, data)["after"], (1,), "mean")]
+    with pytest.warns(UserWarning, match=r"counted says it of 6 positions.*after: 3"):
+        found = la.evaluate(network, data, cut, readout=logits, reference=reference, engine=engine)
+    twin = copy.deepcopy(network).double()
+    with torch.no_grad():
+        h = twin.pool(*data[0].values())
+        h[..., 1] = twin.pool(*reference[0].values())[..., 1].mean()
+        right = twin.out(h).mean(1)
+    torch.testing.assert_close(measured(found)[0], right, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("engine", ["auto", "reference"])
+def test_recurrent_units_say_that_all_steps_count(engine):
+    class Stepping(Pooled):
+        def __init__(self):
+            super().__init__()
+            self.rnn = nn.LSTM(WIDTH, UNITS, batch_first=True)
+
+        def forward(self, input_ids, attention_mask):
+            held, _ = self.rnn(self.embed(input_ids))
+            return self.out((held * attention_mask[..., None]).sum(1))
+
+    _, data, reference, *_ = made()
+    network = Stepping().eval()
+    cut = [la.Ablation(la.find_sites(network, data)["rnn"], (1,), "mean")]
+    with pytest.warns(UserWarning, match="rnn is recurrent: its mean is taken at each step"):
+        la.evaluate(network, data, cut, reference=reference, engine=engine)
+
+
+@every_engine
+def test_tokens_among_the_examples(engine):
+    """A layer that is given all tokens one after another, without an axis of their own."""
+
+    class Flat(Texts):
+        def written(self, ids, mask, at):
+            return super().written(ids, mask, lambda v: at(v.flatten(0, 1)).unflatten(0, (-1, T)))
+
+    network, data, reference, _, there = made(Flat)
+    new = mean_of(network, reference, there)
+    right = by_hand(network, data, [0, 2], new)
+    assert_outcomes(network, data, reference, "mean", right, engine)
+
+
+def test_a_store_holds_outcomes_of_one_mask(tmp_path):
+    network, data, reference, _, there = made()
+    cut = [la.Ablation(la.find_sites(network, data)["hidden"], (0, 2), "mean")]
+    found = la.evaluate(network, data, cut, reference=reference, store=tmp_path / "s")
+    assert found.attrs["counted"] == MASK
+    again = la.evaluate(network, data, cut, reference=reference, store=tmp_path / "s")
+    assert again.equals(found)
+    other = there & (torch.arange(T) > 0)
+    with pytest.raises(LashleyError, match="counted"):
+        la.evaluate(network, data, cut, reference=reference, store=tmp_path / "s", counted=other)
+
 
 # --- with transformers, as in the issue ----------------------------------------------------------
 

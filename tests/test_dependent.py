@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import lashley as la
-from lashley.errors import EngineError
+from lashley.errors import EngineError, SiteError
 
 from by_hand import ENGINES, Units, Written, by_hand, examples, logits, measured
 
@@ -130,3 +130,28 @@ def test_a_precision_that_takes_examples_bit_by_bit_is_refused(engine):
     cuts = la.singles(la.find_sites(net, examples(x))["l"])
     with pytest.raises(EngineError, match=r"precision: .*depend"):
         la.evaluate(net, examples(x), cuts, engine=engine, precision=5.0)
+
+
+@pytest.mark.parametrize("engine", ["auto", "reference"])
+def test_a_batch_is_never_cut_however_many_outcomes_it_has(engine, monkeypatch):
+    monkeypatch.setattr("lashley.engine.record._OUTCOMES", 3000)  # bytes, of some 9,000
+    net, x = network(centred), drifting(N)
+    site = la.find_sites(net, examples(x))["l"]
+    found = la.evaluate(net, examples(x), la.singles(site), engine=engine, readout=logits)
+    right = torch.stack([by_hand(net, x, L, (i,), "zero_weights") for i in range(5)])
+    assert close(measured(found), right)
+
+
+def test_a_graph_of_another_number_of_nodes_is_refused():
+    net, x = network(graph, 20), drifting(30)
+    with pytest.raises(SiteError, match=r"examples: .*does not run"):
+        la.find_sites(net, examples(x))
+    site = la.find_sites(net, examples(x[:20]))["l"]
+    with pytest.raises(EngineError, match=r"examples: .*do not run"):
+        la.evaluate(net, examples(x), la.singles(site))
+
+
+@every_engine
+def test_means_and_donors_among_the_nodes_of_a_fixed_graph(engine):
+    net, x = network(graph, 50), drifting(50)
+    assert_whole(net, x, engine, ("mean", "resample"), -drifting(50))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from lashley.data import as_examples
-from lashley.data.inputs import inputs_to, take, varied
+from lashley.data.inputs import inputs_to, take, tensors, varied
 from lashley.errors import LashleyError, SiteError
 from lashley.graph import capture
 from lashley.graph.account import AS_IT_SHOULD_BE, left_out
@@ -28,6 +28,7 @@ from lashley.graph.recorded import recorded
 from lashley.graph.signature import logits_of
 from lashley.networks import as_network
 
+_WHOLE_NUMBERS = 1 << 26  # in the inputs of a network that takes all examples or none
 _OVERLOOKED = 0.05  # share of the weights in no site from which on the user is told
 
 
@@ -152,7 +153,8 @@ def find_sites(network: nn.Module, examples: Any, *, output: Output = None) -> S
     """The sites of a network, in forward order; its output layer is none.
 
     Args:
-        network: Any module; three examples are run through it, in eval mode.
+        network: Any module; three examples are run through it, in eval mode; all, where it takes
+            only so many, as a fixed graph its nodes.
         examples: As of `evaluate`; only the first inputs are used.
         output: As of `evaluate`.
 
@@ -165,9 +167,8 @@ def find_sites(network: nn.Module, examples: Any, *, output: Output = None) -> S
         EngineError: If it returns no tensor and `output` does not say which part is meant.
     """
     network = reading(as_network(network), output)
-    inputs = first_inputs(examples, network)
     with intact(network), eval_mode(network):
-        _check_runs(network, inputs)
+        inputs = _running_inputs(examples, network)
         captured, _ = capture(network, inputs)
         module = recorded(network, inputs) if captured is None else captured.module
         organs = anatomy(module)
@@ -198,7 +199,29 @@ def first_inputs(examples: Any, network: nn.Module) -> Any:
     """
     inputs = as_examples(examples, STRUCTURE).inputs
     found = varied(inputs, STRUCTURE)
-    which = found[torch.arange(STRUCTURE) % len(found)]  # a copy: it may be written to
+    return _for_network(inputs, found[torch.arange(STRUCTURE) % len(found)], network)
+
+
+def _running_inputs(examples: Any, network: nn.Module) -> Any:
+    """The first inputs; all, where the network takes only so many: the nodes of a fixed graph."""
+    few = first_inputs(examples, network)
+    try:
+        _check_runs(network, few)
+    except SiteError:
+        inputs = as_examples(examples).inputs
+        shape = tensors(inputs)[0].shape
+        if not STRUCTURE < shape[0] <= _WHOLE_NUMBERS // max(1, shape[1:].numel()):
+            raise
+        every = _for_network(inputs, torch.arange(shape[0]), network)
+        with suppress(SiteError):
+            _check_runs(network, every)
+            return every
+        raise
+    return few
+
+
+def _for_network(inputs: Any, which: Tensor, network: nn.Module) -> Any:
+    """Some of the inputs, where the network is; a copy: it may be written to."""
     parameter = next((p for p in network.parameters() if p.is_floating_point()), None)
     if parameter is None:
         return take(inputs, which)

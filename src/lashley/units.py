@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from lashley.errors import SiteError
 from lashley.graph import capture
 from lashley.graph.anatomy import Call, Organ, anatomy
 from lashley.graph.batch import Batched, NotBatched, batch_dependence
+from lashley.graph.copies import copied as copy_of
 from lashley.graph.incoming import by_unit
 from lashley.graph.layout import Layout, fitted
 from lashley.graph.nodes import Layer, attribute, weights
@@ -138,7 +138,7 @@ def constants_behind_zeros(
     Raises:
         SiteError: If units have no incoming weights, or no activation in one tensor.
     """
-    copied = copy.deepcopy(network).eval()
+    copied = copy_of(network).eval()
     inputs = first_inputs(examples, copied)
     return {u.site.name: _zeroed(copied, u, inputs) for u in units_of_each(copied, sites, examples)}
 

@@ -11,7 +11,10 @@ from rich.measure import Measurement
 from rich.table import Table
 
 out, err = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
-_WIDE, _LEAST = {"note", "claim"}, 30  # columns that wrap, but not below so many characters
+_WIDE, _LEAST = (
+    {"note", "claim", "reason"},
+    30,
+)  # columns that wrap, but not below so many characters
 _ENDLESS = 100_000
 
 

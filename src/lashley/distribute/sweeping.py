@@ -99,7 +99,7 @@ def _prepare(
     guard.enter_context(evaluation_of(network, evaluation.examples))
     with torch.no_grad():
         built = evaluation.build()
-    return Engine(evaluation, built, loader_of(evaluation), guard)
+    return Engine(evaluation, built, loader_of(evaluation, built.together), guard)
 
 
 def _carry_out(engine: Engine, tile: Tile | None, report: Report) -> Any:

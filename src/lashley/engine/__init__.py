@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 import xarray as xr
-from torch import nn
+from torch import Tensor, nn
 
 from lashley.ablations import Ablation
 from lashley.engine.checks import check_device
@@ -40,6 +40,7 @@ def evaluate(
     store: str | os.PathLike[str] | None = None,
     savings: Savings | None = None,
     output: Output = None,
+    counted: str | Tensor | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> xr.Dataset:
     """Measure what each ablation does to each example.
@@ -76,6 +77,11 @@ def evaluate(
         savings: Which exact savings are made; None for all.
         output: Which part of what the network returns is its output: an attribute or key
             ("logits"), an index, or a function of it. None: what it returns, or its `.logits`.
+        counted: Which positions of the reference count in "mean" and "resample": the name of an
+            input (example, position) that is true, or 1, there; or a boolean tensor (reference
+            example, position). None: what "attention_mask" says, if there is such an input, else
+            all. A mean is over those alone; and an example's donor in "resample" counts wherever
+            the example itself does (by that input; with a tensor, by its "attention_mask").
         progress: Called with the outcomes done and all outcomes, each ablation on each example.
 
     Returns:
@@ -86,7 +92,8 @@ def evaluate(
             are evaluated too.
         NetworkError: If it is no network, or one that cannot be looked into (TorchScript,
             quantised), or weights are NaN or infinite.
-        EngineError: If an ablation does not belong to the network, or outputs are unusable.
+        EngineError: If an ablation does not belong to the network, outputs are unusable, or no
+            reference example counts wherever some example does.
         ReadoutError: If the readout is none.
         OutcomesError: If the store holds something else.
         IntegrityError: If data or network changed while they were measured.
@@ -94,7 +101,7 @@ def evaluate(
     evaluation = asked(
         network, examples, ablations, readout=readout, reference=reference, precision=precision,
         seed=seed, engine=engine, device=device, dtype=dtype, channels_last=channels_last,
-        compile=compile, memory=memory, savings=savings, output=output,
+        compile=compile, memory=memory, savings=savings, output=output, counted=counted,
     )  # fmt: skip
     with evaluation_of(evaluation.network, evaluation.examples), torch.no_grad():
         run = Run(evaluation, evaluation.build())

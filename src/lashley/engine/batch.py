@@ -60,6 +60,8 @@ class Batch:
         inputs: (example, ...) of each of the program's placeholders.
         labels: (example, ...) targets; several tensors are `Targets`.
         donors: Of as many examples, whose activations `resample` puts in place; or None.
+        drawn: (example,) which of the donors each example gets, where these are more: all of a
+            reference whose examples depend on one another; else None.
         walks: How far the intact network was run on it, if it was.
         seen: Whether that was held against the network itself; empty if not.
     """
@@ -67,12 +69,18 @@ class Batch:
     inputs: tuple[Tensor, ...]
     labels: Any
     donors: tuple[Tensor, ...] | None
+    drawn: Tensor | None = None
     walks: list[Any] = field(default_factory=list, init=False)
     seen: list[bool] = field(default_factory=list, init=False)
 
     def take(self, which: Tensor) -> Batch:
         """Some of them."""
         index = which.to(self.labels.device)
+        if self.drawn is not None:
+            drawn = self.drawn[which.cpu()]
+            return Batch(
+                tuple(i[index] for i in self.inputs), self.labels[index], self.donors, drawn
+            )
         donors = None if self.donors is None else tuple(d[index] for d in self.donors)
         return Batch(tuple(i[index] for i in self.inputs), self.labels[index], donors)
 

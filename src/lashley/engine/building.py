@@ -17,6 +17,7 @@ from lashley.engine.batch import Sweep
 from lashley.engine.case import Case, Options, case_of
 from lashley.engine.checks import (
     check_alone,
+    check_bit_by_bit,
     check_classes,
     check_columns,
     check_logits,
@@ -57,6 +58,7 @@ class Built:
         batch: Examples that it takes at once.
         fingerprint: Of the network.
         attrs: How it works, for the outcomes.
+        together: Whether all examples, and all of the reference, have to be run as one batch.
     """
 
     engine: Engine
@@ -65,11 +67,13 @@ class Built:
     batch: int
     fingerprint: str
     attrs: Callable[[], dict[str, Any]]
+    together: bool = False
 
 
 def build(
     network: nn.Module, examples: Examples, reference: Examples | None,
     ablations: Sequence[Ablation], readout: Readout, options: Options,
+    counted: Tensor | None = None, precision: float | None = None,
 ) -> Built:  # fmt: skip
     """Choose an engine and build it.
 
@@ -80,12 +84,16 @@ def build(
         ablations: Those to be measured.
         readout: What is kept of an output.
         options: How.
+        counted: (reference example, position) which of the reference count; None: all.
+        precision: As of `evaluate`.
 
     Raises:
         EngineError: If the network cannot be evaluated, or an ablation does not belong to it.
         DataError: If the labels do not fit the outputs.
     """
-    case = case_of(network, examples, reference, ablations, readout, options)
+    case = case_of(network, examples, reference, ablations, readout, options, counted)
+    if precision is not None:
+        check_bit_by_bit(precision, case.is_independent)
     measured = _measured(case, examples)
     check_columns(ablations, measured)
     engine, batch, name, tally = _engine(case)
@@ -97,7 +105,9 @@ def build(
         return {"engine": name, "engine_reason": why, **own, **tally()}
 
     kinds = kinds_of(readout.name, measured, case.outputs.shape[-1])
-    return Built(engine, readout, kinds, batch, xxhash.xxh3_128_hexdigest(hashes.encode()), attrs)
+    fingerprint = xxhash.xxh3_128_hexdigest(hashes.encode())
+    together = not case.is_independent
+    return Built(engine, readout, kinds, batch, fingerprint, attrs, together)
 
 
 def _measured(case: Case, examples: Examples) -> dict[str, Tensor]:

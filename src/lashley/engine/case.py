@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,9 +17,10 @@ from lashley.data.inputs import take, tensors, varied
 from lashley.engine.checks import check_logits, check_same, scale_of
 from lashley.engine.hooks import forward
 from lashley.engine.plan import Savings
-from lashley.engine.truth import Truth, truth_of
+from lashley.engine.truth import NotRunning, Truth, truth_of
 from lashley.engine.verdict import Verdict, finite
 from lashley.errors import EngineError
+from lashley.graph.copies import copied
 from lashley.graph.layout import STRUCTURE
 from lashley.graph.snapshot import snapshot
 from lashley.readouts import CLASSIFICATION, Readout
@@ -30,6 +31,7 @@ _SAFETY = 16  # how many times the rounding seen on a sample still counts as rou
 _INDEPENDENT = 1e-6  # of the largest output: what it may differ by in another batch
 _PLAIN_BATCH = 1000  # examples in one full pass of the network, fewer of large ones
 _PLAIN_NUMBERS = 1 << 20
+_WHOLE_NUMBERS = 1 << 26  # in the inputs of a network that takes all examples or none
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,9 @@ class Case:
         readout: What is kept of an output.
         options: How it is carried out.
         why: Reasons for the engine that is chosen, as they are found.
+        counted: Which positions of the reference examples count in a mean; None: all.
+        is_whole: Whether the network takes all examples or none, such as the nodes of a fixed
+            graph; then they are the sample.
     """
 
     network: nn.Module
@@ -70,6 +75,8 @@ class Case:
     readout: Readout
     options: Options
     why: list[str] = field(default_factory=list)
+    counted: Tensor | None = None
+    is_whole: bool = False
 
     @property
     def exact(self) -> nn.Module:
@@ -90,7 +97,8 @@ class Case:
     def structure(self) -> tuple[Tensor, ...]:
         """A few inputs in float32, where the network is."""
         parameter = next(self.network.parameters(), self.inputs[0])
-        which = torch.arange(STRUCTURE) % len(self.inputs[0])
+        n = len(self.inputs[0])
+        which = torch.arange(n if self.is_whole else STRUCTURE) % n
         return tuple(
             (p[which].float() if p.is_floating_point() else p[which]).to(parameter.device)
             for p in self.inputs
@@ -120,6 +128,8 @@ class Case:
     @cached_property
     def is_independent(self) -> bool:
         """Whether examples have the same outputs in another batch."""
+        if self.is_whole:
+            return False
         few = forward(self.exact, [p[:2] for p in self.inputs], self.names)
         near = _INDEPENDENT * scale_of(self.outputs)
         return torch.allclose(few, self.outputs[:2], rtol=0, atol=near)
@@ -131,6 +141,10 @@ class Case:
             return self.n_examples
         numbers = sum(part[:1].numel() for part in self.inputs)
         return max(1, min(_PLAIN_BATCH, _PLAIN_NUMBERS // max(1, numbers)))
+
+    def reference_batch(self, size: int) -> int:
+        """Reference examples at once: `size`, or all where they depend on one another."""
+        return size if self.is_independent or self.reference is None else len(self.reference)
 
     def verdict(self, outputs: Tensor | None) -> Verdict:
         """What is kept of outputs, with the rounding of float32: measured, with a reserve.
@@ -159,6 +173,7 @@ class Case:
 def case_of(
     network: nn.Module, examples: Examples, reference: Examples | None,
     ablations: Sequence[Ablation], readout: Readout, options: Options,
+    counted: Tensor | None = None,
 ) -> Case:  # fmt: skip
     """Look at the network with a sample of the examples; arguments as of `build`.
 
@@ -168,20 +183,34 @@ def case_of(
     inputs: Any = examples.inputs
     numbers = sum(part[:1].numel() for part in tensors(inputs))
     size = min(_SAMPLE, max(STRUCTURE, _SAMPLE_NUMBERS // max(1, numbers)))
-    chosen = tensors(take(inputs, varied(inputs, size)))
-    sample = [part.to(options.device, copy=True) for part in chosen]
     names = tuple(inputs) if isinstance(inputs, Mapping) else ()
     plain = all(p.dtype == torch.float32 for p in network.parameters() if p.is_floating_point())
-    base = network if plain else copy.deepcopy(network).float()
-    truth = truth_of(base, sample, names, options.device)
-    _check_outputs(truth)
-    return Case(base, truth, len(examples), names, reference, ablations, readout, options)
+    base = network if plain else copied(network).float()
+
+    def truth(which: Tensor | slice, few: int) -> Truth:
+        sample = [p.to(options.device, copy=True) for p in tensors(take(inputs, which))]
+        return truth_of(base, sample, names, options.device, few)
+
+    found, few = None, STRUCTURE
+    try:
+        found = truth(varied(inputs, size), few)
+    except NotRunning:
+        few = len(examples)
+        if not STRUCTURE < few <= _WHOLE_NUMBERS // max(1, numbers):
+            raise
+        with suppress(NotRunning):
+            found = truth(slice(None), few)
+        if found is None:
+            raise
+    _check_outputs(found, few)
+    return Case(base, found, len(examples), names, reference, ablations, readout, options,
+                counted=counted, is_whole=few > STRUCTURE)  # fmt: skip
 
 
-def _check_outputs(truth: Truth) -> None:
+def _check_outputs(truth: Truth, few: int) -> None:
     if not isinstance(truth.outputs, Tensor):
         check_logits(truth.outputs)
     finite(truth.outputs, None)
-    few, before = [part[:STRUCTURE] for part in truth.inputs], snapshot(truth.network)
-    first = forward(truth.network, few, truth.names)
-    check_same(first, forward(truth.network, few, truth.names), before.changes())
+    some, before = [part[:few] for part in truth.inputs], snapshot(truth.network)
+    first = forward(truth.network, some, truth.names)
+    check_same(first, forward(truth.network, some, truth.names), before.changes())

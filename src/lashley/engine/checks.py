@@ -77,6 +77,20 @@ def check_precision(precision: float | None, dtype: torch.dtype, readout: Readou
             )
 
 
+def check_bit_by_bit(precision: float, independent: bool) -> None:
+    """Refuse a precision where all examples have to be run as one batch.
+
+    Raises:
+        EngineError: If examples depend on one another.
+    """
+    if not independent:
+        raise EngineError(
+            f"precision: given {precision!r}, which takes examples bit by bit, but the outputs of "
+            "this network's examples depend on one another, so all are run as one batch; allowed "
+            "is None. Leave precision out."
+        )
+
+
 def _check_number(name: str, given: Any, least: int, below: int) -> None:
     whole = isinstance(given, int | np.integer) and not isinstance(given, bool)
     if not whole or not least <= given < below:

@@ -203,7 +203,8 @@ class Referring:
         for row, ablation in enumerate([None, *self.ablations]):
             if row == 0 or row in rows:
                 outputs = finite(
-                    self.reference.outputs(ablation, exact.inputs, exact.donors), ablation
+                    self.reference.outputs(ablation, exact.inputs, exact.donors, exact.drawn),
+                    ablation,
                 )
                 found = self.verdict.exactly(outputs, exact.labels)
                 yield (row,), {name: value.cpu() for name, value in found.items()}

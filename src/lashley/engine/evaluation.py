@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lashley.ablations import Ablation
 from lashley.data import Examples, as_examples
@@ -18,6 +18,7 @@ from lashley.engine.apart import check_reference
 from lashley.engine.building import Built, build
 from lashley.engine.case import Options
 from lashley.engine.checks import check_arguments, check_precision
+from lashley.engine.counted import Counted, counted_of, donors_of
 from lashley.engine.loading import Which
 from lashley.engine.plan import Savings
 from lashley.graph.reading import Output, reading
@@ -40,6 +41,8 @@ class Evaluation:
         precision: Half width in %p, or None.
         seed: Of the order, and of what "resample" draws.
         output: Which part of what the network returns is measured, if that was said.
+        counted: Which positions count in "mean" and "resample"; None: all.
+        donors: (example,) which reference example "resample" takes activations from, if it does.
     """
 
     network: nn.Module
@@ -51,6 +54,8 @@ class Evaluation:
     precision: float | None
     seed: int
     output: Output = None
+    counted: Counted | None = None
+    donors: Tensor | None = None
 
     @cached_property
     def order(self) -> np.ndarray | None:
@@ -66,8 +71,9 @@ class Evaluation:
     def build(self) -> Built:
         """Its engine."""
         return build(
-            self.network, self.examples, self.reference, self.ablations, self.readout, self.options
-        )
+            self.network, self.examples, self.reference, self.ablations, self.readout,
+            self.options, None if self.counted is None else self.counted.reference, self.precision,
+        )  # fmt: skip
 
 
 def asked(
@@ -87,6 +93,7 @@ def asked(
     memory: int | None = None,
     savings: Savings | None = None,
     output: Output = None,
+    counted: str | Tensor | None = None,
 ) -> Evaluation:
     """Check the arguments of `evaluate`, and bring them into one form.
 
@@ -107,6 +114,9 @@ def asked(
     if measure.name == CLASSIFICATION.name:
         examples = require_classes(examples)
     options = Options(engine, device, dtype, channels_last, compile, memory, savings)
+    counts = counted_of(counted, examples, given, ablations)
+    donors = donors_of(counts, examples, given, ablations, seed)
     return Evaluation(
-        network, examples, given, ablations, measure, options, precision, seed, output
-    )
+        network, examples, given, ablations, measure, options, precision, seed, output, counts,
+        donors,
+    )  # fmt: skip

@@ -25,12 +25,14 @@ class Loader:
         reference: Those that `resample` takes activations from; None where it is not used.
         donors: (example,) which of them each example gets.
         device: Where to.
+        together: Whether donors depend on one another, and so are loaded all in each batch.
     """
 
     examples: Examples
     reference: Examples | None
     donors: Tensor | None
     device: torch.device
+    together: bool = False
     _ahead: dict[Any, Batch] = field(default_factory=dict)
     _stream: Any = None
 
@@ -57,11 +59,14 @@ class Loader:
         return batch
 
     def _batch(self, which: Which) -> Batch:
-        given = None
+        given = drawn = None
         if self.reference is not None and self.donors is not None:
-            given = self._moved(self.reference, self.donors[which])
+            drawn = self.donors[which] if self.together else None
+            given = self._moved(
+                self.reference, self.donors[which] if drawn is None else slice(None)
+            )
         labels = each(self.examples.labels[which], self._to_device)
-        return Batch(self._moved(self.examples, which), labels, given)
+        return Batch(self._moved(self.examples, which), labels, given, drawn)
 
     def _moved(self, examples: Examples, which: Which) -> tuple[Tensor, ...]:
         inputs = map_inputs(take(examples.inputs, which), self._pinned)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from lashley.data.inputs import take, tensors
 from lashley.engine.case import STRUCTURE, Case
 from lashley.engine.checks import scale_of
 from lashley.engine.hooks import activations, forward
+from lashley.engine.positions import Along, Positions, along
 from lashley.engine.program import Live, Program
 from lashley.errors import EngineError
 from lashley.graph.anatomy import Organ
@@ -34,12 +36,19 @@ def means_at_points(
               for s in sites for call in organs[s].calls for held in call.points}  # fmt: skip
     if points:
         check_lengths(case, program)
-    totals: dict[tuple[str, str], Any] = dict.fromkeys(points, 0)
-    for inputs in reference_batches(case, size, program.dtype) if points else ():
+    stepping = sorted({s for s in sites if organs[s].kind == "recurrent"})
+    if stepping and case.counted is not None:
+        warnings.warn(
+            f"lashley: {', '.join(stepping)} is recurrent: its mean is taken over all steps of "
+            "all reference examples, also those that do not count. Give a reference of one length.",
+            stacklevel=2,
+        )
+
+    def values(inputs: list[Tensor]) -> dict[str, Tensor]:
         live = Live(program, tuple(inputs))
-        for key, layout in points.items():
-            totals[key] = totals[key] + torch.stack(layout.sums(live[program.nodes[key[1]]]))
-    return {key: (total / count).nan_to_num().cpu() for key, (total, count) in totals.items()}
+        return {name: live[program.nodes[name]] for _, name in points}
+
+    return _means(case, points, values, case.reference_batch(size), program.dtype, stepping)
 
 
 def check_lengths(case: Case, program: Program) -> None:
@@ -73,15 +82,59 @@ def means_at_calls(
     case: Case, wanted: Mapping[tuple[str, Any], Layout]
 ) -> dict[tuple[str, Any], Tensor]:
     """(slot) mean activations over the reference, by sites and keys of calls, in float64."""
-    totals: dict[Any, Any] = dict.fromkeys(wanted, 0)
     keys = tuple({key for _, key in wanted})
-    for inputs in reference_batches(case, case.plain_batch, torch.float64):
-        found = activations(case.exact, keys, inputs, case.names)
+
+    def values(inputs: list[Tensor]) -> Mapping[Any, Tensor]:
+        return activations(case.exact, keys, inputs, case.names)
+
+    size = case.reference_batch(case.plain_batch)
+    return _means(case, wanted, values, size, torch.float64)
+
+
+def _means(
+    case: Case, wanted: Mapping[tuple[str, Any], Layout],
+    values: Callable[[list[Tensor]], Mapping[Any, Tensor]], size: int, kind: torch.dtype,
+    stepping: Sequence[str] = (),
+) -> dict[tuple[str, Any], Tensor]:  # fmt: skip
+    """(slot) means of values over the reference, as far as its positions count.
+
+    Of `stepping` sites, the recurrent ones, it is the mean over all steps.
+    """
+    totals: dict[Any, Any] = dict.fromkeys(wanted, 0)
+    positions = None
+    if wanted and case.counted is not None:
+        keys = [key for _, key in wanted]
+        positions = Positions(case.counted, reference_along(case, keys, values, kind))
+    for i, inputs in enumerate(reference_batches(case, size, kind) if wanted else ()):
+        found, which = values(inputs), slice(i * size, (i + 1) * size)
         for (site, key), layout in wanted.items():
-            if key in found:
-                sums = torch.stack(layout.sums(found[key]))
-                totals[site, key] = totals[site, key] + sums
+            if key not in found:
+                continue
+            weight = positions and positions.weight(site, key, found[key], layout, which)
+            totals[site, key] = totals[site, key] + torch.stack(layout.sums(found[key], weight))
+    if positions is not None:
+        positions.tell()
+    for site in stepping:
+        own = [key for key in totals if key[0] == site]
+        totals |= dict.fromkeys(own, sum(totals[key] for key in own))
     return {key: (total / count).nan_to_num().cpu() for key, (total, count) in totals.items()}
+
+
+def reference_along(
+    case: Case, keys: Iterable[Any], values: Callable[[list[Tensor]], Mapping[Any, Tensor]],
+    kind: torch.dtype,
+) -> Mapping[Any, Along]:  # fmt: skip
+    """Along which axis values hold the reference's examples.
+
+    Args:
+        case: With reference examples.
+        keys: Of the values.
+        values: Those for some inputs.
+        kind: Of the inputs' real numbers.
+    """
+    if case.is_whole:
+        return {key: Along(0, 1) for key in keys}
+    return along(values, next(reference_batches(case, STRUCTURE, kind)))
 
 
 def reference_batches(case: Case, size: int, kind: torch.dtype) -> Iterator[list[Tensor]]:

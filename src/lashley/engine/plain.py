@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from lashley.engine.case import STRUCTURE, Case
 from lashley.engine.checks import scale_of
 from lashley.engine.engines import Engine, Hooking, Referring
 from lashley.engine.hooks import HookPlace, activations, forward, hook_place
-from lashley.engine.means import means_at_calls, means_at_points
+from lashley.engine.means import means_at_calls, means_at_points, reference_along
+from lashley.engine.positions import Along
 from lashley.engine.program import Program
-from lashley.engine.reference import Reference
+from lashley.engine.reference import Reference, values_of
 from lashley.errors import EngineError
 from lashley.graph.anatomy import Organ
+from lashley.graph.copies import copied
 
 _AT_ONCE = 8  # ablations in one full pass of hooks
 _ROUNDING = 1e-5  # of the largest output: what two ways of computing it may differ by in float64
@@ -43,7 +44,8 @@ def referring(case: Case, program: Program | None, organs: Mapping[str, Organ]) 
         graph, means = program.module, means_at_points(case, program, organs, case.plain_batch)
     else:
         hooks = _hook_places(case, organs)
-    reference = Reference(case.exact, case.names, graph, organs, hooks, means)
+    along = {} if case.is_independent else _donors_along(case, graph, organs, hooks)
+    reference = Reference(case.exact, case.names, graph, organs, hooks, means, along)
     verdict = case.verdict(None)
     for site, method in case.methods:
         donors = case.inputs if method == "resample" else None
@@ -53,9 +55,29 @@ def referring(case: Case, program: Program | None, organs: Mapping[str, Organ]) 
     return engine, case.plain_batch, "reference", lambda: {"settled_in_float64": 0}
 
 
+def _donors_along(
+    case: Case, graph: fx.GraphModule | None, organs: Mapping[str, Organ],
+    hooks: Mapping[tuple[str, str], HookPlace],
+) -> Mapping[Any, Along]:  # fmt: skip
+    """Along which axis the donors' values hold examples, to take the drawn ones of these."""
+    sites = [site for site, method in case.methods if method == "resample"]
+    keys: list[Any]
+    if graph is not None:
+        keys = [h.node.name for s in sites for call in organs[s].calls for h in call.points]
+    else:
+        keys = [key for s in sites for key in hooks[s, "resample"].keys]
+
+    def values(inputs: list[Tensor]) -> Mapping[Any, Tensor]:
+        if graph is not None:
+            return values_of(graph, keys, inputs)
+        return activations(case.exact, keys, inputs, case.names)
+
+    return reference_along(case, keys, values, case.truth.dtype) if keys else {}
+
+
 def hooking(case: Case, organs: Mapping[str, Organ]) -> Made:
     """Full passes; several ablations at once where values have one row per example."""
-    network = copy.deepcopy(case.network).to(case.options.device)
+    network = copied(case.network).to(case.options.device)
     hooks = _hook_places(case, organs)
     reference = Reference(case.exact, case.names, None, organs, hooks, {})
     verdict = case.verdict(forward(network, case.in_float32, case.names))

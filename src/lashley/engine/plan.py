@@ -15,7 +15,7 @@ from lashley.engine.program import Program
 from lashley.graph.anatomy import WEIGHTLESS, Call, Organ
 from lashley.graph.described import value_like
 from lashley.graph.layout import Layout
-from lashley.graph.nodes import is_fixed, value_of
+from lashley.graph.nodes import is_fixed, value_of, varying
 
 
 @dataclass(frozen=True)
@@ -151,11 +151,12 @@ def behind_zeros(call: Call, exact: Program) -> list[Tensor]:
     device = next(exact.module.parameters(), torch.zeros(1)).device
     source, *rest = (exact.nodes[node.name] for node in call.nodes)
     interpreter = fx.Interpreter(exact.module, garbage_collect_values=False)
+    varies = varying(exact.module)
     env: dict[fx.Node, Any] = {source: _zeros(source, device)}
     for node in rest:
         for given in node.all_input_nodes:
             if given not in env:
-                env[given] = _given(given, exact, device)
+                env[given] = _given(given, exact, device, varies)
         interpreter.env = env
         env[node] = interpreter.run_node(node)
     return [
@@ -163,12 +164,18 @@ def behind_zeros(call: Call, exact: Program) -> list[Tensor]:
     ]
 
 
-def _given(node: fx.Node, exact: Program, device: torch.device) -> Any:
-    """A value that the units do not depend on: of what is no parameter only the shape matters."""
+def _given(node: fx.Node, exact: Program, device: torch.device, varies: set[fx.Node]) -> Any:
+    """A value beside the units: of what depends on the inputs' numbers only the shape matters."""
     if is_fixed(node):
         return value_of(node, exact.module)
     value = value_like(node)
-    return _zeros(node, device) if isinstance(value, Tensor) else value
+    if not isinstance(value, Tensor):
+        return value
+    if node in varies:
+        return _zeros(node, device)
+    interpreter = fx.Interpreter(exact.module, garbage_collect_values=False)
+    interpreter.env = {n: _given(n, exact, device, varies) for n in node.all_input_nodes}
+    return interpreter.run_node(node)
 
 
 def _zeros(node: fx.Node, device: torch.device) -> Tensor:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 import xarray as xr
-from torch import Tensor
 
 from lashley import outcomes as schema
 from lashley.engine.building import Built
@@ -34,21 +33,25 @@ class About:
         batch: Examples that it takes at once.
         fingerprint: Of the network.
         attrs: How it works, for the outcomes.
+        together: Whether all examples have to be run as one batch.
     """
 
     kinds: Mapping[str, np.dtype[Any]]
     batch: int
     fingerprint: str
     attrs: Mapping[str, Any]
+    together: bool = False
 
     @classmethod
     def of(cls, built: Built) -> About:
         """What a built engine says."""
-        return cls(built.kinds, built.batch, built.fingerprint, built.attrs())
+        return cls(built.kinds, built.batch, built.fingerprint, built.attrs(), built.together)
 
 
 def batch_size(about: About, n_ablations: int, n_examples: int, precision: float | None) -> int:
     """Examples that an evaluation takes at once: outcomes of a batch, too, must fit in memory."""
+    if about.together:
+        return n_examples
     row = sum(kind.itemsize for kind in about.kinds.values())
     size = min(about.batch, max(1, _OUTCOMES // (row * (1 + n_ablations))))
     return size if precision is None else min(size, max(_LOOK, n_examples // 50))
@@ -131,6 +134,7 @@ class Record:
             "precision": str(evaluation.precision), "seed": str(evaluation.seed),
             "reference": "" if reference is None else "-".join(reference.fingerprint.values()),
             **({} if evaluation.output is None else {"output": told_by(evaluation.output)}),
+            **({} if evaluation.counted is None else {"counted": evaluation.counted.fingerprint}),
         }  # fmt: skip
 
     def _attrs(self, found: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,6 +146,7 @@ class Record:
             "readout": evaluation.readout.name,
             **({"classes_without_examples": empty} if empty else {}),
             **({} if evaluation.output is None else {"output": name_of(evaluation.output)}),
+            **({} if evaluation.counted is None else {"counted": evaluation.counted.name}),
             **found,
             "data_fingerprint": "-".join(evaluation.examples.fingerprint.values()),
             "network_fingerprint": self.about.fingerprint,
@@ -157,18 +162,13 @@ def places(which: Which) -> Any:
     return which if isinstance(which, slice) else which.numpy()
 
 
-def loader_of(evaluation: Evaluation) -> Loader:
-    """Loads the examples, with those that `resample` takes activations from."""
-    donors = _donors(evaluation)
-    reference = None if donors is None else evaluation.reference
-    return Loader(evaluation.examples, reference, donors, torch.device(evaluation.options.device))
+def loader_of(evaluation: Evaluation, together: bool) -> Loader:
+    """Loads the examples, with those that `resample` takes activations from.
 
-
-def _donors(evaluation: Evaluation) -> Tensor | None:
-    """For each example the reference example that `resample` takes activations from."""
-    if evaluation.reference is None or all(a.method != "resample" for a in evaluation.ablations):
-        return None
-    generator = torch.Generator().manual_seed(evaluation.seed)
-    return torch.randint(
-        len(evaluation.reference), (len(evaluation.examples),), generator=generator
-    )
+    Args:
+        evaluation: Whose they are.
+        together: Whether its engine takes all of the reference as one batch.
+    """
+    reference = None if evaluation.donors is None else evaluation.reference
+    device = torch.device(evaluation.options.device)
+    return Loader(evaluation.examples, reference, evaluation.donors, device, together)

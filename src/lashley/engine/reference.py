@@ -7,7 +7,7 @@ rounding, so outcomes depend neither on the size of a batch nor on threads or ma
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor, fx, nn
 
 from lashley.ablations import Ablation
 from lashley.engine.hooks import HookPlace, activations, forward, replaced
+from lashley.engine.positions import Along
 from lashley.graph.anatomy import WEIGHTLESS, Organ
 from lashley.graph.doubling import in_its_format
 from lashley.graph.incoming import into_units
@@ -36,6 +37,7 @@ class Reference:
         organs: By names of sites; empty without a graph.
         hooks: By names of sites and methods; empty with a graph.
         means: (slot) By names of sites and points, for the method "mean".
+        along: By points, along which axis these hold examples; where donors are drawn of more.
     """
 
     network: nn.Module
@@ -44,35 +46,40 @@ class Reference:
     organs: Mapping[str, Organ]
     hooks: Mapping[tuple[str, str], HookPlace]
     means: Mapping[tuple[str, str], Tensor]
+    along: Mapping[Any, Along] = field(default_factory=dict)
 
     def outputs(
-        self, ablation: Ablation | None, inputs: Sequence[Tensor], donors: Donors | None
-    ) -> Tensor:
+        self, ablation: Ablation | None, inputs: Sequence[Tensor], donors: Donors | None,
+        drawn: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
         """Outputs (example, ...) of the network under an ablation.
 
         Args:
             ablation: None leaves the network intact.
             inputs: (example, ...) in float64.
-            donors: As many examples, for the method "resample".
+            donors: As many examples, for the method "resample"; or others, with `drawn`.
+            drawn: (example,) which of the donors each example gets; None: the donors in order.
         """
         if ablation is None:
             return forward(self.network, inputs, self.names)
-        return self.of_units(ablation.site.name, ablation.method, ablation.units, inputs, donors)
+        return self.of_units(
+            ablation.site.name, ablation.method, ablation.units, inputs, donors, drawn
+        )
 
     def of_units(
         self, site: str, method: str, units: tuple[int, ...], inputs: Sequence[Tensor],
-        donors: Donors | None,
+        donors: Donors | None, drawn: Tensor | None = None,
     ) -> Tensor:  # fmt: skip
         """The same, of any set of units, be it empty."""
         if self.graph is None:
-            return self._with_hook(self.hooks[site, method], units, inputs, donors)
+            return self._with_hook(self.hooks[site, method], units, inputs, donors, drawn)
         organ = self.organs[site]
         if method == "zero_weights" and organ.kind not in WEIGHTLESS:
             if is_plain(self.network, organ):
                 return self._with_zero_weights(organ, units, inputs)
             at = {call.source.name: call.at_source for call in organ.calls}
             return _Replacing(self.graph, dict.fromkeys(at, 0.0), units, at).run(*inputs)
-        return self._replaced(organ, method, units, inputs, donors)
+        return self._replaced(organ, method, units, inputs, donors, drawn)
 
     def _with_zero_weights(
         self, organ: Organ, units: tuple[int, ...], inputs: Sequence[Tensor]
@@ -87,7 +94,7 @@ class Reference:
 
     def _replaced(
         self, organ: Organ, method: str, units: tuple[int, ...], inputs: Sequence[Tensor],
-        donors: Donors | None,
+        donors: Donors | None, drawn: Tensor | None,
     ) -> Tensor:  # fmt: skip
         assert self.graph is not None
         at = {held.node.name: held.layout for call in organ.calls for held in call.points}
@@ -96,19 +103,27 @@ class Reference:
             values = {name: lay.spread(self.means[organ.name, name]) for name, lay in at.items()}
         if method == "resample":
             assert donors is not None
-            values = _Values(self.graph, list(at)).of(donors)
+            values = self._drawn(values_of(self.graph, list(at), donors), drawn)
         return _Replacing(self.graph, values, units, at).run(*inputs)
 
     def _with_hook(
         self, place: HookPlace, units: tuple[int, ...], inputs: Sequence[Tensor],
-        donors: Donors | None,
+        donors: Donors | None, drawn: Tensor | None,
     ) -> Tensor:  # fmt: skip
         given = None
         if place.constants is None:
             assert donors is not None
             given = activations(self.network, place.keys, donors, self.names)
+            given = self._drawn(given, drawn)
         with replaced(self.network, place, [units], given):
             return forward(self.network, inputs, self.names)
+
+    def _drawn(self, values: Mapping[Any, Tensor], drawn: Tensor | None) -> dict[Any, Tensor]:
+        """The values of the drawn examples."""
+        if drawn is None:
+            return dict(values)
+        return {k: self.along[k].take(v, drawn) if k in self.along else v
+                for k, v in values.items()}  # fmt: skip
 
 
 def is_plain(network: nn.Module, organ: Organ) -> bool:
@@ -173,6 +188,13 @@ class _Replacing(fx.Interpreter):
             there = owner == unit
             value[there] = new[there] if isinstance(new, Tensor) else new
         return value
+
+
+def values_of(
+    graph: fx.GraphModule, names: Sequence[str], inputs: Sequence[Tensor]
+) -> dict[str, Tensor]:
+    """The values of some nodes of a graph, by name."""
+    return _Values(graph, names).of(inputs)
 
 
 class _Values(fx.Interpreter):

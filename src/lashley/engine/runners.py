@@ -11,6 +11,7 @@ from torch import Tensor, fx
 
 from lashley.engine.batch import Batch, Sweep
 from lashley.engine.columns import ColumnStacks
+from lashley.engine.margins import chosen, measured
 from lashley.engine.plan import Place, Setting
 from lashley.engine.program import Live, Program
 from lashley.engine.rows import Rows, Stacks
@@ -194,8 +195,23 @@ class RowRunner:
         n_rows = len(sets) * len(labels)
         outputs = choice.timed(update, n_rows, lambda: self._outputs(stacks, sets, which, update))
         self._sweep.tally["outcomes"] += n_rows
-        margins = None if self._quick else self._sweep.margins_of(self._setting, sets)
+        margins = self._quick_margins(sets) if self._quick else self._sweep.margins_of(
+            self._setting, sets)  # fmt: skip
         return self._verdict.of_rows(outputs, labels, len(sets), self._least(), margins)
+
+    def _quick_margins(self, sets: Sequence[Units]) -> Tensor | None:
+        """(set) how far the quick way may be from float32 under each, measured once."""
+        if not self._verdict.classifies or self._quick is None:
+            return None
+        key, known = (self._setting.place, "quick"), self._setting.unit_sets
+        found = self._sweep.margins.get(key)
+        if found is None or any(units not in found.by_units for units in known):
+            which, examples = chosen(len(known), self._fast.live.size)
+            device = self._batch.labels.device
+            quick = self._quick.cells(known, which.to(device), examples.to(device))
+            found = measured(known, which, quick, self.cells(which, examples).double())
+            self._sweep.margins[key] = found
+        return found.of(sets)
 
     def _least(self) -> float | None:
         return max(self._plans.errors) if self._quick else None

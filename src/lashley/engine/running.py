@@ -47,7 +47,7 @@ class Run:
         if finished is not None:
             return finished
         counts = Counts(record.n_rows, self.evaluation.precision)
-        loader, sink = loader_of(self.evaluation), record.sink
+        loader, sink = loader_of(self.evaluation, self.built.together), record.sink
         total, done = record.n_rows * len(self.evaluation.examples), 0
         for which, following in self._batches(record):
             rows = np.flatnonzero(counts.active & ~record.known(which))

@@ -6,7 +6,6 @@ its graph is taken. Where that fails too, the network's own precision decides, a
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -17,10 +16,15 @@ from lashley.engine.checks import scale_of
 from lashley.engine.hooks import forward
 from lashley.errors import EngineError, LashleyError
 from lashley.graph import capture, retyped
+from lashley.graph.copies import copied as copy_of
 from lashley.graph.doubling import constants, doubled, mark, runs_doubled
 from lashley.graph.layout import STRUCTURE
 
 _ALIKE = 1e-9  # of the largest output: what two ways through float64 may differ by
+
+
+class NotRunning(EngineError):
+    """The inputs do not run through the network."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +47,9 @@ class Truth:
 
 
 def truth_of(
-    network: nn.Module, sample: Sequence[Tensor], names: tuple[str, ...], device: str
-) -> Truth:
+    network: nn.Module, sample: Sequence[Tensor], names: tuple[str, ...], device: str,
+    n_few: int = STRUCTURE,
+) -> Truth:  # fmt: skip
     """The network in float64; a plain copy if that runs.
 
     Args:
@@ -52,20 +57,24 @@ def truth_of(
         sample: Inputs on the device.
         names: Of the inputs.
         device: Where to compute.
+        n_few: Examples that it has to run on.
 
     Raises:
-        EngineError: If the inputs do not run through the network.
+        NotRunning: If the inputs do not run through the network.
     """
     wide = tuple(p.double() if p.is_floating_point() else p for p in sample)
-    few = [p[:STRUCTURE] for p in wide]
+    few = [p[:n_few] for p in wide]
     copied = doubled(network, device)
     try:
         forward(copied, few, names)
     except LashleyError:  # it runs, and returns what cannot be used
         raise
     except Exception:
-        return _another_way(network, sample, names, device)
-    return Truth(copied, torch.float64, wide, forward(copied, wide, names), names)
+        return _another_way(network, sample, names, device, n_few)
+    outputs = forward(copied, wide, names)
+    if isinstance(outputs, Tensor) and not torch.isfinite(outputs).all():
+        return _another_way(network, sample, names, device, n_few)
+    return Truth(copied, torch.float64, wide, outputs, names)
 
 
 def precise(truth: Truth, graph: nn.Module | None) -> Truth:
@@ -81,7 +90,7 @@ def precise(truth: Truth, graph: nn.Module | None) -> Truth:
         outputs = graph(*truth.inputs)
         return truth if _alike(outputs, truth.outputs) else replace(
             truth, network=graph, outputs=outputs)  # fmt: skip
-    marked = mark(copy.deepcopy(truth.network), constants())
+    marked = mark(copy_of(truth.network), constants())
     try:
         outputs = forward(marked, truth.inputs, truth.names)
     except Exception:  # no float64 in some operation that a plain copy gets around
@@ -91,22 +100,22 @@ def precise(truth: Truth, graph: nn.Module | None) -> Truth:
 
 
 def _another_way(
-    network: nn.Module, sample: Sequence[Tensor], names: tuple[str, ...], device: str
+    network: nn.Module, sample: Sequence[Tensor], names: tuple[str, ...], device: str, n_few: int
 ) -> Truth:
     wide = tuple(p.double() if p.is_floating_point() else p for p in sample)
     narrow = tuple(p.float() if p.is_floating_point() else p for p in sample)
-    _check_runs(network, [p[:STRUCTURE] for p in narrow], names)
+    _check_runs(network, [p[:n_few] for p in narrow], names)
     marked = mark(doubled(network, device), constants())
     try:
         return Truth(marked, torch.float64, wide, forward(marked, wide, names), names)
     except Exception:
-        few = [p[:STRUCTURE] for p in narrow]
+        few = [p[:n_few] for p in narrow]
         example = dict(zip(names, few, strict=True)) if names else few[0]
         captured, _ = capture(network, example)
     if captured is not None:
         graph = retyped(captured.module, torch.float64).to(device)
         return Truth(graph, torch.float64, wide, graph(*wide), names)
-    own = copy.deepcopy(network).to(device)
+    own = copy_of(network).to(device)
     return Truth(own, torch.float32, narrow, forward(own, narrow, names), names)
 
 
@@ -117,7 +126,7 @@ def _check_runs(network: nn.Module, inputs: Sequence[Tensor], names: tuple[str, 
         raise
     except Exception as error:
         shapes = " and ".join(str(tuple(part.shape)) for part in inputs)
-        raise EngineError(
+        raise NotRunning(
             f"examples: inputs of shape {shapes} do not run through the network "
             f"({error}). Give inputs shaped and normalised as in training."
         ) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +11,7 @@ from lashley.engine.batch import Batch
 from lashley.engine.hooks import forward
 from lashley.engine.verdict import Found, Verdict, differing
 from lashley.errors import EngineError
+from lashley.graph.copies import copied
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,4 +55,4 @@ def on_device(network: nn.Module, device: str) -> nn.Module:
     """The network itself, if it is on the device; else a copy that is."""
     own = next(network.parameters(), torch.zeros(0)).device
     same = own.type == torch.device(device).type
-    return network if same else copy.deepcopy(network).to(device)
+    return network if same else copied(network).to(device)

@@ -81,4 +81,6 @@ def _said(name: str, where: str) -> str:
         return "a table whose rows are looked up, and of which no channel is a site"
     if name in ("linear", "conv1d", "conv2d", "conv3d"):
         return f"read by a layer whose units reach no other layer or attention ({where})"
+    if name.startswith(("grouped_mm", "_grouped_mm")):
+        return "experts in one product: which rows are whose depends on the data"
     return f"read by {name or where}, in which no units are known"

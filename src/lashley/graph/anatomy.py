@@ -30,6 +30,7 @@ from lashley.graph.vocabulary import ELEMENTWISE
 
 WEIGHTLESS = frozenset({"head", "residual"})  # kinds of units without weights of their own
 _CHOOSES = frozenset({"topk", "argmax", "sort", "argsort", "argmin"})
+_WEIGHS = frozenset({"mul", "matmul", "bmm", "einsum", "linear"})
 _WEIGHED = frozenset({"softmax", "log_softmax", "sigmoid", "_softmax"})
 
 
@@ -235,9 +236,9 @@ def _embedding_source(node: fx.Node, module: fx.GraphModule) -> _Source | None:
         name, held = str(node.target), f"{node.target}.weight"
     else:
         tables = [n for n in node.all_input_nodes if is_fixed(n) and _is_table(n)]
-        if not tables or not held_by(tables[0]):
+        if not tables or not held_by(tables[0], module):
             return None
-        held = held_by(tables[0])[0]
+        held = held_by(tables[0], module)[0]
         name = held.removesuffix(".weight")
     return _Source(node, name, "embedding", shape[-1], 1, -1, along(shape, -1), None, (held,))
 
@@ -269,7 +270,7 @@ class _Sums:
         parts = [n for n in node.all_input_nodes if n in self.varies]
         if op(node, self.module) != "add" or len(parts) != 2 or node in self.streams:
             return None
-        given = (self.streams.get(n) for n in parts)
+        given = (self.streams.get(n) for n in sorted(parts))  # the stream comes before the branch
         labels = next((found for found in given if _is_whole(found, shape)), None)
         if labels is None or any(shape_of(n) != shape for n in parts):
             return None
@@ -299,22 +300,40 @@ def _is_whole(labels: Labels | None, shape: tuple[int, ...] | None) -> bool:
 
 
 def _chooses(node: fx.Node, module: fx.GraphModule) -> bool:
-    """Whether units are only weighed against one another, and the largest chosen: a router's."""
-    waiting, seen, chosen = [node], {node}, False
+    """Whether units are only weighed against one another, to choose or to weigh others: a router's.
+
+    Among what leads on there is a choice of the largest, or a softmax over the units by which
+    other values are multiplied.
+    """
+    waiting, seen, chosen = [(node, False)], {node}, False
     while waiting:
-        current = waiting.pop()
+        current, weighed = waiting.pop()
         for user in current.users:
             if user in seen or not reads(user, current, module):
                 continue
             name = op(user, module)
             if name in _CHOOSES:
                 chosen = True
-            elif name in ELEMENTWISE | _WEIGHED or is_move(user, module):
-                seen.add(user)
-                waiting.append(user)
             elif layer(user, module) is not None:
                 return False
+            elif weighed and name in _WEIGHS and len(user.all_input_nodes) > 1:
+                chosen = True
+            elif name in ELEMENTWISE | _WEIGHED or is_move(user, module):
+                seen.add(user)
+                waiting.append(
+                    (user, weighed or (name == "softmax" and _is_over_last(user, module)))
+                )
     return chosen
+
+
+def _is_over_last(node: fx.Node, module: fx.GraphModule) -> bool:
+    """Whether a softmax is taken over the last axis."""
+    held = module.get_submodule(str(node.target)) if node.op == "call_module" else None
+    axis = getattr(
+        held, "dim", node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else None)
+    )
+    shape = shape_of(node) or ()
+    return isinstance(axis, int) and axis in (-1, len(shape) - 1)
 
 
 def _mixed_again(module: fx.GraphModule, heads: dict[fx.Node, Heads]) -> set[fx.Node]:

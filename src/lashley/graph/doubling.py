@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import gc
 import re
 import weakref
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from lashley.graph.calls import operation_of
+from lashley.graph.copies import copied
 from lashley.graph.plain_forms import in_plain_operations
 from lashley.graph.running import Refused, kinds_of_tensors
 
@@ -43,7 +43,7 @@ def doubled(network: nn.Module, device: str | torch.device = "cpu") -> nn.Module
         network: Not touched.
         device: Of the copy.
     """
-    found = copy.deepcopy(network).eval()
+    found = copied(network).eval()
     found._apply(lambda tensor: tensor.to(device, _WIDER.get(tensor.dtype, tensor.dtype)))
     seen: set[int] = set()
     for module in found.modules():

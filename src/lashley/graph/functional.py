@@ -47,8 +47,9 @@ def without_writes(graph: fx.Graph, attributes: dict[str, Any], inputs: Sequence
             raise Refused(f"{node.name} writes to {written.target}")
     values = run(graph, attributes, [tensor.clone() for tensor in inputs], pure=False)
     order = {node: place for place, node in enumerate(graph.nodes)}
+    sharing = _by_memory(values)
     for node in writes:
-        for old in _overwritten(node, values, order):
+        for old in _overwritten(node, values, order, sharing):
             for user in [u for u in old.users if order[u] > order[node]]:
                 user.replace_input_with(old, node)
     for node in writes:
@@ -75,14 +76,15 @@ def _written(node: fx.Node) -> fx.Node | None:
 
 
 def _overwritten(
-    node: fx.Node, values: dict[fx.Node, Any], order: dict[fx.Node, int]
-) -> list[fx.Node]:
+    node: fx.Node, values: dict[fx.Node, Any], order: dict[fx.Node, int],
+    sharing: dict[int, list[fx.Node]],
+) -> list[fx.Node]:  # fmt: skip
     """The earlier values that are the tensor which `node` writes to, under any name."""
     target, found = _written(node), []
     if target is None or not isinstance(values[target], Tensor):  # `i += 1` of a number
         return []
-    for other in [n for n in order if order[n] < order[node]]:
-        if not _share_memory(values[other], values[target]):
+    for other in sharing.get(_memory(values[target]), ()):
+        if order[other] >= order[node]:
             continue
         if other.op == "get_attr":
             raise Refused(f"{node.name} writes to {other.target}")
@@ -93,9 +95,17 @@ def _overwritten(
     return found
 
 
-def _share_memory(value: Any, target: Tensor) -> bool:
-    place = target.untyped_storage().data_ptr()
-    return place != 0 and any(t.untyped_storage().data_ptr() == place for t in tensors(value))
+def _by_memory(values: dict[fx.Node, Any]) -> dict[int, list[fx.Node]]:
+    """The nodes, in order, whose value lies in each memory; 0 is none."""
+    found: dict[int, list[fx.Node]] = {}
+    for node, value in values.items():
+        for place in {_memory(tensor) for tensor in tensors(value)} - {0}:
+            found.setdefault(place, []).append(node)
+    return found
+
+
+def _memory(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
 
 
 def _same(value: Any, target: Tensor) -> bool:

@@ -105,7 +105,11 @@ def moved(node: fx.Node, held: Mapping[fx.Node, Any], module: nn.Module) -> Any:
 
 def _index(node: fx.Node, module: nn.Module) -> Any:
     number = value_like(node)
-    return value_of(node, module) if isinstance(number, Tensor) and is_fixed(node) else number
+    if not isinstance(number, Tensor):
+        return number
+    if not is_fixed(node):
+        raise ValueError("which numbers are taken depends on the data")
+    return value_of(node, module)
 
 
 def _function(node: fx.Node, module: nn.Module) -> Callable[..., Any]:

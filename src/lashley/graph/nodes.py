@@ -233,11 +233,16 @@ def value_of(node: fx.Node, module: nn.Module) -> Any:
     return env[node]
 
 
-def held_by(node: fx.Node) -> tuple[str, ...]:
+def held_by(node: fx.Node, module: nn.Module) -> tuple[str, ...]:
     """Names of the tensors that a node is made of, which no input leads to."""
-    return tuple(dict.fromkeys(
-        str(n.target) for n in sorted(_with_sources(node)) if n.op == "get_attr"
-    ))  # fmt: skip
+    found: dict[str, None] = {}
+    for source in sorted(_with_sources(node)):
+        if source.op == "get_attr":
+            found[str(source.target)] = None
+        elif source.op == "call_module":  # a parametrisation
+            held = module.get_submodule(str(source.target))
+            found |= {f"{source.target}.{name}": None for name, _ in held.named_parameters()}
+    return tuple(found)
 
 
 def _with_sources(node: fx.Node) -> set[fx.Node]:
@@ -267,7 +272,7 @@ def _is_per_unit(node: fx.Node, module: nn.Module, n_units: int | None) -> bool:
 
 
 def _module_layer(node: fx.Node, held: nn.Module) -> Layer | None:
-    name, source = str(node.target), node.args[0]
+    name, source = str(node.target), node.args[0] if node.args else None
     if not isinstance(source, fx.Node):
         return None
     bias = f"{name}.bias" if getattr(held, "bias", None) is not None else None
@@ -325,11 +330,23 @@ def _function_layer(node: fx.Node, name: str, module: nn.Module) -> Layer | None
         unit_axis = 1
     owner = str(node.meta.get("owner", ""))
     path = _own_name(str(weight.target), owner) if weight.op == "get_attr" else ""
-    made_of = (*held_by(weight), *(held_by(bias) if isinstance(bias, fx.Node) else ()))
+    found = (
+        *held_by(weight, module),
+        *(held_by(bias, module) if isinstance(bias, fx.Node) else ()),
+    )
+    made_of = tuple(n for n in found if isinstance(attribute(module, n), nn.Parameter))
     named = path.removesuffix(".weight") if path else computed_name(weight, module)
+    if owner and named.rpartition(".")[0] == owner and _is_only_matrix(named, owner, module):
+        named = owner  # a layer of another library, whose weights have another name
     return Layer(node, source, kind, named, path, _bias_name(bias), unit_axis, axis, weight,
                  (options or {}).get("groups", 1), options,
                  bias if isinstance(bias, fx.Node) else None, made_of)  # fmt: skip
+
+
+def _is_only_matrix(name: str, owner: str, module: nn.Module) -> bool:
+    """Whether a parameter is the only one of its module with two axes or more."""
+    own = [n for n, p in module.named_parameters() if n.rpartition(".")[0] == owner and p.ndim > 1]
+    return own == [name]
 
 
 def _bias_name(bias: Any) -> str | None:
@@ -354,14 +371,14 @@ def computed_name(weight: fx.Node, module: nn.Module) -> str:
         (current,) = current.all_input_nodes
     if current.op == "get_attr":
         return str(current.target).removesuffix(".weight") + steps
-    owners = [name.split(".")[:-1] for name in held_by(weight)]
+    owners = [name.split(".")[:-1] for name in held_by(weight, module)]
     shared: list[str] = []
     for parts in zip(*owners, strict=False):
         if len(set(parts)) > 1:
             break
         shared.append(parts[0])
     whole = ".".join(shared).partition(".parametrizations")[0]
-    return whole or (held_by(weight) or ("",))[0]
+    return whole or (held_by(weight, module) or ("",))[0]
 
 
 def _index(node: fx.Node, name: str) -> str:
@@ -395,7 +412,10 @@ def _argument(node: fx.Node, place: int | None, name: str | None) -> Any:
 def feeds_weights(node: fx.Node, module: nn.Module) -> bool:
     """Whether a node is read as the weights of layers alone, as a kernel that forward computes."""
     readers = [user for user in node.users if reads(user, node, module)]
-    return bool(readers) and all(_is_weight_of(node, user, module) for user in readers)
+    return bool(readers) and all(
+        feeds_weights(user, module) if is_move(user, module) else _is_weight_of(node, user, module)
+        for user in readers
+    )
 
 
 def _is_weight_of(node: fx.Node, user: fx.Node, module: nn.Module) -> bool:

@@ -20,11 +20,14 @@ from lashley.graph.layout import Layout
 from lashley.graph.nodes import is_move, op, reads
 from lashley.graph.vocabulary import (
     ELEMENTWISE,
+    FILLED,
     NORMALISATION,
     REDUCTIONS,
     STANDARDISED,
     STANDARDISING,
 )
+
+_OF_TWO = frozenset({"max", "min"})  # of one tensor they are no numbers of its own
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,7 @@ def points(
     held = region(source, labels, module, varies)
     found: dict[fx.Node, tuple[list[int], set[fx.Node]]] = {}
     for units, nodes in _groups(held, width, n_units):
-        group = None if len(units) == n_units else (torch.tensor(units), width)
-        last = _last(source, nodes, held, module, group)
+        last = _last(source, nodes, held, module)
         all_units, ways = found.setdefault(last, ([], set()))
         all_units += units
         ways |= nodes
@@ -117,7 +119,7 @@ def _step(
         return (first,) if isinstance(first, Labels) else None
     if name in REDUCTIONS and isinstance(first, Labels) and len(node.all_input_nodes) == 1:
         return Statistic(name in STANDARDISING)
-    if name in ELEMENTWISE:
+    if name in ELEMENTWISE or (name in _OF_TWO and len(node.all_input_nodes) == 2):
         return _elementwise(node, name, held, module, varies)
     return None
 
@@ -143,7 +145,7 @@ def _elementwise(
     given = [held[n] for n in inputs if n in held]
     own = [part for part in given if isinstance(part, Labels)]
     made = [part for part in given if isinstance(part, Statistic)]
-    others = [n for n in inputs if n not in held]
+    others = [n for n in inputs if n not in held and op(n, module) not in FILLED]
     if len(own) + len(made) < len(given) or any(n in varies for n in others):
         return None
     if not own:
@@ -189,20 +191,17 @@ def _there(found: Any, width: int, n_units: int) -> Tensor:
 
 
 def _last(
-    source: fx.Node, nodes: set[fx.Node], held: Mapping[fx.Node, Any], module: fx.GraphModule,
-    group: tuple[Tensor, int] | None,
-) -> fx.Node:  # fmt: skip
+    source: fx.Node, nodes: set[fx.Node], held: Mapping[fx.Node, Any], module: fx.GraphModule
+) -> fx.Node:
     """The last of the nodes that all ways from the source lead through.
 
-    Moves at the end that keep all numbers change nothing: the node before them is taken.
+    Moves at the end change nothing: the node before them is taken.
     """
     order = sorted(nodes)
     shared = _shared(order, source, held, module)
     while len(shared) > 1:
         before, last = shared[-2:]
-        since = [n for n in order if before < n <= last]
-        kept = _count(held[before], group) <= _count(held[last], group)
-        if not kept or not all(is_move(n, module) for n in since):
+        if not all(is_move(n, module) for n in order if before < n <= last):
             break
         shared.pop()
     return shared[-1]
@@ -222,14 +221,6 @@ def _shared(
             elif user not in held:
                 return found
     return found
-
-
-def _count(labels: Labels, group: tuple[Tensor, int] | None) -> int:
-    """How many numbers of a value belong to units; to those of a group, given with their width."""
-    there = labels.slots > 0
-    if group is not None:
-        there = torch.isin((labels.slots - 1) // group[1], group[0])
-    return int(there.sum()) * (labels.tensor.numel() // max(1, there.numel()))
 
 
 def _held(

@@ -13,7 +13,8 @@ ELEMENTWISE = frozenset({
     "half", "bfloat16", "bool", "dropout", "alpha_dropout", "dropout1d", "dropout2d", "dropout3d",
     "feature_dropout", "feature_alpha_dropout", "detach", "rrelu", "batch_norm", "where",
     "masked_fill", "minimum", "maximum", "gt", "lt", "ge", "le", "eq", "ne", "greater", "less",
-    "logical_and", "logical_or", "logical_not", "logical_xor", "bitwise_and", "bitwise_or",
+    "fmax", "fmin", "logical_and", "logical_or", "logical_not", "logical_xor", "bitwise_and",
+    "bitwise_or",
     "bitwise_not", "and_", "or_", "invert", "nan_to_num", "heaviside",
 })  # fmt: skip
 NORMALISATION = frozenset({"layer_norm", "group_norm", "instance_norm", "rms_norm"})
@@ -25,7 +26,7 @@ MOVES = frozenset({
     "select", "index_select", "getitem", "expand", "expand_as", "view_as", "reshape_as",
     "broadcast_to", "repeat", "tile", "cat", "concat", "concatenate", "stack", "hstack", "vstack",
     "roll", "flip", "pad", "constant_pad_nd", "pixel_shuffle", "pixel_unshuffle",
-    "channel_shuffle", "unfold_copy", "zero_pad1d", "zero_pad2d", "zero_pad3d",
+    "channel_shuffle", "repeat_interleave", "zero_pad1d", "zero_pad2d", "zero_pad3d",
     "constant_pad1d", "constant_pad2d", "constant_pad3d",
 })  # fmt: skip
 MOVED_BY_ATTRIBUTE = frozenset({"T", "mT", "H", "mH"})  # y.T and the like
@@ -40,5 +41,9 @@ ABOUT = frozenset({  # asks for a shape, a device or a type, and reads no number
 ABOUT_ATTRIBUTES = frozenset({
     "shape", "device", "dtype", "ndim", "is_cuda", "requires_grad", "layout", "itemsize", "names",
     "is_sparse", "is_quantized", "is_meta", "nbytes",
+})  # fmt: skip
+FILLED = frozenset({  # one number everywhere
+    "zeros_like", "ones_like", "full_like", "new_zeros", "new_ones", "new_full", "zeros", "ones",
+    "full",
 })  # fmt: skip
 LIKE_ANOTHER = frozenset({"view_as", "reshape_as", "expand_as", "type_as", "to"})  # its shape, type

@@ -82,13 +82,16 @@ def with_weights(network: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
 
 
 def check_finite(network: nn.Module) -> None:
-    """Refuse weights that are NaN or infinite.
+    """Refuse parameters that are NaN or infinite, and buffers that are NaN.
+
+    An infinity in a buffer may mean "no limit" or "not to be seen".
 
     Raises:
         NetworkError: Naming the parameters or buffers.
     """
-    named = [*network.named_parameters(), *network.named_buffers()]
-    bad = [n for n, v in named if v.is_floating_point() and not torch.isfinite(v).all()]
+    own = [(n, v, torch.isfinite) for n, v in network.named_parameters()]
+    own += [(n, v, lambda value: ~torch.isnan(value)) for n, v in network.named_buffers()]
+    bad = [n for n, v, fine in own if v.is_floating_point() and not fine(v).all()]
     if bad:
         raise NetworkError(
             f"network: {', '.join(bad[:3])} hold NaN or infinity. The training diverged or the "

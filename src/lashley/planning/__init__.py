@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lashley.ablations import Ablation
 from lashley.engine.building import Built
@@ -38,6 +38,7 @@ def plan(
     seed: int = 0,
     n_examples: int | None = None,
     output: Output = None,
+    counted: str | Tensor | None = None,
 ) -> Plan:
     """What `evaluate` will take with the same arguments: time, memory, disk.
 
@@ -60,6 +61,7 @@ def plan(
         seed: Of the sample.
         n_examples: How many there will be; None: as many as given.
         output: As of `evaluate`.
+        counted: As of `evaluate`; whichever positions count, it takes as long.
 
     Returns:
         The plan. `print` shows it in plain lines.
@@ -72,7 +74,7 @@ def plan(
     check_plan(devices, seconds, n_examples)
     evaluation = asked(
         network, examples, ablations, reference=reference, precision=precision, seed=seed,
-        device=device, dtype=dtype, output=output,
+        device=device, dtype=dtype, output=output, counted=counted,
     )  # fmt: skip
     sweep = _sweep(evaluation, n_examples)
     with evaluation_of(evaluation.network, sweep.sample), torch.no_grad():

@@ -144,7 +144,8 @@ def _built(sweep: Sweep) -> tuple[Built, float]:
     given = sweep.reference and sample(sweep.reference, BUILT_ON, sweep.seed)
     start = perf_counter()
     network_fingerprint(sweep.network)  # before an evaluation and, inside `build`, after it
-    built = build(sweep.network, some, given, sweep.ablations, CLASSIFICATION, sweep.options)
+    built = build(sweep.network, some, given, sweep.ablations, CLASSIFICATION, sweep.options,
+                  precision=sweep.precision)  # fmt: skip
     return built, perf_counter() - start
 
 
