@@ -239,17 +239,18 @@ class Watch(TorchDispatchMode):
             return None, False
         if not painted:
             return None, all(self._is_statistic(t) or not self._varies(t) for t in given)
-        return self._elementwise(given, paints, painted, output), False
+        return self._elementwise(name, given, paints, painted, output), False
 
     def _elementwise(
-        self, given: list[Tensor], paints: Any, painted: list[Tensor], output: Tensor
+        self, name: str, given: list[Tensor], paints: Any, painted: list[Tensor], output: Tensor
     ) -> Tensor:
         paint, met = agreed([paints[id(t)] for t in painted], output.shape)
         paint = without(paint, met)
         for tensor in given:
             if paints.get(id(tensor)) is not None or self._is_statistic(tensor):
                 continue
-            if self._varies(tensor):
+            laid_out = sum(n > 1 for n in tensor.shape) > 1  # a token for each example, and no bias
+            if self._varies(tensor) or (name in ("add", "sub") and laid_out):
                 return torch.full(output.shape, NONE, dtype=torch.float64)
             if tensor.numel() > 1:
                 paint = without(paint, uneven(paint, tensor))
