@@ -108,15 +108,21 @@ class Sources:
         other = [t for t in targets if t.kind not in (*LAYERS, "head", "residual")]
         if other:
             raise Unclear(f"a site of kind {other[0].kind}")
+        tables = [t for t in layers if t.kind == "embedding"]
+        layers = [t for t in layers if t.kind != "embedding"]
         self._by_module = {t.site: t for t in layers if _is_layer(self._modules.get(t.site))}
         self._by_weight = {}
         held = dict(network.named_parameters(remove_duplicate=False))
         for t in layers:
             weight = held.get(f"{t.site}.weight", held.get(t.site))
-            if weight is not None and t.kind != "embedding":  # which an output layer may share
+            if weight is not None:
                 self._by_weight[storage_of(weight)] = t
             elif t.site not in self._by_module:
                 self._by_module[t.site] = t
+        self._tables = {
+            storage_of(held[name]): t
+            for t in tables for name in (f"{t.site}.weight", t.site) if name in held
+        }  # fmt: skip
         self._made_of: dict[int, int] = {}  # memory computed from a weight alone, by the weight
         self._soft: dict[int, Tensor] = {}
 
@@ -198,6 +204,8 @@ class Sources:
                 self._paint_heads(first)
         if name in _PRODUCTS:
             self._note_product(tensors, first)
+        if name == "embedding" and storage_of(args[0]) in self._tables:
+            self._paint_layer(self._tables[storage_of(args[0])], first)
         if self._sums and name in ("add", "add_"):
             self._note_sum(tensors, first)
 
@@ -311,4 +319,4 @@ def _owner(site: str) -> str:
 
 def _is_layer(module: nn.Module | None) -> bool:
     named = type(module).__name__ in ("Conv1D", "NonDynamicallyQuantizableLinear")
-    return named or isinstance(module, nn.Linear | nn.modules.conv._ConvNd | nn.Embedding)
+    return named or isinstance(module, nn.Linear | nn.modules.conv._ConvNd)
