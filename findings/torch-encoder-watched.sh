@@ -1,7 +1,7 @@
 #!/bin/sh
 # Watching an nn.TransformerEncoder changes what it says. In eval mode under no_grad an active
 # TorchFunctionMode that does nothing, or a forward hook that does nothing on a module inside a
-# layer, switches the fast paths off, which compute something else: after the mode padded
+# layer, switches the fast paths off, which compute something else: under the mode padded
 # positions are no longer 0, and with the hook numbers in a mask are added and no longer hide.
 #
 # Seen with torch 2.13.0, CPU, Python 3.11. It prints:

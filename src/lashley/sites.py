@@ -22,10 +22,9 @@ from lashley.graph.incoming import of_layer
 from lashley.graph.intact import intact
 from lashley.graph.layout import STRUCTURE
 from lashley.graph.nodes import op, reads
-from lashley.graph.observed import call
 from lashley.graph.reading import Output, reading
 from lashley.graph.recorded import recorded
-from lashley.graph.signature import logits_of
+from lashley.graph.signature import call, logits_of
 from lashley.networks import as_network
 
 _WHOLE_NUMBERS = 1 << 26  # in the inputs of a network that takes all examples or none

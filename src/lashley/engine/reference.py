@@ -75,11 +75,18 @@ class Reference:
             return self._with_hook(self.hooks[site, method], units, inputs, donors, drawn)
         organ = self.organs[site]
         if method == "zero_weights" and organ.kind not in WEIGHTLESS:
-            if is_plain(self.network, organ):
+            if is_plain(self.network, organ) and not self._shares(organ):
                 return self._with_zero_weights(organ, units, inputs)
             at = {call.source.name: call.at_source for call in organ.calls}
             return _Replacing(self.graph, dict.fromkeys(at, 0.0), units, at).run(*inputs)
         return self._replaced(organ, method, units, inputs, donors, drawn)
+
+    def _shares(self, organ: Organ) -> bool:
+        """Whether another site has parameters of this one: then only its own reader is zeroed."""
+        own = set(organ.parameters)
+        return self.graph is not None and any(
+            own & set(other.parameters) for other in self.organs.values() if other is not organ
+        )
 
     def _with_zero_weights(
         self, organ: Organ, units: tuple[int, ...], inputs: Sequence[Tensor]

@@ -211,7 +211,8 @@ class RowRunner:
             quick = self._quick.cells(known, which.to(device), examples.to(device))
             found = measured(known, which, quick, self.cells(which, examples).double())
             self._sweep.margins[key] = found
-        return found.of(sets)
+        own = self._sweep.margins_of(self._setting, sets)  # float32 may be off as well
+        return found.of(sets) if own is None else found.of(sets) + own
 
     def _least(self) -> float | None:
         return max(self._plans.errors) if self._quick else None

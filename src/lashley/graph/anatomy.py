@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor, fx
 
@@ -25,7 +25,7 @@ from lashley.graph.nodes import (
     varying,
 )
 from lashley.graph.recurrent_units import Recurrent
-from lashley.graph.region import Held, points, region
+from lashley.graph.region import Held, after, points, region
 from lashley.graph.vocabulary import ELEMENTWISE
 
 WEIGHTLESS = frozenset({"head", "residual"})  # kinds of units without weights of their own
@@ -115,9 +115,15 @@ def anatomy(module: fx.GraphModule) -> dict[str, Organ]:
     found: dict[str, list[tuple[_Source, Call]]] = {}
     for source in _sources(module, varies):
         call = _call(source, module, varies)
-        if not feeds_weights(call.points[0].node, module):
+        if not (feeds_weights(call.points[0].node, module) or _is_overwritten(call, module)):
             found.setdefault(_free_name(source, found), []).append((source, call))
     return {name: _organ(name, calls) for name, calls in found.items()}
+
+
+def _is_overwritten(call: Call, module: fx.GraphModule) -> bool:
+    """Whether something is written into the units' values in a way that cannot be followed."""
+    readers = (user for held in call.points for user in after(held.node, module))
+    return any(getattr(user.target, "__name__", "") == "as_recorded" for user in readers)
 
 
 def _free_name(source: _Source, found: dict[str, list[tuple[_Source, Call]]]) -> str:
@@ -193,6 +199,7 @@ def _layer_source(node: fx.Node, module: fx.GraphModule) -> _Source | None:
     known, shape = layer(node, module), shape_of(node)
     if known is None or shape is None or not known.parameters or _is_of_attention(known):
         return None
+    node, known = _with_bias(node, known, module)
     kind = "filter" if known.op.startswith("conv") else "hidden"
     kind = "router" if kind == "hidden" and _chooses(node, module) else kind
     return _Source(node, known.name, kind, shape[known.axis], 1, known.axis,
@@ -205,6 +212,21 @@ def _recurrent_source(node: fx.Node) -> _Source | None:
         return None
     return _Source(node, known.name, "recurrent", known.n_units, 1, -1, along(shape, -1), None,
                    known.parameters)  # fmt: skip
+
+
+def _with_bias(node: fx.Node, known: Layer, module: fx.GraphModule) -> tuple[fx.Node, Layer]:
+    """A layer that adds its own bias in a step of its own, with that step; else as it is."""
+    user = next(iter(node.users)) if len(node.users) == 1 and known.bias is None else None
+    if user is None or op(user, module) != "add" or not known.weight:
+        return node, known
+    others = [n for n in user.all_input_nodes if n is not node]
+    if len(others) != 1 or others[0].op != "get_attr":
+        return node, known
+    bias, owner = str(others[0].target), known.weight.rpartition(".")[0]
+    own = bool(owner) and bias.rpartition(".")[0] == owner
+    if not own or shape_of(others[0]) != (shape_of(node) or ())[known.axis :][:1]:
+        return node, known
+    return user, replace(known, bias=bias, parameters=(*known.parameters, bias))
 
 
 def _is_of_attention(known: Layer) -> bool:

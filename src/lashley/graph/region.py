@@ -88,7 +88,7 @@ def region(
 ) -> dict[fx.Node, Any]:
     """By nodes, in order: the labels of what holds the units, or what is made of them."""
     held: dict[fx.Node, Any] = {source: labels}
-    waiting = _after(source, module)
+    waiting = after(source, module)
     heapq.heapify(waiting)
     while waiting:
         node = heapq.heappop(waiting)
@@ -97,13 +97,19 @@ def region(
         found = _step(node, held, module, varies)
         if found is not None:
             held[node] = found
-            for user in _after(node, module):
+            for user in after(node, module):
                 heapq.heappush(waiting, user)
     return held
 
 
-def _after(node: fx.Node, module: fx.GraphModule) -> list[fx.Node]:
-    return [user for user in node.users if reads(user, node, module)]
+def after(node: fx.Node, module: fx.GraphModule) -> list[fx.Node]:
+    """The nodes that read a node's numbers, and are read themselves."""
+    return [user for user in node.users if reads(user, node, module) and _is_read(user, module)]
+
+
+def _is_read(node: fx.Node, module: fx.GraphModule) -> bool:
+    """Whether anything but a shape is made of a node; of the output it is."""
+    return not node.users or any(reads(user, node, module) for user in node.users)
 
 
 def _step(
@@ -215,7 +221,7 @@ def _shared(
     for node in order:
         if node > source and not node < reach and isinstance(held[node], Labels):
             found.append(node)
-        for user in _after(node, module):
+        for user in after(node, module):
             if user in nodes:
                 reach = max(reach, user)
             elif user not in held:

@@ -60,3 +60,8 @@ def logits_of(output: Any) -> Any:
         f"outputs: the network returns {described(output)}; allowed is a tensor (example, ...), or "
         f"an object with such .logits. Say which part is meant: {which}output=a function of it."
     )
+
+
+def call(network: nn.Module, inputs: Any) -> Any:
+    """The network's output; tensors by name are given as keyword arguments."""
+    return network(**inputs) if isinstance(inputs, dict) else network(inputs)

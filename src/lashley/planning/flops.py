@@ -13,8 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lashley.data import Examples
 from lashley.data.inputs import map_inputs
-from lashley.graph.observed import call
-from lashley.graph.signature import logits_of
+from lashley.graph.signature import call, logits_of
 from lashley.sites import eval_mode, first_inputs
 
 

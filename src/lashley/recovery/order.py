@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from lashley.data.inputs import Inputs, map_inputs
 from lashley.graph.intact import intact
-from lashley.graph.observed import call
+from lashley.graph.signature import call
 from lashley.sites import eval_mode
 
 _Span = tuple[int, int]  # when a module was called, and when it was done
