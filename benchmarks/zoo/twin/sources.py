@@ -171,20 +171,30 @@ class Sources:
         for unit in target.units:
             colours[unit] = self._palette.colour(target.site, call, unit, 0)
         laid = colours.view([-1 if d == axis else 1 for d in range(output.ndim)])
-        self._watch.paint(output, laid + (laid != NONE) * self._places(output, axis))
-
-    def _places(self, output: Tensor, axis: int) -> Tensor | float:
-        """Where numbers are, by tokens where there are tokens, as the fraction of a colour."""
         others = tuple(n for d, n in enumerate(output.shape) if d != axis)
-        size = torch.Size(others).numel()
+        self._watch.paint(output, laid + (laid != NONE) * self._places(others).unsqueeze(axis))
+
+    def _places(self, shape: tuple[int, ...]) -> Tensor:
+        """Where numbers of a shape without units are, as the fraction of a colour.
+
+        By tokens if a mask counts these: from 1 on for tokens of examples, and then for tokens of
+        none; 0 if no axis is as long as the mask.
+        """
+        size = torch.Size(shape).numel()
         if not self._palette.placed or size > PLACES:
-            return 0.0
-        places = torch.arange(size, dtype=torch.float64).view(others)
-        if self._palette.tokens is not None and others == self._palette.tokens[::-1]:
-            places = (
-                torch.arange(size, dtype=torch.float64).view(self._palette.tokens).T
-            )  # tokens come first
-        return (places / PLACES).unsqueeze(axis)
+            return torch.zeros(shape, dtype=torch.float64)
+        if self._palette.tokens is None:
+            return torch.arange(size, dtype=torch.float64).view(shape) / PLACES
+        examples, tokens = self._palette.tokens
+        if shape == (examples * tokens,):
+            return (torch.arange(size, dtype=torch.float64) + 1) / PLACES
+        last = next((d for d, n in enumerate(shape) if n == tokens and (d or n != examples)), None)
+        if last is None:
+            return torch.zeros(shape, dtype=torch.float64)
+        first = next((d for d, n in enumerate(shape) if n == examples and d != last), None)
+        at_token = _along(last, tokens, len(shape))
+        at_example = examples if first is None else _along(first, examples, len(shape))
+        return (at_example * tokens + at_token + 1).expand(shape) / PLACES
 
     def _next_call(self, site: str) -> int:
         call = self._palette.calls.get(site, 0)
@@ -293,15 +303,9 @@ class Sources:
         shape = [1] * laid.ndim
         shape[1], shape[axis] = heads, laid.shape[axis]
         painted = colours.reshape(shape)
-        rows = laid.shape[0], laid.shape[-2 if axis == laid.ndim - 1 else -1]
-        if self._palette.placed and laid.ndim == 4 and rows[0] * rows[1] <= PLACES:
-            places = (
-                torch.arange(rows[0] * rows[1], dtype=torch.float64).view(rows[0], 1, rows[1], 1)
-                / PLACES
-            )
-            places = places if axis == laid.ndim - 1 else places.transpose(-1, -2)
-            painted = painted + (painted != NONE) * places
-        self._watch.paint(laid, painted)
+        others = tuple(n for d, n in enumerate(laid.shape) if d not in (1, axis))
+        places = self._places(others).unsqueeze(1).unsqueeze(axis)
+        self._watch.paint(laid, painted + (painted != NONE) * places)
 
     def _channels(self, owner: str, heads: int, laid: Tensor) -> int:
         """Which axis holds the channels: the last, unless only the other fits the projection."""
@@ -310,6 +314,11 @@ class Sources:
         if laid.shape[-1] * heads not in sizes and laid.shape[-2] * heads in sizes:
             return -2
         return -1
+
+
+def _along(axis: int, length: int, ndim: int) -> Tensor:
+    shape = [-1 if d == axis else 1 for d in range(ndim)]
+    return torch.arange(length, dtype=torch.float64).view(shape)
 
 
 def _owner(site: str) -> str:

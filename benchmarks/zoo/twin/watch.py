@@ -249,8 +249,10 @@ class Watch(TorchDispatchMode):
         for tensor in given:
             if paints.get(id(tensor)) is not None or self._is_statistic(tensor):
                 continue
-            laid_out = sum(n > 1 for n in tensor.shape) > 1  # a token for each example, and no bias
-            if self._varies(tensor) or (name in ("add", "sub") and laid_out):
+            laid_out = tensor.ndim == output.ndim and 1 < tensor.shape[0] == output.shape[0]
+            if self._varies(tensor) or (
+                name in ("add", "sub") and laid_out
+            ):  # a token, and no bias
                 return torch.full(output.shape, NONE, dtype=torch.float64)
             if tensor.numel() > 1:
                 paint = without(paint, uneven(paint, tensor))
