@@ -46,6 +46,9 @@ def row_of(made: Made, row: dict[str, Any]) -> None:
     ablations = [
         la.Ablation(sites[t.site], t.units, method) for t in chosen for method in methods_of(t.kind)
     ]
+    if not ablations:
+        row["no_sites"] = True
+        return
     given = {"reference": reference, "seed": 0, **_output(made)}
     measured = _timed(
         row,
