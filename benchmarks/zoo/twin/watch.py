@@ -194,7 +194,7 @@ class Watch(TorchDispatchMode):
         if not mutates and storage_of(output) in addresses:
             return  # a view, whose numbers are those it views
         paint, statistic = self._paint_after(func, base, args, kwargs, given, paints, output)
-        step = Step(name, reads, joins=base in ELEMENTWISE)
+        step = Step(name, reads, joins=base in ELEMENTWISE, moves=base in MOVING)
         self.trail.steps.append(step)
         if mutates and (paint is not None or storage_of(output) in self._held):
             held = self._hold(output)
