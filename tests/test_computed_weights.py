@@ -218,7 +218,7 @@ def test_a_parameter_under_two_axes(engine):
     assert_logits(found, torch.stack(right).detach(), cuts)
 
 
-@every_engine
+@pytest.mark.parametrize("engine", [e for e in ENGINES if e != "export"])
 def test_a_layer_under_two_names(engine):
     with la.networks.seeded(0):
         network, x = Renamed().eval(), torch.randn(N, 6)

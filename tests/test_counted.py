@@ -293,7 +293,7 @@ def test_recurrent_units_say_that_all_steps_count(engine):
     _, data, reference, *_ = made()
     network = Stepping().eval()
     cut = [la.Ablation(la.find_sites(network, data)["rnn"], (1,), "mean")]
-    with pytest.warns(UserWarning, match="rnn is recurrent: its mean is taken at each step"):
+    with pytest.warns(UserWarning, match="rnn is recurrent: its mean is taken over all steps"):
         la.evaluate(network, data, cut, reference=reference, engine=engine)
 
 

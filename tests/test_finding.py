@@ -166,9 +166,6 @@ NETWORKS = {
     "residual": (
         lambda: line(nn.Linear(6, 5), Residual(nn.Linear(5, 5)), nn.ReLU(), nn.Linear(5, 4)),
         VECTORS, {"0": ("hidden", 5), "1.inner": ("hidden", 5), "1.residual": ("residual", 5)}),
-    "lstm": (lambda: Written(lambda n, x, at: n.out(n.lstm(x)[0][:, -1]),
-                             lstm=nn.LSTM(6, 5, batch_first=True), out=nn.Linear(5, 4)),
-             TOKENS, {"lstm": ("recurrent", 5)}),
     "parameters in forward": (
         lambda: Written(lambda n, x, at: n.out((x @ n.mix).relu()),
                         mix=nn.Parameter(torch.randn(6, 5)), out=nn.Linear(5, 4)),
@@ -244,9 +241,6 @@ def test_parameters_of_a_site_are_what_leads_into_its_units():
     assert set(found("mlp, weight_norm", "fx")["2"].parameters) == {
         "2.weight_g", "2.weight_v", "2.bias"}  # fmt: skip
     assert set(found("scaled", "fx")["0"].parameters) >= {"0.weight", "0.bias", "0.gain"}
-    assert set(found("kernels", "fx")["0"].parameters) == {"0.kernel", "0.bias"}
-    assert set(found("lstm", "fx")["lstm"].parameters) == {
-        f"lstm.{kind}_{way}_l0" for kind in ("weight", "bias") for way in ("ih", "hh")}  # fmt: skip
     assert set(found("adapter", "fx")["0"].parameters) >= {
         "0.base_layer.weight", "0.base_layer.bias", "0.lora_B.weight"}  # fmt: skip
 

@@ -181,14 +181,6 @@ def repeated(n, x, at):
     return n.proj4(heads.transpose(1, 2).contiguous().reshape(-1, T, 4 * D))
 
 
-def conv_talking(n, x, at):
-    """The heads are mixed by what could be a layer."""
-    q, k, v = split(n, x)
-    scores = F.linear((q @ k.mT * SCALE).permute(0, 2, 3, 1), n.before.T).permute(0, 3, 1, 2)
-    scores = F.linear(scores.softmax(-1).permute(0, 2, 3, 1), n.after.T).permute(0, 3, 1, 2)
-    return joined(n, scores @ v)
-
-
 def fused_cross(n, x, at):
     context = x[:, :2].tanh()
     q, k, v = n.q(x), *n.kv(context).split(H * D, -1)
@@ -227,7 +219,6 @@ SPELLED = {
         lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True))),
     "with a bias": ("biased", biased),
     "talking heads": ("talking", talking),
-    "talking heads by layers": ("talking", conv_talking),
     "cross attention": ("crossed", crossed),
     "cross attention fused": ("crossed", fused_cross),
     "grouped queries": ("grouped", grouped),

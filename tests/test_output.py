@@ -89,7 +89,7 @@ def test_with_hooks_where_nothing_captures(engine):
     found = la.evaluate(network, (X, Y), cuts, engine=engine, output=1)
     truth = la.evaluate(twin, (X, Y), cuts, engine="reference")
     np.testing.assert_array_equal(found["rank"], truth["rank"])
-    with pytest.raises(EngineError, match="'fx' cannot be had"):
+    with pytest.raises(EngineError, match="'fx' cannot capture"):
         la.evaluate(network, (X, Y), cuts, engine="fx", output=1)
 
 

@@ -159,7 +159,7 @@ class TestCheckMeasured:
             ({"my loss": torch.zeros(3)}, "'my loss'; .*Choose another name"),
             ({3: torch.zeros(3)}, "3; allowed are names"),
             ({"a": torch.zeros(4)}, r"float32 of shape \(4,\) as 'a'; allowed .* \(3,\)"),
-            ({"a": torch.zeros(3, 1)}, r"of shape \(3, 1\) as 'a'.*Take the mean"),
+            ({"a": torch.zeros(3, 1)}, r"of shape \(3, 1\) as 'a'.*take a mean"),
             ({"a": torch.tensor(1.0)}, r"of shape \(\) as 'a'"),
             ({"a": torch.zeros(3).cfloat()}, r"torch.complex64 of shape"),
             ({"a": [0, 1, 2]}, "a list as 'a'"),

@@ -35,7 +35,8 @@ def program_of(network, inputs, kept=frozenset(), **options):
     captured, _ = capture(network.eval(), inputs[:3])
     batch = {n.name: v for n, v in batch_dependence(captured.module, (inputs[:3],)).items()}
     options = {"fold": True, "channels_last": True} | options
-    kept = set(kept) or {c.point.name for o in anatomy(captured.module).values() for c in o.calls}
+    calls = [call for organ in anatomy(captured.module).values() for call in organ.calls]
+    kept = set(kept) or {held.node.name for call in calls for held in call.points}
     return lowered(captured, batch, torch.float32, "cpu", kept=kept, **options), captured, batch
 
 
@@ -172,7 +173,7 @@ def test_a_consumers_update_equals_running_it_on_the_replaced_units(name, memory
         inputs = inputs.contiguous(memory_format=memory)
     program, captured, _ = program_of(network, inputs, channels_last=memory is torch.channels_last)
     organ = next(iter(anatomy(captured.module).values()))
-    point = program.nodes[organ.calls[0].point.name]
+    point = program.nodes[organ.calls[0].points[0].node.name]
     (found,) = consumers(program, point, organ.axis)
     live, units = Live(program, (inputs,)), torch.tensor([1, 4])
     before, axis = live[point], organ.axis % live[point].ndim
@@ -416,7 +417,7 @@ def test_equal_ablations_run_once(network_and_cuts):
         seen = stacks_run(network, examples, both, untouched=False, **savings)
         return sum(sets for _, _, sets in seen)
 
-    assert most() * 3 <= most(equal=False) + 2
+    assert most() * 2 < most(equal=False)  # each once, beside what measures the margins
 
 
 def test_untouched_examples_are_not_run(network_and_cuts):

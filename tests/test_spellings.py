@@ -111,7 +111,6 @@ SIGMOID = conv(
     flatten_all=lambda n, y: y.flatten(1).sigmoid(),
     flatten_units_and_examples=lambda n, y: y.flatten(0, 1).sigmoid().unflatten(0, (-1, 4)),
     view=lambda n, y: y.view(-1, 4, 6).sigmoid(),
-    view_all=lambda n, y: y.view(-1, 24).sigmoid(),
     reshape=lambda n, y: y.reshape((-1, 4, 3, 2)).sigmoid(),
     unflatten=lambda n, y: y.unflatten(1, (2, 2)).sigmoid().flatten(1, 2),
     unsqueeze=lambda n, y: y.unsqueeze(1).sigmoid().squeeze(1),
@@ -348,7 +347,6 @@ PARTED = {
     ),
     **group(
         product(same, torch.sigmoid),
-        glu=gated(lambda y: F.glu(y, -1)),
         glu_chunk=gated(lambda y: y.chunk(2, -1)[0] * y.chunk(2, -1)[1].sigmoid()),
         glu_split=gated(lambda y: torch.split(y, 4, 2)[0] * torch.split(y, 4, 2)[1].sigmoid()),
         glu_slices=gated(lambda y: y[..., :4] * y[..., 4:].sigmoid()),

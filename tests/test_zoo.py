@@ -94,11 +94,6 @@ def is_right(row):
     assert row["moved"] > row["checked"] / 2
 
 
-@pytest.mark.parametrize("name", SAMPLE)
-def test_networks_of_transformers_are_right(name):
-    is_right(row_of(NETWORKS[name].build()))
-
-
 @pytest.mark.parametrize("make", HAND_MADE)
 def test_networks_made_by_hand_are_right(make):
     is_right(row_of(made(make, size=3)))

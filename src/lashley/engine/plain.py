@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, fx
 
 from lashley.engine.case import STRUCTURE, Case
 from lashley.engine.checks import scale_of
@@ -106,20 +106,18 @@ def _hook_places(case: Case, organs: Mapping[str, Organ]) -> dict[tuple[str, str
 def _stacked(case: Case, hooks: Mapping[tuple[str, str], HookPlace]) -> frozenset[tuple[str, str]]:
     """The places whose values have their examples along axis 0, slice by slice."""
     keys = tuple({key for place in hooks.values() for key in place.keys})
-    few, more = (_shapes(case.exact, keys, [i[:n] for i in case.inputs], case.names)
+    few, more = (activations(case.exact, keys, [i[:n] for i in case.inputs], case.names)
                  for n in (2, 3))  # fmt: skip
-    rows = {
-        key for key in few.keys() & more.keys()
-        if few[key][0] * 3 == more[key][0] * 2 and few[key][1:] == more[key][1:]
-    }  # fmt: skip
+    rows = {key for key in few.keys() & more.keys() if _is_first_of(few[key], more[key])}
     return frozenset(name for name, place in hooks.items() if rows >= set(place.keys))
 
 
-def _shapes(
-    network: nn.Module, keys: Sequence[Any], inputs: Sequence[Tensor], names: tuple[str, ...]
-) -> dict[Any, tuple[int, ...]]:
-    found = activations(network, keys, inputs, names)
-    return {key: tuple(value.shape) or (1,) for key, value in found.items()}
+def _is_first_of(few: Tensor, more: Tensor) -> bool:
+    """Whether a value of two examples is the first two thirds of that of three."""
+    if not few.ndim or few.shape[1:] != more.shape[1:] or len(few) * 3 != len(more) * 2:
+        return False
+    near = _COARSER * scale_of(few)
+    return torch.allclose(more[: len(few)].double(), few.double(), rtol=0, atol=near)
 
 
 def _check_nothing(found: Tensor, intact: Tensor, site: str, method: str) -> None:

@@ -217,8 +217,8 @@ def _shared(
     order: list[fx.Node], source: fx.Node, held: Mapping[fx.Node, Any], module: fx.GraphModule
 ) -> list[fx.Node]:
     """The nodes that all ways lead through."""
-    nodes, found, reach = set(order), [source], source
-    for node in order:
+    nodes, found, reach = _leading_on(order, held, module) | {source}, [source], source
+    for node in (n for n in order if n in nodes):
         if node > source and not node < reach and isinstance(held[node], Labels):
             found.append(node)
         for user in after(node, module):
@@ -226,6 +226,18 @@ def _shared(
                 reach = max(reach, user)
             elif user not in held:
                 return found
+    return found
+
+
+def _leading_on(
+    order: list[fx.Node], held: Mapping[fx.Node, Any], module: fx.GraphModule
+) -> set[fx.Node]:
+    """Those of the nodes by which the units get out; not so a part that others are taken from."""
+    own, found = set(order), set()
+    for node in reversed(order):
+        users = after(node, module)
+        if any(user in found or (user not in own and user not in held) for user in users):
+            found.add(node)
     return found
 
 

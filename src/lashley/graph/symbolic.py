@@ -55,7 +55,8 @@ def _computes_weights(module: nn.Module) -> bool:
     hooks = module._forward_pre_hooks.values()
     plain = bool(hooks) and not module._forward_hooks
     ours = plain and all(type(hook).__module__.startswith("torch.nn.utils") for hook in hooks)
-    return ours or parametrize.is_parametrized(module)
+    recurrent = isinstance(module, nn.RNNBase | nn.RNNCellBase)
+    return not recurrent and (ours or parametrize.is_parametrized(module))
 
 
 def _forward_of(module: nn.Module) -> Callable[..., Any]:
@@ -130,8 +131,8 @@ def finished(graph: fx.Graph, attributes: dict[str, Any], inputs: list[Tensor]) 
     for node in graph.nodes:
         attends = "scaled_dot_product_attention" in str(node.target)
         attends = attends or node.target is attention_heads
-        if attends and isinstance(values[node], Tensor):
-            node.meta["heads"] = True
+        if attends and isinstance(values[node], Tensor) and values[node].dim() > 2:
+            node.meta["heads"] = values[node].shape[-3]
     used = {str(n.target) for n in graph.nodes if n.op in ("get_attr", "call_module")}
     return assembled(graph, {name: attributes[name] for name in used})
 
