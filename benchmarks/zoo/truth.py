@@ -158,8 +158,8 @@ def _held(
 
 def _mean(held: Held, counted: Tensor | None, only_read: bool) -> Tensor:
     weights = held.read.double() if only_read else torch.ones(len(held.read), dtype=torch.float64)
-    if counted is not None and held.places.any():  # tokens of examples, and then of none
-        weights *= torch.cat([counted.flatten(), counted.sum(0)])[held.places - 1]
+    if counted is not None and held.tokens.any():  # tokens of examples, and then of none
+        weights *= torch.cat([counted.flatten(), counted.sum(0)])[held.tokens - 1]
     return (held.numbers * weights).sum() / weights.sum()
 
 

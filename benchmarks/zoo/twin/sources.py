@@ -68,7 +68,6 @@ class Palette:
         self.calls: dict[str, int] = {}
         self.called: set[str] = set()  # sites whose module was called
         self.placed = False  # whether colours say where a number is
-        self.tokens: tuple[int, int] | None = None  # examples and tokens, where a mask counts them
 
     def colour(self, site: str, call: int, unit: int, channel: int) -> float:
         """The colour of a channel."""
@@ -175,26 +174,11 @@ class Sources:
         self._watch.paint(output, laid + (laid != NONE) * self._places(others).unsqueeze(axis))
 
     def _places(self, shape: tuple[int, ...]) -> Tensor:
-        """Where numbers of a shape without units are, as the fraction of a colour.
-
-        By tokens if a mask counts these: from 1 on for tokens of examples, and then for tokens of
-        none; 0 if no axis is as long as the mask.
-        """
+        """Where numbers of a shape without units are, as the fraction of a colour."""
         size = torch.Size(shape).numel()
         if not self._palette.placed or size > PLACES:
             return torch.zeros(shape, dtype=torch.float64)
-        if self._palette.tokens is None:
-            return torch.arange(size, dtype=torch.float64).view(shape) / PLACES
-        examples, tokens = self._palette.tokens
-        if shape == (examples * tokens,):
-            return (torch.arange(size, dtype=torch.float64) + 1) / PLACES
-        last = next((d for d, n in enumerate(shape) if n == tokens and (d or n != examples)), None)
-        if last is None:
-            return torch.zeros(shape, dtype=torch.float64)
-        first = next((d for d, n in enumerate(shape) if n == examples and d != last), None)
-        at_token = _along(last, tokens, len(shape))
-        at_example = examples if first is None else _along(first, examples, len(shape))
-        return (at_example * tokens + at_token + 1).expand(shape) / PLACES
+        return torch.arange(size, dtype=torch.float64).view(shape) / PLACES
 
     def _next_call(self, site: str) -> int:
         call = self._palette.calls.get(site, 0)
@@ -279,7 +263,8 @@ class Sources:
         owner = self._inside[-1] if self._inside else ""
         target = next((t for t in self._heads if t.site == owner), None)
         target = target or next(
-            (t for t in self._heads if owner and t.site.startswith(f"{owner}.")), None
+            (t for t in self._heads if t.site not in self._modules and _owner(t.site) == owner),
+            None,
         )
         target = target or next((t for t in self._heads if owner.startswith(f"{t.site}.")), None)
         if target is None:
@@ -314,11 +299,6 @@ class Sources:
         if laid.shape[-1] * heads not in sizes and laid.shape[-2] * heads in sizes:
             return -2
         return -1
-
-
-def _along(axis: int, length: int, ndim: int) -> Tensor:
-    shape = [-1 if d == axis else 1 for d in range(ndim)]
-    return torch.arange(length, dtype=torch.float64).view(shape)
 
 
 def _owner(site: str) -> str:

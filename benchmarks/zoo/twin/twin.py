@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from benchmarks.zoo.twin.edited import edited
-from benchmarks.zoo.twin.paint import PLACES
+from benchmarks.zoo.twin.paint import PLACES, as_laid
 from benchmarks.zoo.twin.recurrent import looped, place_of, without_weights
 from benchmarks.zoo.twin.sources import Palette, Sources, Target, Unclear
 from benchmarks.zoo.twin.watch import Watch
@@ -36,12 +36,13 @@ class Held:
 
     Attributes:
         numbers: All of them.
-        places: Where each is, by tokens where the layer's output is (example, token, unit).
+        tokens: Of which token each is: from 1 on, first tokens of examples, then of none; 0 where
+            no axis is as long as a mask.
         read: Which of them anything reads.
     """
 
     numbers: Tensor
-    places: Tensor
+    tokens: Tensor
     read: Tensor
 
 
@@ -62,7 +63,7 @@ class Twin:
         call: Callable[[nn.Module, Any], Any],
         dtype: torch.dtype = torch.float64,
     ):
-        self._network = copy.deepcopy(network).to(dtype).eval()
+        self._network = copy.deepcopy(network).eval()._apply(lambda t: in_dtype(t, dtype))
         if dtype == torch.float32:
             self._network.to(memory_format=torch.channels_last)
         self._dtype = dtype
@@ -105,24 +106,26 @@ class Twin:
             target: Which units.
             ways: From `ways`.
             reading: One of READINGS.
-            tokens: How many examples and tokens there are: places are numbered through these.
+            tokens: How many examples and tokens there are, where a mask counts these.
         """
         palette, kept = Palette(), {}
-        palette.placed, palette.tokens = True, tokens
-        at = _at(palette, target, ways, reading)
+        palette.placed = True
+        points = _at(palette, target, ways, reading)
 
-        def keep(colours: list[float], numbers: Tensor, paint: Tensor) -> None:
+        def keep(colours: list[float], numbers: Tensor, paint: Tensor, at: Tensor) -> None:
+            laid = torch.zeros(len(numbers), dtype=torch.long)
+            as_laid(laid, at).copy_(by_tokens(tuple(at.shape), tokens))
             for colour in colours:
                 where = paint.floor() == colour
                 places = ((paint[where] - colour) * PLACES).round().long()
-                kept[colour] = numbers[where].clone(), places
+                kept[colour] = numbers[where].clone(), places, laid[where]
 
-        watch = self._watch(at, keep)
+        watch = self._watch(points, keep)
         self._run(self._network, inputs, watch, [target], palette)
         nowhere = torch.zeros(PLACES, dtype=torch.bool)
         return {
-            palette.named(colour)[1:]: Held(numbers, at, watch.read.get(colour, nowhere)[at])
-            for colour, (numbers, at) in kept.items()
+            palette.named(colour)[1:]: Held(numbers, at, watch.read.get(colour, nowhere)[places])
+            for colour, (numbers, places, at) in kept.items()
         }
 
     def recurrent(
@@ -162,9 +165,9 @@ class Twin:
             values: By (call, unit, channel) one number, or as many as the point holds; None: zeros.
         """
         palette = Palette()
-        at, done = _at(palette, target, ways, reading), set()
+        points, done = _at(palette, target, ways, reading), set()
 
-        def put(colours: list[float], numbers: Tensor, paint: Tensor) -> None:
+        def put(colours: list[float], numbers: Tensor, paint: Tensor, at: Tensor) -> None:
             for colour in colours:
                 key = palette.named(colour)[1:]
                 new = torch.zeros(()) if values is None else values[key]
@@ -174,9 +177,11 @@ class Twin:
                 numbers[where] = new.to(numbers.dtype)
                 done.add(colour)
 
-        found = self._run(self._network, inputs, self._watch(at, put), [target], palette)
-        if done != set(at):
-            raise Unclear(f"{target.site}: {len(at) - len(done)} of {len(at)} points were not met")
+        found = self._run(self._network, inputs, self._watch(points, put), [target], palette)
+        if done != set(points):
+            raise Unclear(
+                f"{target.site}: {len(points) - len(done)} of {len(points)} points were not met"
+            )
         return found
 
     def zeroed(self, inputs: Inputs, target: Target) -> Tensor | None:
@@ -238,10 +243,32 @@ def _default(dtype: torch.dtype) -> Any:
         torch.set_default_dtype(before)
 
 
+def by_tokens(shape: tuple[int, ...], tokens: tuple[int, int] | None) -> Tensor:
+    """The token of each number of a shape, as in `Held`."""
+    if tokens is None:
+        return torch.zeros(shape, dtype=torch.long)
+    examples, length = tokens
+    if shape[0] == examples * length:  # tokens of all examples in a row
+        at = torch.arange(shape[0]).view(-1, *[1] * (len(shape) - 1))
+        return (at + 1).expand(shape)
+    last = next((d for d, n in enumerate(shape) if n == length and (d or n != examples)), None)
+    if last is None:
+        return torch.zeros(shape, dtype=torch.long)
+    first = next((d for d, n in enumerate(shape) if n == examples and d != last), None)
+
+    def along(axis: int, n: int) -> Tensor:
+        return torch.arange(n).view([-1 if d == axis else 1 for d in range(len(shape))])
+
+    at_example = examples if first is None else along(first, examples)
+    return (at_example * length + along(last, length) + 1).expand(shape)
+
+
 def in_dtype(inputs: Inputs, dtype: torch.dtype) -> Inputs:
-    """Inputs of real numbers in another format; images in float32 lie as the engine lays them."""
+    """Real and complex numbers in another format; images in float32 lie as the engine lays them."""
 
     def changed(tensor: Tensor) -> Tensor:
+        if tensor.is_complex():
+            return tensor.to(torch.complex128 if dtype == torch.float64 else torch.complex64)
         if not tensor.is_floating_point():
             return tensor
         if tensor.ndim == 4 and dtype == torch.float32:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from benchmarks.zoo.twin.paint import (
     BLIND,
@@ -49,15 +49,15 @@ class Watch(TorchDispatchMode):
 
     Args:
         at: For each colour, at which of its values something is to happen: (number) -> see `do`.
-        do: Called with colours, all numbers of the memory and their paint when the values that `at`
-            names have been written; may overwrite the numbers.
+        do: Called with colours, all numbers of the memory, their paint and the tensor written, when
+            the values that `at` names have been; may overwrite the numbers.
         lifts: Whether what asks for float32 gets float64.
     """
 
     def __init__(
         self,
         at: Mapping[float, int] | None = None,
-        do: Callable[[list[float], Tensor, Tensor], None] | None = None,
+        do: Callable[[list[float], Tensor, Tensor, Tensor], None] | None = None,
         lifts: bool = True,
     ) -> None:
         super().__init__()
@@ -121,6 +121,8 @@ class Watch(TorchDispatchMode):
         if self._lifts and kwargs.get("dtype") is torch.complex64:
             kwargs["dtype"] = torch.complex128
         name = func.overloadpacket.__name__
+        if self._lifts and not func._schema.is_mutable:
+            args = tree_map_only(Tensor, self._lifted, args)
         given = [t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)]
         addresses = {storage_of(t) for t in given}
         mutates = func._schema.is_mutable
@@ -144,6 +146,11 @@ class Watch(TorchDispatchMode):
         for listen in self.listeners:
             listen(name, args, kwargs, returned)
         return returned
+
+    def _lifted(self, tensor: Tensor) -> Tensor:
+        """A constant that is no buffer, such as a tensor in a list, is in float32 still."""
+        wide = {torch.float32: torch.float64, torch.complex64: torch.complex128}.get(tensor.dtype)
+        return tensor if wide is None else tensor.to(wide)
 
     def _note_variable(
         self, name: str, given: list[Tensor], back: list[Tensor], addresses: set[Any]
@@ -282,7 +289,7 @@ class Watch(TorchDispatchMode):
             if self._at.get(colour) == number:
                 due.append(colour)
         if due and self._do is not None:
-            self._do(sorted(due), flat(tensor), self._held[storage_of(tensor)].paint)
+            self._do(sorted(due), flat(tensor), self._held[storage_of(tensor)].paint, tensor)
 
 
 def _grouped(
