@@ -23,6 +23,7 @@ def main() -> None:
     )
     parser.add_argument("--again", action="store_true", help="also what is known already")
     parser.add_argument("--list", action="store_true", help="names only")
+    parser.add_argument("--known", action="store_true", help="run none; show what is known")
     parser.add_argument("--write", type=Path, help="the page to write, such as docs/networks.md")
     given = parser.parse_args()
     names = [
@@ -33,7 +34,8 @@ def main() -> None:
     if given.list:
         print("\n".join(names))
         return
-    left = [n for n in names if given.again or known(given.folder, n) is None]
+    unknown = [n for n in names if given.again or known(given.folder, n) is None]
+    left = [] if given.known else unknown
     run_all(left, given.folder, given.jobs)
     rows = [row for n in names if (row := known(given.folder, n)) is not None]
     for row in rows:

@@ -16,17 +16,13 @@ from torch import nn
 
 import lashley as la
 from benchmarks.zoo.compare import compare
-from benchmarks.zoo.networks import Made
+from benchmarks.zoo.networks import Made, call
 from benchmarks.zoo.numbers import numbers, numbers_of
 from benchmarks.zoo.truth import methods_of, part
 from benchmarks.zoo.twin.sources import Target
 from benchmarks.zoo.twin.twin import READINGS, Twin
 
 TWIN_SECONDS = 30.0  # about as long may the twin run
-
-
-def call(network: nn.Module, inputs: Any) -> Any:
-    return network(**inputs) if isinstance(inputs, dict) else network(inputs)
 
 
 def row_of(made: Made, row: dict[str, Any]) -> None:
@@ -50,6 +46,9 @@ def row_of(made: Made, row: dict[str, Any]) -> None:
     ablations = [
         la.Ablation(sites[t.site], t.units, method) for t in chosen for method in methods_of(t.kind)
     ]
+    if not ablations:
+        row["no_sites"] = True
+        return
     given = {"reference": reference, "seed": 0, **_output(made)}
     measured = _timed(
         row,

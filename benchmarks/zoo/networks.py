@@ -45,6 +45,11 @@ class Entry:
     build: Callable[[], Made]
 
 
+def call(network: nn.Module, inputs: Any) -> Any:
+    """What the network returns; tensors by name are its keyword arguments."""
+    return network(**inputs) if isinstance(inputs, dict) else network(inputs)
+
+
 def entries() -> Mapping[str, Entry]:
     """All of them, by name."""
     from benchmarks.zoo import far, timm_networks, transformers_networks

@@ -96,6 +96,8 @@ def _error(row: Row) -> str:
     for name in ("died", "not_built", "twin_error"):
         if row.get(name):
             return _plain(f"{name.replace('_', ' ')}: {row[name]}")
+    if row.get("no_sites"):
+        return "no site; all weights are in sites.left_out"
     found = {**row.get("errors", {}), **row.get("bare", {})}
     return _plain("; ".join(str(text) for text in found.values()))
 

@@ -81,6 +81,7 @@ def _words(
     """Words of 6 to 12 tokens, padded behind."""
     words = torch.randint(6, _WORDS, (_N, _TOKENS), generator=generator)
     lengths = torch.randint(6, _TOKENS + 1, (_N,), generator=generator)
+    lengths[-2] = _TOKENS  # a donor for all
     mask = (torch.arange(_TOKENS) < lengths[:, None]).long()
     words = words * mask
     if getattr(config, "is_encoder_decoder", False) and config.eos_token_id is not None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 import torch
 from torch import Tensor
 
-import lashley as la
 from benchmarks.zoo.networks import Made
 from benchmarks.zoo.twin.sources import Target, Unclear
 from benchmarks.zoo.twin.twin import READINGS, Held, Twin
@@ -16,7 +14,6 @@ from benchmarks.zoo.twin.twin import READINGS, Held, Twin
 METHODS = ("silence", "zero_weights", "mean", "resample")
 DONORS = 2  # examples of the reference
 _FEW = 4
-COUNTED = "counted" in inspect.signature(la.evaluate).parameters
 
 Truth = list[tuple[str, list[Tensor]]]  # readings, the first is the rule; outputs by donor
 
@@ -62,7 +59,7 @@ def truths(twin: Twin, made: Made, target: Target, n: int) -> dict[str, Truth | 
 
     def mean(reading: str) -> Truth:
         tokens = None if counted is None else tuple(counted.shape)
-        held = twin.held(made.reference, target, ways, reading, tokens)
+        held = _held(twin, made.reference, target, ways, reading, tokens)
         partly = any(h.read.any() and not h.read.all() for h in held.values())
         forms = [("", False), (", of what is read", True)] if partly else [("", False)]
         found = []
@@ -76,7 +73,7 @@ def truths(twin: Twin, made: Made, target: Target, n: int) -> dict[str, Truth | 
     def resample(reading: str) -> list[Tensor]:
         if n > _FEW:
             raise Unclear("examples depend on one another, and so what a donor holds on the others")
-        held = [twin.held(donor, target, ways, reading) for donor in donors]
+        held = [_held(twin, donor, target, ways, reading) for donor in donors]
         values = [{key: h.numbers for key, h in donor.items()} for donor in held]
         return [twin.replaced(inputs, target, ways, reading, v) for v in values]
 
@@ -127,8 +124,8 @@ def recurrent_truths(
         steps = steps_of(made.reference)
         whole = torch.stack(list(steps.values())).mean((0, 1))
         return [
-            ("of all steps", [outputs(lambda step: whole)]),
             ("of each step", [outputs(lambda step: steps[step].mean(0))]),
+            ("of all steps", [outputs(lambda step: whole)]),
         ]
 
     def resample() -> list[Tensor]:
@@ -144,16 +141,26 @@ def recurrent_truths(
 
 def _counted(inputs: Any) -> Tensor | None:
     """(example, token) which tokens count; None where all do."""
-    if not COUNTED or not isinstance(inputs, dict) or "attention_mask" not in inputs:
+    if not isinstance(inputs, dict) or "attention_mask" not in inputs:
         return None
     return inputs["attention_mask"].bool()
 
 
+def _held(
+    twin: Twin, inputs: Any, target: Target, ways: Any, reading: str, tokens: Any = None
+) -> dict[Any, Held]:
+    """What the points hold on other inputs, on which the network may go another way."""
+    held = twin.held(inputs, target, ways, reading, tokens)
+    if set(held) != {key[1:] for key in ways}:
+        held = twin.held(inputs, target, twin.ways(inputs, [target]), reading, tokens)
+    return held
+
+
 def _mean(held: Held, counted: Tensor | None, only_read: bool) -> Tensor:
-    which = held.read.clone() if only_read else torch.ones_like(held.read)
-    if counted is not None and held.places.any():  # not so of one token, or of units without any
-        which &= counted.flatten()[held.places.clamp(max=counted.numel() - 1)]
-    return held.numbers[which].mean()
+    weights = held.read.double() if only_read else torch.ones(len(held.read), dtype=torch.float64)
+    if counted is not None and held.tokens.any():  # tokens of examples, and then of none
+        weights *= torch.cat([counted.flatten(), counted.sum(0)])[held.tokens - 1]
+    return (held.numbers * weights).sum() / weights.sum()
 
 
 def _zero_weights(twin: Twin, inputs: Any, target: Target, ways: Any) -> Truth:

@@ -73,7 +73,8 @@ def as_laid(paint: Tensor, like: Tensor) -> Tensor:
 
 def blank(like: Tensor) -> Tensor:
     """The paint of a whole storage on which nothing is painted."""
-    return torch.full((like.untyped_storage().nbytes() // like.element_size(),), NONE)
+    size = like.untyped_storage().nbytes() // like.element_size()
+    return torch.full((size,), NONE, dtype=torch.float64)
 
 
 def moved(
@@ -86,7 +87,7 @@ def moved(
         if paint is not None:
             return paint
         return (
-            torch.full(tensor.shape, NONE)
+            torch.full(tensor.shape, NONE, dtype=torch.float64)
             if tensor.is_floating_point() or tensor.is_complex()
             else tensor
         )
@@ -119,7 +120,7 @@ def agreed(paints: list[Tensor], shape: torch.Size) -> tuple[Tensor, Tensor]:
     for other in paints[1:]:
         clash |= other.expand(shape).floor() != first.floor()
     if not clash.any():
-        return first.clone(), torch.empty(0)
+        return first.clone(), torch.empty(0, dtype=torch.float64)
     met = torch.cat([p.expand(shape)[clash] for p in paints]).floor().unique()
     return first.masked_fill(clash, NONE), met
 
@@ -133,7 +134,7 @@ def uneven(paint: Tensor, constant: Tensor) -> Tensor:
     at = paint != NONE
     index = paint[at].long()
     if not len(index):
-        return torch.empty(0)
+        return torch.empty(0, dtype=torch.float64)
     size = int(index.max()) + 1
     low = torch.full((size,), torch.inf, dtype=torch.float64).scatter_reduce(
         0, index, values[at], "amin"

@@ -68,7 +68,6 @@ class Palette:
         self.calls: dict[str, int] = {}
         self.called: set[str] = set()  # sites whose module was called
         self.placed = False  # whether colours say where a number is
-        self.tokens: tuple[int, int] | None = None  # examples and tokens, where a mask counts them
 
     def colour(self, site: str, call: int, unit: int, channel: int) -> float:
         """The colour of a channel."""
@@ -108,15 +107,21 @@ class Sources:
         other = [t for t in targets if t.kind not in (*LAYERS, "head", "residual")]
         if other:
             raise Unclear(f"a site of kind {other[0].kind}")
+        tables = [t for t in layers if t.kind == "embedding"]
+        layers = [t for t in layers if t.kind != "embedding"]
         self._by_module = {t.site: t for t in layers if _is_layer(self._modules.get(t.site))}
         self._by_weight = {}
         held = dict(network.named_parameters(remove_duplicate=False))
         for t in layers:
             weight = held.get(f"{t.site}.weight", held.get(t.site))
-            if weight is not None and t.kind != "embedding":  # which an output layer may share
+            if weight is not None:
                 self._by_weight[storage_of(weight)] = t
             elif t.site not in self._by_module:
                 self._by_module[t.site] = t
+        self._tables = {
+            storage_of(held[name]): t
+            for t in tables for name in (f"{t.site}.weight", t.site) if name in held
+        }  # fmt: skip
         self._made_of: dict[int, int] = {}  # memory computed from a weight alone, by the weight
         self._soft: dict[int, Tensor] = {}
 
@@ -160,23 +165,20 @@ class Sources:
             raise Unclear(
                 f"{target.site}: {target.n_units} units, but its output is {tuple(output.shape)}"
             )
-        colours = torch.full((target.n_units,), NONE)
+        colours = torch.full((target.n_units,), NONE, dtype=torch.float64)
         call = self._next_call(target.site)
         for unit in target.units:
             colours[unit] = self._palette.colour(target.site, call, unit, 0)
         laid = colours.view([-1 if d == axis else 1 for d in range(output.ndim)])
-        self._watch.paint(output, laid + (laid != NONE) * self._places(output, axis))
-
-    def _places(self, output: Tensor, axis: int) -> Tensor | float:
-        """Where numbers are, by tokens where there are tokens, as the fraction of a colour."""
         others = tuple(n for d, n in enumerate(output.shape) if d != axis)
-        size = torch.Size(others).numel()
+        self._watch.paint(output, laid + (laid != NONE) * self._places(others).unsqueeze(axis))
+
+    def _places(self, shape: tuple[int, ...]) -> Tensor:
+        """Where numbers of a shape without units are, as the fraction of a colour."""
+        size = torch.Size(shape).numel()
         if not self._palette.placed or size > PLACES:
-            return 0.0
-        places = torch.arange(size).view(others)
-        if self._palette.tokens is not None and others == self._palette.tokens[::-1]:
-            places = torch.arange(size).view(self._palette.tokens).T  # tokens come first
-        return (places / PLACES).unsqueeze(axis)
+            return torch.zeros(shape, dtype=torch.float64)
+        return torch.arange(size, dtype=torch.float64).view(shape) / PLACES
 
     def _next_call(self, site: str) -> int:
         call = self._palette.calls.get(site, 0)
@@ -196,6 +198,8 @@ class Sources:
                 self._paint_heads(first)
         if name in _PRODUCTS:
             self._note_product(tensors, first)
+        if name == "embedding" and storage_of(args[0]) in self._tables:
+            self._paint_layer(self._tables[storage_of(args[0])], first)
         if self._sums and name in ("add", "add_"):
             self._note_sum(tensors, first)
 
@@ -259,7 +263,8 @@ class Sources:
         owner = self._inside[-1] if self._inside else ""
         target = next((t for t in self._heads if t.site == owner), None)
         target = target or next(
-            (t for t in self._heads if owner and t.site.startswith(f"{owner}.")), None
+            (t for t in self._heads if t.site not in self._modules and _owner(t.site) == owner),
+            None,
         )
         target = target or next((t for t in self._heads if owner.startswith(f"{t.site}.")), None)
         if target is None:
@@ -275,7 +280,7 @@ class Sources:
             )
         channels = self._channels(owner, heads, laid)
         axis = laid.ndim + channels
-        colours = torch.full((heads, laid.shape[channels]), NONE)
+        colours = torch.full((heads, laid.shape[channels]), NONE, dtype=torch.float64)
         call = self._next_call(target.site)
         for unit in target.units:
             for channel in range(laid.shape[channels]):
@@ -283,12 +288,9 @@ class Sources:
         shape = [1] * laid.ndim
         shape[1], shape[axis] = heads, laid.shape[axis]
         painted = colours.reshape(shape)
-        rows = laid.shape[0], laid.shape[-2 if axis == laid.ndim - 1 else -1]
-        if self._palette.placed and laid.ndim == 4 and rows[0] * rows[1] <= PLACES:
-            places = torch.arange(rows[0] * rows[1]).view(rows[0], 1, rows[1], 1) / PLACES
-            places = places if axis == laid.ndim - 1 else places.transpose(-1, -2)
-            painted = painted + (painted != NONE) * places
-        self._watch.paint(laid, painted)
+        others = tuple(n for d, n in enumerate(laid.shape) if d not in (1, axis))
+        places = self._places(others).unsqueeze(1).unsqueeze(axis)
+        self._watch.paint(laid, painted + (painted != NONE) * places)
 
     def _channels(self, owner: str, heads: int, laid: Tensor) -> int:
         """Which axis holds the channels: the last, unless only the other fits the projection."""
@@ -306,4 +308,4 @@ def _owner(site: str) -> str:
 
 def _is_layer(module: nn.Module | None) -> bool:
     named = type(module).__name__ in ("Conv1D", "NonDynamicallyQuantizableLinear")
-    return named or isinstance(module, nn.Linear | nn.modules.conv._ConvNd | nn.Embedding)
+    return named or isinstance(module, nn.Linear | nn.modules.conv._ConvNd)

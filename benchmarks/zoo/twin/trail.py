@@ -16,6 +16,7 @@ class Step:
         carries: The colours that live on there.
         statistic: Whether it sums numbers up, to normalise the same numbers with.
         joins: Whether it is done on each number alone, so that a statistic may come in.
+        moves: Whether it copies numbers, and changes none.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Step:
     carries: frozenset[float] = frozenset()
     statistic: bool = False
     joins: bool = True
+    moves: bool = False
 
 
 @dataclass
@@ -40,8 +42,10 @@ class Trail:
             written_norms: Whether a normalisation may be written out in several operations.
         """
         values, readers = self._graph(colour, written_norms)
+        copies = {step.gives for step in self.steps if step.moves}
         for number in reversed(range(len(values))):
-            if self._all_through(values[0], values[number], readers):
+            through = self._all_through(values[0], values[number], readers)
+            if through and not (number and values[number] in copies):  # copies change nothing
                 return number, self._described(values, number, readers)
         raise AssertionError("the first value is one that every way leads through")
 

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from benchmarks.zoo.twin.edited import edited
-from benchmarks.zoo.twin.paint import PLACES
+from benchmarks.zoo.twin.paint import PLACES, as_laid
 from benchmarks.zoo.twin.recurrent import looped, place_of, without_weights
 from benchmarks.zoo.twin.sources import Palette, Sources, Target, Unclear
-from benchmarks.zoo.twin.watch import Watch, doubled
+from benchmarks.zoo.twin.watch import Watch
 
 Inputs = Any
 READINGS = ("written norms", "fused norms", "layer")  # which of them count, on the way to a point
@@ -36,22 +36,24 @@ class Held:
 
     Attributes:
         numbers: All of them.
-        places: Where each is, by tokens where the layer's output is (example, token, unit).
+        tokens: Of which token each is: from 1 on, first tokens of examples, then of none; 0 where
+            no axis is as long as a mask.
         read: Which of them anything reads.
     """
 
     numbers: Tensor
-    places: Tensor
+    tokens: Tensor
     read: Tensor
 
 
 class Twin:
-    """A copy of a network in float64.
+    """A copy of a network in float64, or in float32 to see what that rounds.
 
     Args:
         network: In eval mode; it is copied.
         output: From what the network returns to a tensor (example, ...).
         call: How the network is called with inputs.
+        dtype: Of its numbers.
     """
 
     def __init__(
@@ -59,20 +61,24 @@ class Twin:
         network: nn.Module,
         output: Callable[[Any], Tensor],
         call: Callable[[nn.Module, Any], Any],
+        dtype: torch.dtype = torch.float64,
     ):
-        self._network = copy.deepcopy(network).double().eval()
+        self._network = copy.deepcopy(network).eval()._apply(lambda t: in_dtype(t, dtype))
+        if dtype == torch.float32:
+            self._network.to(memory_format=torch.channels_last)
+        self._dtype = dtype
         self._output, self._call = output, call
         self._called: set[str] = set()
 
     def intact(self, inputs: Inputs) -> Tensor:
         """Outputs (example, ...) of the whole network."""
-        return self._run(self._network, inputs, Watch(), [], Palette())
+        return self._run(self._network, inputs, self._watch(), [], Palette())
 
     def ways(
         self, inputs: Inputs, targets: Sequence[Target]
     ) -> dict[tuple[str, int, int, int], dict[str, Way]]:
         """By (site, call, unit, channel) and reading: where the number's point is."""
-        watch, palette = Watch(), Palette()
+        watch, palette = self._watch(), Palette()
         self._run(self._network, inputs, watch, targets, palette)
         self._called |= palette.called
         missing = [t.site for t in targets if not palette.of(t.site)]
@@ -100,24 +106,26 @@ class Twin:
             target: Which units.
             ways: From `ways`.
             reading: One of READINGS.
-            tokens: How many examples and tokens there are: places are numbered through these.
+            tokens: How many examples and tokens there are, where a mask counts these.
         """
         palette, kept = Palette(), {}
-        palette.placed, palette.tokens = True, tokens
-        at = _at(palette, target, ways, reading)
+        palette.placed = True
+        points = _at(palette, target, ways, reading)
 
-        def keep(colours: list[float], numbers: Tensor, paint: Tensor) -> None:
+        def keep(colours: list[float], numbers: Tensor, paint: Tensor, at: Tensor) -> None:
+            laid = torch.zeros(len(numbers), dtype=torch.long)
+            as_laid(laid, at).copy_(by_tokens(tuple(at.shape), tokens))
             for colour in colours:
                 where = paint.floor() == colour
                 places = ((paint[where] - colour) * PLACES).round().long()
-                kept[colour] = numbers[where].clone(), places
+                kept[colour] = numbers[where].clone(), places, laid[where]
 
-        watch = Watch(at, keep)
+        watch = self._watch(points, keep)
         self._run(self._network, inputs, watch, [target], palette)
         nowhere = torch.zeros(PLACES, dtype=torch.bool)
         return {
-            palette.named(colour)[1:]: Held(numbers, at, watch.read.get(colour, nowhere)[at])
-            for colour, (numbers, at) in kept.items()
+            palette.named(colour)[1:]: Held(numbers, at, watch.read.get(colour, nowhere)[places])
+            for colour, (numbers, places, at) in kept.items()
         }
 
     def recurrent(
@@ -137,7 +145,7 @@ class Twin:
             changed = looped(
                 self._network, module, lambda at, step, h: change(step, h) if at == layer else h
             )
-        return self._run(changed, inputs, Watch(), [], Palette())
+        return self._run(changed, inputs, self._watch(), [], Palette())
 
     def replaced(
         self,
@@ -157,21 +165,23 @@ class Twin:
             values: By (call, unit, channel) one number, or as many as the point holds; None: zeros.
         """
         palette = Palette()
-        at, done = _at(palette, target, ways, reading), set()
+        points, done = _at(palette, target, ways, reading), set()
 
-        def put(colours: list[float], numbers: Tensor, paint: Tensor) -> None:
+        def put(colours: list[float], numbers: Tensor, paint: Tensor, at: Tensor) -> None:
             for colour in colours:
                 key = palette.named(colour)[1:]
-                new = torch.zeros((), dtype=torch.float64) if values is None else values[key]
+                new = torch.zeros(()) if values is None else values[key]
                 where = paint.floor() == colour
                 if new.numel() not in (1, int(where.sum())):
                     raise Unclear(f"{target.site}: {new.numel()} numbers for {int(where.sum())}")
                 numbers[where] = new.to(numbers.dtype)
                 done.add(colour)
 
-        found = self._run(self._network, inputs, Watch(at, put), [target], palette)
-        if done != set(at):
-            raise Unclear(f"{target.site}: {len(at) - len(done)} of {len(at)} points were not met")
+        found = self._run(self._network, inputs, self._watch(points, put), [target], palette)
+        if done != set(points):
+            raise Unclear(
+                f"{target.site}: {len(points) - len(done)} of {len(points)} points were not met"
+            )
         return found
 
     def zeroed(self, inputs: Inputs, target: Target) -> Tensor | None:
@@ -179,7 +189,10 @@ class Twin:
         if target.site not in self._called:
             return None  # a function uses them, perhaps with a bias of its own
         changed = edited(self._network, target.site, target.units)
-        return None if changed is None else self._run(changed, inputs, Watch(), [], Palette())
+        return None if changed is None else self._run(changed, inputs, self._watch(), [], Palette())
+
+    def _watch(self, *args: Any) -> Watch:
+        return Watch(*args, lifts=self._dtype == torch.float64)
 
     def _run(
         self,
@@ -189,19 +202,19 @@ class Twin:
         targets: Sequence[Target],
         palette: Palette,
     ) -> Tensor:
-        given = tree_map_only(Tensor, torch.clone, doubled(inputs))
+        given = tree_map_only(Tensor, torch.clone, in_dtype(inputs, self._dtype))
         watch.take_inputs([t for t in tree_leaves(given) if isinstance(t, Tensor)])
         sources = Sources(network, targets, palette)
         with (
             torch.no_grad(),
             _plain_attention(),
-            _default_float64(),
+            _default(self._dtype),
             sources.watching(watch),
             watch,
         ):
-            returned = self._call(network, given)
+            returned = self._output(self._call(network, given))
         watch.end(returned)
-        return self._output(returned).double()
+        return returned.double()
 
 
 def _at(palette: Palette, target: Target, ways: Any, reading: str) -> dict[float, int]:
@@ -221,10 +234,45 @@ def _plain_attention() -> Any:
 
 
 @contextmanager
-def _default_float64() -> Any:
+def _default(dtype: torch.dtype) -> Any:
     before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
+    torch.set_default_dtype(dtype)
     try:
         yield
     finally:
         torch.set_default_dtype(before)
+
+
+def by_tokens(shape: tuple[int, ...], tokens: tuple[int, int] | None) -> Tensor:
+    """The token of each number of a shape, as in `Held`."""
+    if tokens is None:
+        return torch.zeros(shape, dtype=torch.long)
+    examples, length = tokens
+    if shape[0] == examples * length:  # tokens of all examples in a row
+        at = torch.arange(shape[0]).view(-1, *[1] * (len(shape) - 1))
+        return (at + 1).expand(shape)
+    last = next((d for d, n in enumerate(shape) if n == length and (d or n != examples)), None)
+    if last is None:
+        return torch.zeros(shape, dtype=torch.long)
+    first = next((d for d, n in enumerate(shape) if n == examples and d != last), None)
+
+    def along(axis: int, n: int) -> Tensor:
+        return torch.arange(n).view([-1 if d == axis else 1 for d in range(len(shape))])
+
+    at_example = examples if first is None else along(first, examples)
+    return (at_example * length + along(last, length) + 1).expand(shape)
+
+
+def in_dtype(inputs: Inputs, dtype: torch.dtype) -> Inputs:
+    """Real and complex numbers in another format; images in float32 lie as the engine lays them."""
+
+    def changed(tensor: Tensor) -> Tensor:
+        if tensor.is_complex():
+            return tensor.to(torch.complex128 if dtype == torch.float64 else torch.complex64)
+        if not tensor.is_floating_point():
+            return tensor
+        if tensor.ndim == 4 and dtype == torch.float32:
+            return tensor.to(dtype, memory_format=torch.channels_last)
+        return tensor.to(dtype)
+
+    return tree_map_only(Tensor, changed, inputs)

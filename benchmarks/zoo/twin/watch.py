@@ -49,16 +49,19 @@ class Watch(TorchDispatchMode):
 
     Args:
         at: For each colour, at which of its values something is to happen: (number) -> see `do`.
-        do: Called with colours, all numbers of the memory and their paint when the values that `at`
-            names have been written; may overwrite the numbers.
+        do: Called with colours, all numbers of the memory, their paint and the tensor written, when
+            the values that `at` names have been; may overwrite the numbers.
+        lifts: Whether what asks for float32 gets float64.
     """
 
     def __init__(
         self,
         at: Mapping[float, int] | None = None,
-        do: Callable[[list[float], Tensor, Tensor], None] | None = None,
+        do: Callable[[list[float], Tensor, Tensor, Tensor], None] | None = None,
+        lifts: bool = True,
     ) -> None:
         super().__init__()
+        self._lifts = lifts
         self.trail = Trail()
         self.listeners: list[Callable[[str, Any, Any, Any], None]] = []
         self._held: dict[int, Held] = {}
@@ -113,11 +116,13 @@ class Watch(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
-        if kwargs.get("dtype") in _LOW:
+        if self._lifts and kwargs.get("dtype") in _LOW:
             kwargs["dtype"] = torch.float64
-        if kwargs.get("dtype") is torch.complex64:
+        if self._lifts and kwargs.get("dtype") is torch.complex64:
             kwargs["dtype"] = torch.complex128
         name = func.overloadpacket.__name__
+        if self._lifts and not func._schema.is_mutable:
+            args = tree_map_only(Tensor, self._lifted, args)
         given = [t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)]
         addresses = {storage_of(t) for t in given}
         mutates = func._schema.is_mutable
@@ -141,6 +146,11 @@ class Watch(TorchDispatchMode):
         for listen in self.listeners:
             listen(name, args, kwargs, returned)
         return returned
+
+    def _lifted(self, tensor: Tensor) -> Tensor:
+        """A constant that is no buffer, such as a tensor in a list, is in float32 still."""
+        wide = {torch.float32: torch.float64, torch.complex64: torch.complex128}.get(tensor.dtype)
+        return tensor if wide is None else tensor.to(wide)
 
     def _note_variable(
         self, name: str, given: list[Tensor], back: list[Tensor], addresses: set[Any]
@@ -191,12 +201,12 @@ class Watch(TorchDispatchMode):
         if not mutates and storage_of(output) in addresses:
             return  # a view, whose numbers are those it views
         paint, statistic = self._paint_after(func, base, args, kwargs, given, paints, output)
-        step = Step(name, reads, joins=base in ELEMENTWISE)
+        step = Step(name, reads, joins=base in ELEMENTWISE, moves=base in MOVING)
         self.trail.steps.append(step)
         if mutates and (paint is not None or storage_of(output) in self._held):
             held = self._hold(output)
             as_laid(held.paint, output).copy_(
-                torch.full(output.shape, NONE) if paint is None else paint
+                torch.full(output.shape, NONE, dtype=torch.float64) if paint is None else paint
             )
             step.gives, step.carries = held.version, colours_of(held.paint)
             self._happen(step.carries, output)
@@ -236,18 +246,21 @@ class Watch(TorchDispatchMode):
             return None, False
         if not painted:
             return None, all(self._is_statistic(t) or not self._varies(t) for t in given)
-        return self._elementwise(given, paints, painted, output), False
+        return self._elementwise(name, given, paints, painted, output), False
 
     def _elementwise(
-        self, given: list[Tensor], paints: Any, painted: list[Tensor], output: Tensor
+        self, name: str, given: list[Tensor], paints: Any, painted: list[Tensor], output: Tensor
     ) -> Tensor:
         paint, met = agreed([paints[id(t)] for t in painted], output.shape)
         paint = without(paint, met)
         for tensor in given:
             if paints.get(id(tensor)) is not None or self._is_statistic(tensor):
                 continue
-            if self._varies(tensor):
-                return torch.full(output.shape, NONE)
+            laid_out = tensor.ndim == output.ndim and 1 < tensor.shape[0] == output.shape[0]
+            if self._varies(tensor) or (
+                name in ("add", "sub") and laid_out
+            ):  # a token, and no bias
+                return torch.full(output.shape, NONE, dtype=torch.float64)
             if tensor.numel() > 1:
                 paint = without(paint, uneven(paint, tensor))
         return paint
@@ -276,12 +289,7 @@ class Watch(TorchDispatchMode):
             if self._at.get(colour) == number:
                 due.append(colour)
         if due and self._do is not None:
-            self._do(sorted(due), flat(tensor), self._held[storage_of(tensor)].paint)
-
-
-def doubled(inputs: Any) -> Any:
-    """Inputs of real numbers in float64."""
-    return tree_map_only(Tensor, lambda t: t.double() if t.is_floating_point() else t, inputs)
+            self._do(sorted(due), flat(tensor), self._held[storage_of(tensor)].paint, tensor)
 
 
 def _grouped(
