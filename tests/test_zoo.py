@@ -22,7 +22,6 @@ SAMPLE = (
     "hf gpt2",
     "hf llama",
     "hf mixtral",
-    "hf mamba",
     "hf vit",
     "hf resnet",
     "hf wav2vec2",
@@ -92,6 +91,11 @@ def is_right(row):
     assert row["unaccounted"] == []
     assert row["checked"] >= 4
     assert row["moved"] > row["checked"] / 2
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_networks_of_transformers_are_right(name):
+    is_right(row_of(NETWORKS[name].build()))
 
 
 @pytest.mark.parametrize("make", HAND_MADE)
