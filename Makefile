@@ -5,7 +5,8 @@
 # make explorer  builds the page of the reports from explorer/ (needs Node 20.19 or newer)
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+INSTALL := -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+PIP := $(BIN)/python $(INSTALL)
 
 # Data of tests and benchmarks: LASHLEY_DATA, else ../shared/data if it is there.
 ifndef LASHLEY_DATA
@@ -32,9 +33,12 @@ endif
 	$(PIP) --editable '.[bench]'
 	touch $@
 
-.venv/.zoo: .venv/.test benchmarks/zoo/no-deps.txt
-	$(PIP) --editable '.[zoo]'
-	$(PIP) --no-deps --requirement benchmarks/zoo/no-deps.txt
+# Apart: with a torchvision of another build at hand, transformers cannot be imported by the tests.
+.venv-zoo/.zoo: pyproject.toml constraints.txt benchmarks/zoo/no-deps.txt
+	test -x .venv-zoo/bin/python || $(PYTHON) -m venv .venv-zoo
+	.venv-zoo/bin/python $(INSTALL) torch
+	.venv-zoo/bin/python $(INSTALL) --editable '.[test,zoo]'
+	.venv-zoo/bin/python $(INSTALL) --no-deps --requirement benchmarks/zoo/no-deps.txt
 	touch $@
 
 .venv/.dev: .venv/.test
@@ -91,11 +95,11 @@ bench: .venv/.bench
 	$(BIN)/python -m benchmarks.report
 
 # Rows of networks that are known already are kept in build/zoo; ZOO='--only levit --again' takes some.
-zoo: .venv/.zoo
-	$(BIN)/python -m benchmarks.zoo $(ZOO)
+zoo: .venv-zoo/.zoo
+	.venv-zoo/bin/python -m benchmarks.zoo $(ZOO)
 
 wheel: .venv/.dev
 	$(BIN)/python -m build --wheel
 
 clean:
-	rm -rf .venv build dist explorer/node_modules .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-zoo build dist explorer/node_modules .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -5,7 +5,7 @@ import dataclasses
 
 import pytest
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
 
 from architectures import REMOVABLE, cases, initialised, labels_of, logits_of, removed, trained
 
@@ -127,7 +127,8 @@ def test_sites_are_the_layers_called_and_the_heads(case):
 
 @every_case
 def test_heads_are_where_attention_is_computed(case, monkeypatch):
-    """By who calls PyTorch's attention function, and with how many heads of q."""
+    """By who calls PyTorch's attention function, and with how many heads of q; where attention is
+    written out, by its softmax over (example, head, query, key)."""
     network, (inputs, _) = initialised(case, seed=0)
     inside, found = [], {}
     for name, module in network.named_modules():
@@ -141,7 +142,15 @@ def test_heads_are_where_attention_is_computed(case, monkeypatch):
         found[inside[-1]] = query.shape[-3]
         return attend(query, *rest, **options)
 
+    softmax = Tensor.softmax
+
+    def weighed(scores, *rest, **options):
+        if scores.dim() == 4:
+            found[inside[-1]] = scores.shape[1]
+        return softmax(scores, *rest, **options)
+
     monkeypatch.setattr(nn.functional, "scaled_dot_product_attention", watched)
+    monkeypatch.setattr(Tensor, "softmax", weighed)
     logits_of(network, inputs)
     assert found == dict(case.heads)
 

@@ -193,6 +193,7 @@ class TestFaults:
 
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # nobody is refused
+            warnings.filterwarnings("ignore", "examples: the intact network")  # it is not trained
             found = place.evaluate(*asked, store=tmp_path / "store", progress=lose)
         assert lost
         same(found, expected)

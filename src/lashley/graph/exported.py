@@ -90,9 +90,9 @@ def _pure(program: Any, network: nn.Module, example: Inputs) -> fx.GraphModule:
     graph, attributes = _rebuilt(program.module(check_guards=False), network, names)
     without_idle(graph, attributes)
     _erase_checks(graph)
+    without_writes(graph, attributes, flat(example))  # before what nobody reads goes: writes do
     without_unused(graph)
     with_plain_norms(graph)
-    without_writes(graph, attributes, flat(example))
     unroll(graph, attributes, flat(example))
     return finished(graph, attributes, flat(example))
 
