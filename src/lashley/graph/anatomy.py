@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from torch import Tensor, fx
 
 from lashley.graph.attention import PROJECTIONS
+from lashley.graph.banks import Bank, banks
 from lashley.graph.described import shape_of, value_like
+from lashley.graph.experts import expert_sources
 from lashley.graph.heads import Heads, heads_of
 from lashley.graph.labels import Labels, along
 from lashley.graph.layout import Layout
@@ -24,6 +26,7 @@ from lashley.graph.nodes import (
 )
 from lashley.graph.recurrent_units import Recurrent
 from lashley.graph.region import Held, after, points, region
+from lashley.graph.routed import Routed
 from lashley.graph.routers import chooses
 from lashley.graph.source import Source
 from lashley.graph.ways import in_front
@@ -45,7 +48,7 @@ class Call:
     """
 
     source: fx.Node
-    at_source: Layout
+    at_source: Layout | Routed
     points: tuple[Held, ...]
     layer: Layer | None
     recurrent: Recurrent | None = None
@@ -125,7 +128,8 @@ def _is_same(one: Source, other: Source) -> bool:
 
 def output_layers(module: fx.GraphModule) -> list[Layer]:
     """The layers whose units reach the output without being mixed again."""
-    hidden = _mixed_again(module, _all_heads(module, varying(module)))
+    varies = varying(module)
+    hidden = _mixed_again(module, _all_heads(module, varies), banks(module, varies))
     known = (layer(node, module) for node in module.graph.nodes if node not in hidden)
     return [one for one in known if one is not None]
 
@@ -138,8 +142,10 @@ def _organ(name: str, calls: list[tuple[Source, Call]]) -> Organ:
 
 
 def _call(source: Source, module: fx.GraphModule, varies: set[fx.Node]) -> Call:
-    at_source = Layout(source.labels.slots, source.width, source.n_units)
-    if source.kind in ("head", "recurrent"):
+    at_source = source.at or Layout(source.labels.slots, source.width, source.n_units)
+    if source.held is not None:
+        held = source.held
+    elif source.kind in ("head", "recurrent"):
         held = (Held(source.node, at_source, (), True),)
     else:
         held = points(
@@ -150,17 +156,19 @@ def _call(source: Source, module: fx.GraphModule, varies: set[fx.Node]) -> Call:
 
 def _sources(module: fx.GraphModule, varies: set[fx.Node]) -> Iterator[Source]:
     """What computes units, in forward order; layers before the sums that they are part of."""
-    heads = _all_heads(module, varies)
-    hidden = _mixed_again(module, heads)
+    heads, products = _all_heads(module, varies), banks(module, varies)
+    hidden = _mixed_again(module, heads, products)
+    experts = expert_sources(module, products, varies)
     recurrent = {node.meta["recurrent"] for node in hidden if "recurrent" in node.meta}
     sums = _Sums(module, varies, {}, Counter())
     for node in module.graph.nodes:
         steps = node.meta.get("recurrent")  # the last is mixed by none
         if shape_of(node) is None or (node not in hidden and steps not in recurrent):
             continue
+        yield from experts.get(node, ())
         found = (
             _recurrent_source(node)
-            or _layer_source(node, module)
+            or (None if _told(node, products) else _layer_source(node, module))
             or (_head_source(node, heads[node]) if node in heads else None)
             or _embedding_source(node, module)
             or sums.source(node)
@@ -172,6 +180,11 @@ def _sources(module: fx.GraphModule, varies: set[fx.Node]) -> Iterator[Source]:
                 if isinstance(labels, Labels):
                     sums.streams[held] = labels
         yield found
+
+
+def _told(node: fx.Node, products: Mapping[fx.Node, Bank]) -> bool:
+    """Whether a product's matrix is not the same in every run."""
+    return node in products and products[node].told is not None
 
 
 def _all_heads(module: fx.GraphModule, varies: set[fx.Node]) -> dict[fx.Node, Heads]:
@@ -305,11 +318,13 @@ def _is_whole(labels: Labels | None, shape: tuple[int, ...] | None) -> bool:
     return labels is not None and labels.tensor.shape == shape and bool((labels.slots > 0).all())
 
 
-def _mixed_again(module: fx.GraphModule, heads: dict[fx.Node, Heads]) -> set[fx.Node]:
+def _mixed_again(
+    module: fx.GraphModule, heads: dict[fx.Node, Heads], products: Mapping[fx.Node, Bank]
+) -> set[fx.Node]:
     """The nodes after which units are mixed by a layer or attention, on a way to the output."""
     mixing = {
         n for n in module.graph.nodes
-        if n in heads or "recurrent" in n.meta or layer(n, module) is not None
+        if n in heads or n in products or "recurrent" in n.meta or layer(n, module) is not None
     }  # fmt: skip
     reach: set[fx.Node] = set()
     for node in reversed(module.graph.nodes):

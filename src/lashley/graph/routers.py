@@ -17,9 +17,10 @@ def chooses(node: fx.Node, module: fx.GraphModule) -> bool:
     """Whether units are only weighed against one another, to choose or to weigh others: a router's.
 
     Among what leads on there is a choice of the largest, or a softmax over the units by which
-    other values are multiplied.
+    other values are multiplied. A softmax that multiplies numbers one by one, each by its own,
+    weighs them against one another only if they are summed then.
     """
-    waiting, seen, chosen = [(node, False)], {node}, False
+    waiting, seen, chosen = [(node, "")], {node}, False
     while waiting:
         current, weighed = waiting.pop()
         for user in current.users:
@@ -30,13 +31,18 @@ def chooses(node: fx.Node, module: fx.GraphModule) -> bool:
                 chosen = True
             elif layer(user, module) is not None:
                 return False
-            elif weighed and name in _WEIGHS and len(user.all_input_nodes) > 1:
+            elif weighed == "one by one" and name == "sum":
                 chosen = True
+            elif weighed and name in _WEIGHS and len(user.all_input_nodes) > 1:
+                alone = name == "mul" and len({shape_of(n) for n in user.all_input_nodes}) == 1
+                chosen = chosen or not alone
+                if alone:
+                    seen.add(user)
+                    waiting.append((user, "one by one"))
             elif name in ELEMENTWISE | _WEIGHED or is_move(user, module):
                 seen.add(user)
-                waiting.append(
-                    (user, weighed or (name == "softmax" and _is_over_last(user, module)))
-                )
+                over = name == "softmax" and _is_over_last(user, module)
+                waiting.append((user, weighed or ("all" if over else "")))
     return chosen
 
 
