@@ -6,8 +6,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from lashley.graph import capture
-from lashley.graph.anatomy import anatomy, behind
+from lashley.graph.anatomy import anatomy
 from lashley.graph.nodes import op
+from lashley.graph.ways import behind
 
 from forward import Forward
 

@@ -40,7 +40,8 @@ class Site:
             where they belong to no module of their own.
         kind: "hidden" (units of a Linear), "filter" (of a convolution), "head" (of attention),
             "recurrent" (of an LSTM, GRU or RNN), "embedding" (channels of a table), "residual"
-            (channels of a sum that layers add to), "router" (what chooses among experts).
+            (channels of a sum that layers add to), "router" (what chooses among experts), "expert"
+            (one of those whose matrices lie in one parameter).
         n_units: How many units there are.
         axis: The units' axis where they are computed, counted from the end.
         points: What holds the units' activations, once per call of the module, and more than once
@@ -70,7 +71,8 @@ class Site:
 
 
 _PLURAL = {"filter": "filters", "head": "heads", "embedding": "channels of an embedding",
-           "residual": "channels of a sum", "router": "a router's units"}  # fmt: skip
+           "residual": "channels of a sum", "router": "a router's units",
+           "expert": "experts"}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from lashley.errors import EngineError
 from lashley.graph.anatomy import WEIGHTLESS, Organ
@@ -20,6 +20,7 @@ from lashley.graph.calls import CallKey
 from lashley.graph.doubling import in_its_format
 from lashley.graph.intercepting import intercepting, values_at
 from lashley.graph.layout import Layout
+from lashley.graph.routed import Routed
 from lashley.graph.signature import arguments, logits_of
 
 Donors = Mapping[CallKey, Tensor]
@@ -34,13 +35,13 @@ class HookPlace:
         keys: Of the calls whose results are changed.
         layouts: Where the units are in each of these.
         sources: The calls that compute the units, which have to come before.
-        constants: What stands in their place in each, in float64; None where it is another
-            example's activation.
+        constants: What stands in their place in each, in float64, as the layout spreads it; None
+            where it is another example's activation.
     """
 
     site: str
     keys: tuple[CallKey, ...]
-    layouts: tuple[Layout, ...]
+    layouts: tuple[Layout | Routed, ...]
     sources: tuple[CallKey, ...]
     constants: tuple[Tensor, ...] | None
 
@@ -65,13 +66,13 @@ def hook_place(organ: Organ, method: str, means: Mapping[tuple[str, Any], Tensor
         EngineError: If the units cannot be reached.
     """
     at_source = method == "zero_weights" and organ.kind not in WEIGHTLESS
-    found: list[tuple[Any, Layout, Any]] = []
+    found: list[tuple[Any, Layout | Routed, Any]] = []
     for call in organ.calls:
-        source = call.source.meta.get("key")
+        source = key_of(call.source, call.at_source)
         if at_source:
             found.append((source, call.at_source, source))
         else:
-            found += [(h.node.meta.get("key"), h.layout, source) for h in call.points]
+            found += [(key_of(h.node, h.layout), h.layout, source) for h in call.points]
     keys, layouts, sources = (tuple(part) for part in zip(*found, strict=True))
     if None in keys or None in sources:
         raise EngineError(
@@ -80,11 +81,23 @@ def hook_place(organ: Organ, method: str, means: Mapping[tuple[str, Any], Tensor
             "write the forward without control flow that depends on the data."
         )
     if method == "resample":
+        if any(isinstance(layout, Routed) for layout in layouts):
+            raise EngineError(
+                f"method: given 'resample' for {organ.name}; which rows come to an expert depends "
+                "on the data, so another example has none at the same place. Use 'mean' or "
+                "'silence'."
+            )
         return HookPlace(organ.name, keys, layouts, sources, None)
     zeros = [torch.zeros(lay.n_units * lay.width, dtype=torch.float64) for lay in layouts]
     by_slot = [means[organ.name, key] for key in keys] if method == "mean" else zeros
     constants = tuple(lay.spread(v) for lay, v in zip(layouts, by_slot, strict=True))
     return HookPlace(organ.name, keys, layouts, sources, constants)
+
+
+def key_of(node: fx.Node, layout: Layout | Routed) -> CallKey | None:
+    """Of the call that a node is; where its rows are of experts, of all calls at its place."""
+    key = node.meta.get("key")
+    return key.every if key is not None and isinstance(layout, Routed) else key
 
 
 def forward(network: nn.Module, inputs: Sequence[Tensor], names: tuple[str, ...]) -> Tensor:
@@ -116,18 +129,51 @@ def replaced(
         unit_sets: One per ablation in the stack, stacked along axis 0 of the values.
         donors: Activations, of as many examples as one ablation has; or None.
     """
-    changes = {
-        key: _change(place, number, unit_sets, None if donors is None else donors.get(key))
-        for number, key in enumerate(place.keys)
-    }
-    with in_its_format(network), intercepting(network, changes, place.after):
+    changes, told, looks = {}, Told(), {}
+    for number, (key, layout) in enumerate(zip(place.keys, place.layouts, strict=True)):
+        if isinstance(layout, Routed):
+            looks[layout.key] = told.look(layout)
+            changes[key] = _change_of_rows(place, number, unit_sets, told)
+        else:
+            donor = None if donors is None else donors.get(key)
+            changes[key] = _change(place, number, unit_sets, donor)
+    with in_its_format(network), intercepting(network, changes, place.after, looks):
         yield
+
+
+class Told(dict[CallKey, Tensor]):
+    """By keys, which experts the calls of the run at hand told last."""
+
+    def look(self, layout: Routed) -> Callable[[Any, Any], None]:
+        """Keeps what such a call tells."""
+
+        def look(args: Any, kwargs: Any) -> None:
+            self[layout.key] = layout.of(args, kwargs)
+
+        return look
+
+
+def _change_of_rows(
+    place: HookPlace, number: int, unit_sets: Sequence[tuple[int, ...]], told: Told
+) -> Callable[[Tensor], Tensor]:
+    layout, constants = place.layouts[number], place.constants
+    assert isinstance(layout, Routed)
+    assert constants is not None
+    (units,) = unit_sets  # rows are not told apart by ablations
+
+    def change(value: Tensor) -> Tensor:
+        new = value.clone()
+        layout.put(new, units, constants[number].to(value.device), told[layout.key])
+        return new
+
+    return change
 
 
 def _change(
     place: HookPlace, number: int, unit_sets: Sequence[tuple[int, ...]], donor: Tensor | None
 ) -> Callable[[Tensor], Tensor]:
     layout = place.layouts[number]
+    assert isinstance(layout, Layout)
 
     def change(value: Tensor) -> Tensor:
         new = value.clone()

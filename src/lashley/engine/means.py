@@ -12,12 +12,16 @@ from torch import Tensor
 from lashley.data.inputs import take, tensors
 from lashley.engine.case import STRUCTURE, Case
 from lashley.engine.checks import scale_of
-from lashley.engine.hooks import activations, forward
+from lashley.engine.hooks import Told, activations, forward
 from lashley.engine.positions import Along, Positions, along
 from lashley.engine.program import Live, Program
 from lashley.errors import EngineError
 from lashley.graph.anatomy import Organ
+from lashley.graph.doubling import in_its_format
+from lashley.graph.intercepting import Change, intercepting
 from lashley.graph.layout import Layout
+from lashley.graph.routed import Routed
+from lashley.graph.signature import arguments
 
 
 def means_at_points(
@@ -79,16 +83,66 @@ def check_lengths(case: Case, program: Program) -> None:
 
 
 def means_at_calls(
-    case: Case, wanted: Mapping[tuple[str, Any], Layout]
+    case: Case, wanted: Mapping[tuple[str, Any], Layout | Routed]
 ) -> dict[tuple[str, Any], Tensor]:
     """(slot) mean activations over the reference, by sites and keys of calls, in float64."""
-    keys = tuple({key for _, key in wanted})
+    rows = {key: layout for key, layout in wanted.items() if isinstance(layout, Routed)}
+    plain = {key: layout for key, layout in wanted.items() if isinstance(layout, Layout)}
+    keys = tuple({key for _, key in plain})
 
     def values(inputs: list[Tensor]) -> Mapping[Any, Tensor]:
         return activations(case.exact, keys, inputs, case.names)
 
     size = case.reference_batch(case.plain_batch)
-    return _means(case, wanted, values, size, torch.float64)
+    return {**_means(case, plain, values, size, torch.float64), **_means_of_rows(case, rows, size)}
+
+
+def _means_of_rows(
+    case: Case, wanted: Mapping[tuple[str, Any], Routed], size: int
+) -> dict[tuple[str, Any], Tensor]:
+    """(slot) means over the rows that come to an expert."""
+    told, totals = Told(), dict.fromkeys(wanted, torch.zeros(()))
+
+    def adding(key: Any) -> Change:
+        def change(value: Tensor) -> Tensor:
+            for site, own in wanted:
+                if own == key:
+                    layout = wanted[site, own]
+                    sums = layout.sums(value, told[layout.key])
+                    totals[site, own] = totals[site, own] + torch.stack(sums).cpu()
+            return value
+
+        return change
+
+    looks = {layout.key: told.look(layout) for layout in wanted.values()}
+    changes = {key: adding(key) for _, key in wanted}
+    with in_its_format(case.exact), intercepting(case.exact, changes, looks=looks):
+        for inputs in reference_batches(case, size, torch.float64) if wanted else ():
+            args, kwargs = arguments(case.exact, inputs, case.names)
+            case.exact(*args, **kwargs)
+    _tell_of_rows(case, wanted, totals)
+    return {key: (t[0] / t[1]).nan_to_num() for key, t in totals.items()}
+
+
+def _tell_of_rows(
+    case: Case, wanted: Mapping[tuple[str, Any], Routed], totals: Mapping[tuple[str, Any], Tensor]
+) -> None:
+    """Warn of experts that no row comes to, and of rows that count though they should not."""
+    sites = sorted({site for site, _ in wanted})
+    empty = sorted({site for (site, key), total in totals.items()
+                    if total.ndim < 2 or not bool(total[1].all())})  # fmt: skip
+    if empty:
+        warnings.warn(
+            f"lashley: no position of the reference comes to some of the experts of "
+            f"{', '.join(empty)}, so 0 stands for their mean. Give more reference examples.",
+            stacklevel=2,
+        )
+    if sites and case.counted is not None:
+        warnings.warn(
+            f"lashley: the rows of {', '.join(sites)} come from all positions, also those that do "
+            "not count; their mean is taken over all. Give a reference without padding.",
+            stacklevel=2,
+        )
 
 
 def _means(

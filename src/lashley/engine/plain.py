@@ -11,7 +11,7 @@ from torch import Tensor, fx
 from lashley.engine.case import STRUCTURE, Case
 from lashley.engine.checks import scale_of
 from lashley.engine.engines import Engine, Hooking, Referring
-from lashley.engine.hooks import HookPlace, activations, forward, hook_place
+from lashley.engine.hooks import HookPlace, activations, forward, hook_place, key_of
 from lashley.engine.means import means_at_calls, means_at_points, reference_along
 from lashley.engine.positions import Along
 from lashley.engine.program import Program
@@ -19,6 +19,7 @@ from lashley.engine.reference import Reference, values_of
 from lashley.errors import EngineError
 from lashley.graph.anatomy import Organ
 from lashley.graph.copies import copied
+from lashley.graph.layout import Layout
 
 _AT_ONCE = 8  # ablations in one full pass of hooks
 _ROUNDING = 1e-5  # of the largest output: what two ways of computing it may differ by in float64
@@ -93,7 +94,7 @@ def _hook_places(case: Case, organs: Mapping[str, Organ]) -> dict[tuple[str, str
         key: hook_place(organs[key[0]], key[1], {}) for key in case.methods if key[1] != "mean"
     }
     wanted = {
-        (site, held.node.meta.get("key")): held.layout
+        (site, key_of(held.node, held.layout)): held.layout
         for site, method in case.methods if method == "mean"
         for call in organs[site].calls for held in call.points
     }  # fmt: skip
@@ -105,11 +106,13 @@ def _hook_places(case: Case, organs: Mapping[str, Organ]) -> dict[tuple[str, str
 
 def _stacked(case: Case, hooks: Mapping[tuple[str, str], HookPlace]) -> frozenset[tuple[str, str]]:
     """The places whose values have their examples along axis 0, slice by slice."""
-    keys = tuple({key for place in hooks.values() for key in place.keys})
+    plain = {name: place for name, place in hooks.items()
+             if all(isinstance(layout, Layout) for layout in place.layouts)}  # fmt: skip
+    keys = tuple({key for place in plain.values() for key in place.keys})
     few, more = (activations(case.exact, keys, [i[:n] for i in case.inputs], case.names)
                  for n in (2, 3))  # fmt: skip
     rows = {key for key in few.keys() & more.keys() if _is_first_of(few[key], more[key])}
-    return frozenset(name for name, place in hooks.items() if rows >= set(place.keys))
+    return frozenset(name for name, place in plain.items() if rows >= set(place.keys))
 
 
 def _is_first_of(few: Tensor, more: Tensor) -> bool:

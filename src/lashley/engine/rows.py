@@ -15,8 +15,8 @@ from lashley.engine.consumers import Consumer, consumers, picked
 from lashley.engine.plan import Place
 from lashley.engine.program import Program, run_along
 from lashley.engine.suffix import Suffix, suffix
-from lashley.graph.anatomy import behind
 from lashley.graph.batch import Batched, Count
+from lashley.graph.ways import behind
 
 Units = tuple[int, ...]
 Runs = Sequence[tuple[Units, slice]]  # rows of a stack and the units replaced there

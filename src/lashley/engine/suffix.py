@@ -10,8 +10,8 @@ from torch import Tensor, fx
 from lashley.engine.consumers import Consumer
 from lashley.engine.lowering import relu_in_place
 from lashley.engine.program import Program
-from lashley.graph.anatomy import behind
 from lashley.graph.batch import Positional
+from lashley.graph.ways import behind
 
 
 @dataclass(frozen=True, eq=False)

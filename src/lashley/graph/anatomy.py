@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from torch import Tensor, fx
 
 from lashley.graph.attention import PROJECTIONS
+from lashley.graph.banks import Bank, banks
 from lashley.graph.described import shape_of, value_like
+from lashley.graph.experts import expert_sources
 from lashley.graph.heads import Heads, heads_of
 from lashley.graph.labels import Labels, along
 from lashley.graph.layout import Layout
@@ -18,20 +20,18 @@ from lashley.graph.nodes import (
     feeds_weights,
     held_by,
     is_fixed,
-    is_move,
     layer,
     op,
-    reads,
     varying,
 )
 from lashley.graph.recurrent_units import Recurrent
 from lashley.graph.region import Held, after, points, region
-from lashley.graph.vocabulary import ELEMENTWISE
+from lashley.graph.routed import Routed
+from lashley.graph.routers import chooses
+from lashley.graph.source import Source
+from lashley.graph.ways import in_front
 
 WEIGHTLESS = frozenset({"head", "residual"})  # kinds of units without weights of their own
-_CHOOSES = frozenset({"topk", "argmax", "sort", "argsort", "argmin"})
-_WEIGHS = frozenset({"mul", "matmul", "bmm", "einsum", "linear"})
-_WEIGHED = frozenset({"softmax", "log_softmax", "sigmoid", "_softmax"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class Call:
     """
 
     source: fx.Node
-    at_source: Layout
+    at_source: Layout | Routed
     points: tuple[Held, ...]
     layer: Layer | None
     recurrent: Recurrent | None = None
@@ -88,21 +88,6 @@ class Organ:
     parameters: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class _Source:
-    """A node that computes units."""
-
-    node: fx.Node
-    name: str
-    kind: str
-    n_units: int
-    width: int
-    axis: int
-    labels: Labels
-    layer: Layer | None
-    parameters: tuple[str, ...]
-
-
 def anatomy(module: fx.GraphModule) -> dict[str, Organ]:
     """All that holds units, in forward order, without output layers.
 
@@ -112,7 +97,7 @@ def anatomy(module: fx.GraphModule) -> dict[str, Organ]:
         module: A captured graph.
     """
     varies = varying(module)
-    found: dict[str, list[tuple[_Source, Call]]] = {}
+    found: dict[str, list[tuple[Source, Call]]] = {}
     for source in _sources(module, varies):
         call = _call(source, module, varies)
         if not (feeds_weights(call.points[0].node, module) or _is_overwritten(call, module)):
@@ -128,7 +113,7 @@ def _is_overwritten(call: Call, module: fx.GraphModule) -> bool:
     )  # fmt: skip
 
 
-def _free_name(source: _Source, found: dict[str, list[tuple[_Source, Call]]]) -> str:
+def _free_name(source: Source, found: dict[str, list[tuple[Source, Call]]]) -> str:
     """The source's name, with a number if units of another kind have it already."""
     name, number = source.name, 0
     while name in found and not _is_same(source, found[name][0][0]):
@@ -137,27 +122,30 @@ def _free_name(source: _Source, found: dict[str, list[tuple[_Source, Call]]]) ->
     return name
 
 
-def _is_same(one: _Source, other: _Source) -> bool:
+def _is_same(one: Source, other: Source) -> bool:
     return (one.kind, one.n_units, one.width) == (other.kind, other.n_units, other.width)
 
 
 def output_layers(module: fx.GraphModule) -> list[Layer]:
     """The layers whose units reach the output without being mixed again."""
-    hidden = _mixed_again(module, _all_heads(module, varying(module)))
+    varies = varying(module)
+    hidden = _mixed_again(module, _all_heads(module, varies), banks(module, varies))
     known = (layer(node, module) for node in module.graph.nodes if node not in hidden)
     return [one for one in known if one is not None]
 
 
-def _organ(name: str, calls: list[tuple[_Source, Call]]) -> Organ:
+def _organ(name: str, calls: list[tuple[Source, Call]]) -> Organ:
     first = calls[0][0]
     parameters = dict.fromkeys(p for source, _ in calls for p in source.parameters)
     return Organ(name, first.kind, first.n_units, first.axis, tuple(call for _, call in calls),
                  tuple(parameters))  # fmt: skip
 
 
-def _call(source: _Source, module: fx.GraphModule, varies: set[fx.Node]) -> Call:
-    at_source = Layout(source.labels.slots, source.width, source.n_units)
-    if source.kind in ("head", "recurrent"):
+def _call(source: Source, module: fx.GraphModule, varies: set[fx.Node]) -> Call:
+    at_source = source.at or Layout(source.labels.slots, source.width, source.n_units)
+    if source.held is not None:
+        held = source.held
+    elif source.kind in ("head", "recurrent"):
         held = (Held(source.node, at_source, (), True),)
     else:
         held = points(
@@ -166,19 +154,21 @@ def _call(source: _Source, module: fx.GraphModule, varies: set[fx.Node]) -> Call
     return Call(source.node, at_source, held, source.layer, source.node.meta.get("recurrent"))
 
 
-def _sources(module: fx.GraphModule, varies: set[fx.Node]) -> Iterator[_Source]:
+def _sources(module: fx.GraphModule, varies: set[fx.Node]) -> Iterator[Source]:
     """What computes units, in forward order; layers before the sums that they are part of."""
-    heads = _all_heads(module, varies)
-    hidden = _mixed_again(module, heads)
+    heads, products = _all_heads(module, varies), banks(module, varies)
+    hidden = _mixed_again(module, heads, products)
+    experts = expert_sources(module, products, varies)
     recurrent = {node.meta["recurrent"] for node in hidden if "recurrent" in node.meta}
     sums = _Sums(module, varies, {}, Counter())
     for node in module.graph.nodes:
         steps = node.meta.get("recurrent")  # the last is mixed by none
         if shape_of(node) is None or (node not in hidden and steps not in recurrent):
             continue
+        yield from experts.get(node, ())
         found = (
             _recurrent_source(node)
-            or _layer_source(node, module)
+            or (None if _told(node, products) else _layer_source(node, module))
             or (_head_source(node, heads[node]) if node in heads else None)
             or _embedding_source(node, module)
             or sums.source(node)
@@ -192,27 +182,32 @@ def _sources(module: fx.GraphModule, varies: set[fx.Node]) -> Iterator[_Source]:
         yield found
 
 
+def _told(node: fx.Node, products: Mapping[fx.Node, Bank]) -> bool:
+    """Whether a product's matrix is not the same in every run."""
+    return node in products and products[node].told is not None
+
+
 def _all_heads(module: fx.GraphModule, varies: set[fx.Node]) -> dict[fx.Node, Heads]:
     found = {node: heads_of(node, module, varies) for node in module.graph.nodes}
     return {node: heads for node, heads in found.items() if heads is not None}
 
 
-def _layer_source(node: fx.Node, module: fx.GraphModule) -> _Source | None:
+def _layer_source(node: fx.Node, module: fx.GraphModule) -> Source | None:
     known, shape = layer(node, module), shape_of(node)
     if known is None or shape is None or not known.parameters or _is_of_attention(known):
         return None
     node, known = _with_bias(node, known, module)
     kind = "filter" if known.op.startswith("conv") else "hidden"
-    kind = "router" if kind == "hidden" and _chooses(node, module) else kind
-    return _Source(node, known.name, kind, shape[known.axis], 1, known.axis,
+    kind = "router" if kind == "hidden" and chooses(node, module) else kind
+    return Source(node, known.name, kind, shape[known.axis], 1, known.axis,
                    along(shape, known.axis), known, known.parameters)  # fmt: skip
 
 
-def _recurrent_source(node: fx.Node) -> _Source | None:
+def _recurrent_source(node: fx.Node) -> Source | None:
     known, shape = node.meta.get("recurrent"), shape_of(node)
     if known is None or shape is None:
         return None
-    return _Source(node, known.name, "recurrent", known.n_units, 1, -1, along(shape, -1), None,
+    return Source(node, known.name, "recurrent", known.n_units, 1, -1, along(shape, -1), None,
                    known.parameters)  # fmt: skip
 
 
@@ -236,11 +231,11 @@ def _is_of_attention(known: Layer) -> bool:
     return all(name.rpartition(".")[2] in PROJECTIONS for name in known.parameters)
 
 
-def _head_source(node: fx.Node, found: Heads) -> _Source:
+def _head_source(node: fx.Node, found: Heads) -> Source:
     name = node.meta.get("owner") or node.name
     owned = [p for p in _parameters_into(node) if p.rpartition(".")[2] in PROJECTIONS]
     layout = Layout(found.labels.slots, found.width, found.number)
-    return _Source(node, name, "head", found.number, found.width, layout.axis or -3, found.labels,
+    return Source(node, name, "head", found.number, found.width, layout.axis or -3, found.labels,
                    None, tuple(owned))  # fmt: skip
 
 
@@ -252,7 +247,7 @@ def _parameters_into(node: fx.Node) -> list[str]:
     ]  # fmt: skip
 
 
-def _embedding_source(node: fx.Node, module: fx.GraphModule) -> _Source | None:
+def _embedding_source(node: fx.Node, module: fx.GraphModule) -> Source | None:
     shape = shape_of(node)
     if op(node, module) != "embedding" or shape is None:
         return None
@@ -264,7 +259,7 @@ def _embedding_source(node: fx.Node, module: fx.GraphModule) -> _Source | None:
             return None
         held = held_by(tables[0], module)[0]
         name = held.removesuffix(".weight")
-    return _Source(node, name, "embedding", shape[-1], 1, -1, along(shape, -1), None, (held,))
+    return Source(node, name, "embedding", shape[-1], 1, -1, along(shape, -1), None, (held,))
 
 
 def _is_table(node: fx.Node) -> bool:
@@ -288,7 +283,7 @@ class _Sums:
     streams: dict[fx.Node, Labels]
     numbers: Counter[str]
 
-    def source(self, node: fx.Node) -> _Source | None:
+    def source(self, node: fx.Node) -> Source | None:
         """A sum of two activations, one of which a layer gives: the channels of a stream."""
         shape = shape_of(node)
         parts = [n for n in node.all_input_nodes if n in self.varies]
@@ -303,7 +298,7 @@ class _Sums:
         axis = axes[0] - slots.ndim if len(axes) == 1 else -1
         adapted = self._adapted(owner)
         name, kind = (owner, "hidden") if adapted else (self._name(owner), "residual")
-        return _Source(node, name, kind, int(slots.max()), 1, axis, labels, None, adapted)
+        return Source(node, name, kind, int(slots.max()), 1, axis, labels, None, adapted)
 
     def _adapted(self, owner: str) -> tuple[str, ...]:
         """The parameters of a layer with an adapter beside it, if a module is that (peft)."""
@@ -323,72 +318,16 @@ def _is_whole(labels: Labels | None, shape: tuple[int, ...] | None) -> bool:
     return labels is not None and labels.tensor.shape == shape and bool((labels.slots > 0).all())
 
 
-def _chooses(node: fx.Node, module: fx.GraphModule) -> bool:
-    """Whether units are only weighed against one another, to choose or to weigh others: a router's.
-
-    Among what leads on there is a choice of the largest, or a softmax over the units by which
-    other values are multiplied.
-    """
-    waiting, seen, chosen = [(node, False)], {node}, False
-    while waiting:
-        current, weighed = waiting.pop()
-        for user in current.users:
-            if user in seen or not reads(user, current, module):
-                continue
-            name = op(user, module)
-            if name in _CHOOSES:
-                chosen = True
-            elif layer(user, module) is not None:
-                return False
-            elif weighed and name in _WEIGHS and len(user.all_input_nodes) > 1:
-                chosen = True
-            elif name in ELEMENTWISE | _WEIGHED or is_move(user, module):
-                seen.add(user)
-                waiting.append(
-                    (user, weighed or (name == "softmax" and _is_over_last(user, module)))
-                )
-    return chosen
-
-
-def _is_over_last(node: fx.Node, module: fx.GraphModule) -> bool:
-    """Whether a softmax is taken over the last axis."""
-    held = module.get_submodule(str(node.target)) if node.op == "call_module" else None
-    axis = getattr(
-        held, "dim", node.kwargs.get("dim", node.args[1] if len(node.args) > 1 else None)
-    )
-    shape = shape_of(node) or ()
-    return isinstance(axis, int) and axis in (-1, len(shape) - 1)
-
-
-def _mixed_again(module: fx.GraphModule, heads: dict[fx.Node, Heads]) -> set[fx.Node]:
+def _mixed_again(
+    module: fx.GraphModule, heads: dict[fx.Node, Heads], products: Mapping[fx.Node, Bank]
+) -> set[fx.Node]:
     """The nodes after which units are mixed by a layer or attention, on a way to the output."""
     mixing = {
         n for n in module.graph.nodes
-        if n in heads or "recurrent" in n.meta or layer(n, module) is not None
+        if n in heads or n in products or "recurrent" in n.meta or layer(n, module) is not None
     }  # fmt: skip
     reach: set[fx.Node] = set()
     for node in reversed(module.graph.nodes):
         if any(user in reach or user in mixing for user in node.users):
             reach.add(node)
     return reach
-
-
-def behind(starts: set[fx.Node]) -> set[fx.Node]:
-    """All nodes that depend on one of the given ones."""
-    return reached(starts, lambda node: node.users)
-
-
-def in_front(ends: set[fx.Node]) -> set[fx.Node]:
-    """All nodes that one of the given ones depends on."""
-    return reached(ends, lambda node: node.all_input_nodes)
-
-
-def reached(starts: set[fx.Node], nexts: Callable[[fx.Node], Iterable[fx.Node]]) -> set[fx.Node]:
-    """All nodes that steps to the next ones lead to."""
-    seen: set[fx.Node] = set()
-    waiting = list(starts)
-    while waiting:
-        new = [node for node in nexts(waiting.pop()) if node not in seen]
-        seen.update(new)
-        waiting.extend(new)
-    return seen

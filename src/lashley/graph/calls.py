@@ -23,15 +23,21 @@ class CallKey(NamedTuple):
         owner: Dotted name of the innermost module at work; "" for the network itself.
         operation: Its plain name, such as "linear" or "relu_".
         place: Where in the code of the network it stands, from the network's forward inwards.
-        nth: How many calls of the same owner, operation and place came before in this run.
+        nth: How many calls of the same owner, operation and place came before in this run; None of
+            all of these calls.
         part: Which part of a result that is a tuple; None for the result itself.
     """
 
     owner: str
     operation: str
     place: str
-    nth: int
+    nth: int | None
     part: int | None = None
+
+    @property
+    def every(self) -> CallKey:
+        """The key of all calls at this place."""
+        return self._replace(nth=None)
 
 
 class Scope(NamedTuple):

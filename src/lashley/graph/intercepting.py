@@ -16,6 +16,7 @@ from lashley.graph.running import tensors
 from lashley.graph.signature import Inputs, arguments, flat, names_of
 
 Change = Callable[[Tensor], Tensor]
+Look = Callable[[Any, Any], None]
 
 
 @contextmanager
@@ -23,6 +24,7 @@ def intercepting(
     network: nn.Module,
     changes: Mapping[CallKey, Change],
     after: Mapping[CallKey, Collection[CallKey]] = MappingProxyType({}),
+    looks: Mapping[CallKey, Look] = MappingProxyType({}),
 ) -> Iterator[set[CallKey]]:
     """Pass the results of some calls through functions, in each run of the network inside.
 
@@ -36,12 +38,15 @@ def intercepting(
         after: For some of these keys, calls that have to come before in the run: else the result
             is left as it is. A point that two layers share, as run by run one or the other is
             called, holds a layer's units only after the layer itself.
+        looks: By keys, what is told the arguments of these calls before they are made.
+
+    Of a key without a number all calls at its place are meant.
 
     Yields:
         The keys of both, without parts, that the run at hand, or the last one, has reached.
     """
     with in_plain_operations(network), scopes(network) as stack:
-        changing = _Changing(stack, changes, after)
+        changing = _Changing(stack, changes, after, looks)
         with changing:
             yield changing.reached
 
@@ -76,7 +81,7 @@ class _Changing(Calls):
 
     def __init__(
         self, stack: list[Scope], changes: Mapping[CallKey, Change],
-        after: Mapping[CallKey, Collection[CallKey]],
+        after: Mapping[CallKey, Collection[CallKey]], looks: Mapping[CallKey, Look],
     ) -> None:  # fmt: skip
         super().__init__(stack)
         self.reached: set[CallKey] = set()
@@ -84,7 +89,8 @@ class _Changing(Calls):
         for key, change in changes.items():
             self._changes.setdefault(_whole(key), {})[key.part] = change
         self._after = {k: frozenset(map(_whole, before)) for k, before in after.items()}
-        self._watched = frozenset().union(self._changes, *self._after.values())
+        self._looks = looks
+        self._watched = frozenset().union(self._changes, looks, *self._after.values())
         self._wanted = {(key.owner, key.operation) for key in self._watched}
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -95,7 +101,11 @@ class _Changing(Calls):
         operation = operation_of(func)
         if (self.stack[-1].owner, operation) not in self._wanted:
             return func(*args, **kwargs)
-        change = self._change_of(self.key_of(operation))
+        key = self.key_of(operation)
+        for look in (self._looks.get(key), self._looks.get(key.every)):
+            if look is not None:
+                look(args, kwargs)
+        change = {**self._change_of(key), **self._change_of(key.every)}
         if not change:
             return func(*args, **kwargs)
         given = tensors((args, kwargs))

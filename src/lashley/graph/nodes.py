@@ -61,6 +61,7 @@ class Layer:
         options: Further arguments of a convolution, by name; None where it pads in its own way.
         held_bias: The node of the bias; None where a module holds it, or there is none.
         parameters: Names of the parameters that weights and bias are made of.
+        part: Which of several matrices in one parameter; None if it has but one.
     """
 
     node: fx.Node
@@ -76,6 +77,7 @@ class Layer:
     options: dict[str, Any] | None = None
     held_bias: fx.Node | None = None
     parameters: tuple[str, ...] = ()
+    part: int | None = None
 
     @property
     def is_plain(self) -> bool:
@@ -205,7 +207,10 @@ def layer(node: fx.Node, module: nn.Module) -> Layer | None:
 
 def weights(known: Layer, module: nn.Module) -> Tensor:
     """The weights of a layer of the module's graph."""
-    return attribute(module, known.weight) if known.held is None else value_of(known.held, module)
+    if known.held is None:
+        return attribute(module, known.weight)
+    found = value_of(known.held, module)
+    return found if known.part is None else found[known.part]
 
 
 def is_fixed(node: fx.Node) -> bool:

@@ -182,6 +182,8 @@ def _groups(
         return
     kinds, which = torch.unique(there, dim=1, return_inverse=True)
     for number, column in enumerate(kinds.T):
+        if not bool(column.any()):  # other values hold these
+            continue
         units = (which == number).nonzero()[:, 0].tolist()
         yield units, {node for node, holds in zip(nodes, column.tolist(), strict=True) if holds}
 

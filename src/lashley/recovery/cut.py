@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from lashley.graph.anatomy import in_front
 from lashley.graph.batch import Batched, Count, batch_dependence
 from lashley.graph.running import Refused, attributes_of
+from lashley.graph.ways import in_front
 from lashley.recovery.freezing import Frozen
 from lashley.recovery.order import named_tensors
 from lashley.recovery.packing import Part, as_trained, has_channels_last

@@ -11,8 +11,9 @@ from torch import fx, nn
 
 from lashley.errors import SiteError, TrainingError
 from lashley.graph import capture
-from lashley.graph.anatomy import Call, anatomy, behind, in_front, reached
+from lashley.graph.anatomy import Call, anatomy
 from lashley.graph.nodes import value_of
+from lashley.graph.ways import behind, in_front, reached
 from lashley.recovery.order import named_tensors, outside
 from lashley.sites import Site, as_site, eval_mode, first_inputs, unknown_site
 

@@ -1,0 +1,95 @@
+"""Values whose rows are of experts, and only a run tells which row is whose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from lashley.graph.calls import CallKey
+from lashley.graph.layout import Layout
+
+
+@dataclass(frozen=True, eq=False)
+class Routed:
+    """Where such a value holds units; the twin of `Layout`.
+
+    Attributes:
+        inner: Where one expert's channels are in the rows that came to it, along axis 0.
+        experts: Whose units they are. Of one, its channels are the units; of several, each is one.
+        key: Of the calls that tell which expert a row is of.
+        of: What a call tells, from its arguments: the expert, or that of each row.
+    """
+
+    inner: Layout
+    experts: tuple[int, ...]
+    key: CallKey
+    of: Callable[[Any, Any], Int[Tensor, "*row"]]
+
+    axis: int | None = None  # there is none along which units lie alone
+
+    @property
+    def n_units(self) -> int:
+        """Of the site."""
+        return self.inner.n_units if self._is_one else len(self.experts)
+
+    @property
+    def width(self) -> int:
+        """Channels of a unit."""
+        return 1 if self._is_one else self.inner.n_units
+
+    @property
+    def _is_one(self) -> bool:
+        return len(self.experts) == 1
+
+    def spread(self, by_slot: Float[Tensor, " slot"]) -> Float[Tensor, " slot"]:
+        """The same: where a number goes is known only in a run."""
+        return by_slot
+
+    def put(
+        self, value: Tensor, units: Sequence[int], by_slot: Tensor, told: Int[Tensor, "*row"]
+    ) -> None:
+        """Put a number for each slot in the units' place in a value, in place.
+
+        Args:
+            value: Of a run.
+            units: Which.
+            by_slot: A number for each channel of each unit.
+            told: By the call of the same run.
+        """
+        for expert, new in zip(self.experts, by_slot.view(len(self.experts), -1), strict=True):
+            inner = units if self._is_one else range(self.inner.n_units)
+            if not (self._is_one or expert in units):
+                continue
+            rows = _rows(told, expert, value)
+            part = value[rows]
+            self.inner.put(part, list(inner), self.inner.spread(new))
+            value[rows] = part
+
+    def sums(self, value: Tensor, told: Int[Tensor, "*row"]) -> tuple[Tensor, Tensor]:
+        """As of `Layout`, over the rows that came to the units' experts."""
+        parts = [self.inner.sums(value[_rows(told, e, value)]) for e in self.experts]
+        total, count = (torch.stack(part).flatten() for part in zip(*parts, strict=True))
+        return total, count
+
+
+def _rows(told: Int[Tensor, "*row"], expert: int, value: Tensor) -> Bool[Tensor, " row"]:
+    """Which rows of a value came to an expert."""
+    return (told.to(value.device) == expert).expand(len(value))
+
+
+def picked(args: Any, kwargs: Any) -> Int[Tensor, "*row"]:
+    """What a call that takes parts of a parameter says: by which numbers."""
+    index = args[-1]
+    return torch.as_tensor(index[0] if isinstance(index, tuple | list) else index)
+
+
+def ended(args: Any, kwargs: Any) -> Int[Tensor, " row"]:
+    """What a product by groups of rows says: where these end."""
+    ends = kwargs["offs"] if "offs" in kwargs else args[2]
+    rows = torch.arange(len(args[0]), device=ends.device, dtype=ends.dtype)
+    return torch.searchsorted(ends, rows, right=True)
