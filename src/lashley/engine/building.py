@@ -96,7 +96,7 @@ def build(
         check_bit_by_bit(precision, case.is_independent)
     measured = _measured(case, examples)
     check_columns(ablations, measured)
-    engine, batch, name, tally = _engine(case)
+    case, (engine, batch, name, tally) = _engine(case)
     hashes = "".join(network_fingerprint(network).values())
 
     def attrs() -> dict[str, Any]:
@@ -121,24 +121,28 @@ def _measured(case: Case, examples: Examples) -> dict[str, Tensor]:
     return found
 
 
-def _engine(case: Case) -> Made:
+def _engine(case: Case) -> tuple[Case, Made]:
+    """An engine, and the case as that decides it."""
     wanted = case.options.engine
     captured = _captured(case, wanted)
     if captured is None:
-        return _without_graph(replace(case, truth=precise(case.truth, None)))
+        return _without_graph(case)
     organs = anatomy(captured.module)
     check_sites(case.ablations, organs)
     batch, why = _batch(case, captured)
     program = exact(captured, batch or {}, case.options.device)
-    case = replace(case, truth=precise(case.truth, program.module))
+    exactly = replace(case, truth=precise(case.truth, case.network, program.module))
+    if exactly.truth.dtype != torch.float64:
+        case.why.append("no float64")
+        return _without_graph(case)
     started = _not_zero(case, organs)
     if wanted == "reference" or started or not case.is_independent:
         case.why.append("asked for" if wanted == "reference" else why or started)
-        return referring(case, program, organs)
-    if batch is None or case.truth.dtype != torch.float64:
-        case.why.append(why or "no float64")
+        return exactly, referring(exactly, program, organs)
+    if batch is None:
+        case.why.append(why)
         return _without_graph(case)
-    return _sweeping(case, captured, organs, batch, program)
+    return exactly, _sweeping(exactly, captured, organs, batch, program)
 
 
 def _batch(case: Case, captured: Captured) -> tuple[dict[str, Any] | None, str]:
@@ -175,17 +179,18 @@ def _not_zero(case: Case, organs: Mapping[str, Organ]) -> str:
     return ""
 
 
-def _without_graph(case: Case) -> Made:
+def _without_graph(case: Case) -> tuple[Case, Made]:
     """Full passes; by the reference where examples depend on one another, or it is asked for."""
+    case = replace(case, truth=precise(case.truth, case.network, None))
     seen = anatomy(recorded(case.network, case.example))
     check_sites(case.ablations, seen)
     if not case.is_independent:
         case.why.append("an example's output depends on the others: all are run as one batch")
-        return referring(case, None, seen)
+        return case, referring(case, None, seen)
     if case.options.engine == "reference":
         case.why.append("asked for")
-        return referring(case, None, seen)
-    return hooking(case, seen)
+        return case, referring(case, None, seen)
+    return case, hooking(case, seen)
 
 
 def _sweeping(

@@ -1,24 +1,26 @@
 """The truth: the network itself in float64, as far as it can be computed there.
 
-Where float32 is written into its forward, all lower formats become float64 (`graph.doubling`), or
-its graph is taken. Where that fails too, the network's own precision decides, and outcomes say so.
+Where float32 is written into its forward, its graph is taken, or all lower formats become float64
+(`graph.doubling`). Where that fails too, the network's own precision decides, and outcomes say so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from lashley.engine.checks import scale_of
 from lashley.engine.hooks import forward
 from lashley.errors import EngineError, LashleyError
-from lashley.graph import capture, retyped
 from lashley.graph.copies import copied as copy_of
-from lashley.graph.doubling import constants, doubled, mark, runs_doubled
+from lashley.graph.doubling import LOWER, constants, doubled, mark, runs_doubled
 from lashley.graph.layout import STRUCTURE
+from lashley.graph.running import tensors
 
 _ALIKE = 1e-9  # of the largest output: what two ways through float64 may differ by
 
@@ -62,7 +64,7 @@ def truth_of(
     Raises:
         NotRunning: If the inputs do not run through the network.
     """
-    wide = tuple(p.double() if p.is_floating_point() else p for p in sample)
+    wide = _wide(sample)
     few = [p[:n_few] for p in wide]
     copied = doubled(network, device)
     try:
@@ -77,46 +79,87 @@ def truth_of(
     return Truth(copied, torch.float64, wide, outputs, names)
 
 
-def precise(truth: Truth, graph: nn.Module | None) -> Truth:
-    """The same, or what computes in float64 throughout where a plain copy does not.
+def precise(truth: Truth, network: nn.Module, graph: nn.Module | None) -> Truth:
+    """The same, or what computes in float64 throughout where that does not.
 
     Args:
         truth: From `truth_of`.
-        graph: The network's graph in float64, or None if it has none.
+        network: Which that is of.
+        graph: Its graph in float64, or None: if there is none, or calls are to be intercepted.
+
+    Returns:
+        In float32 where neither the graph nor a copy is in float64 throughout.
     """
-    if truth.dtype != torch.float64 or runs_doubled(truth.network):
+    if runs_doubled(truth.network) and graph is None:
         return truth
-    if graph is not None:
-        outputs = graph(*truth.inputs)
-        return truth if _alike(outputs, truth.outputs) else replace(
-            truth, network=graph, outputs=outputs)  # fmt: skip
-    marked = mark(copy_of(truth.network), constants())
-    try:
-        outputs = forward(marked, truth.inputs, truth.names)
-    except Exception:  # no float64 in some operation that a plain copy gets around
-        return truth
-    return truth if _alike(outputs, truth.outputs) else replace(
-        truth, network=marked, outputs=outputs)  # fmt: skip
+    wide = _wide(truth.inputs)
+    device = str(wide[0].device)
+    other = mark(doubled(network, device), constants()) if graph is None else graph
+    outputs = _in_float64(other, wide, truth.names)
+    if outputs is not None:
+        same = runs_doubled(truth.network) or _alike(outputs, truth.outputs)
+        return truth if same else Truth(other, torch.float64, wide, outputs, truth.names)
+    if graph is None and truth.dtype == torch.float64 and not _narrows(truth):
+        return truth  # an operation has no float64 for the copy that is doubled
+    return _in_float32(network, truth.inputs, truth.names, device)
 
 
 def _another_way(
     network: nn.Module, sample: Sequence[Tensor], names: tuple[str, ...], device: str, n_few: int
 ) -> Truth:
-    wide = tuple(p.double() if p.is_floating_point() else p for p in sample)
-    narrow = tuple(p.float() if p.is_floating_point() else p for p in sample)
-    _check_runs(network, [p[:n_few] for p in narrow], names)
-    marked = mark(doubled(network, device), constants())
+    _check_runs(network, [p[:n_few] for p in _narrow(sample)], names)
+    wide, marked = _wide(sample), mark(doubled(network, device), constants())
+    outputs = _in_float64(marked, wide, names)
+    if outputs is not None:
+        return Truth(marked, torch.float64, wide, outputs, names)
+    return _in_float32(network, sample, names, device)
+
+
+def _in_float64(
+    network: nn.Module, inputs: tuple[Tensor, ...], names: tuple[str, ...]
+) -> Tensor | None:
+    """What it says there; None where it does not run in that format."""
     try:
-        return Truth(marked, torch.float64, wide, forward(marked, wide, names), names)
+        is_graph = isinstance(network, fx.GraphModule)
+        outputs = network(*inputs) if is_graph else forward(network, inputs, names)
     except Exception:
-        few = [p[:n_few] for p in narrow]
-        example = dict(zip(names, few, strict=True)) if names else few[0]
-        captured, _ = capture(network, example)
-    if captured is not None:
-        graph = retyped(captured.module, torch.float64).to(device)
-        return Truth(graph, torch.float64, wide, graph(*wide), names)
-    own = copy_of(network).to(device)
+        return None
+    return outputs if isinstance(outputs, Tensor) and outputs.dtype == torch.float64 else None
+
+
+def _in_float32(
+    network: nn.Module, sample: Sequence[Tensor], names: tuple[str, ...], device: str
+) -> Truth:
+    own, narrow = copy_of(network).to(device), _narrow(sample)
     return Truth(own, torch.float32, narrow, forward(own, narrow, names), names)
+
+
+def _wide(sample: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    return tuple(p.double() if p.is_floating_point() else p for p in sample)
+
+
+def _narrow(sample: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    return tuple(p.float() if p.is_floating_point() else p for p in sample)
+
+
+class _Narrowing(TorchDispatchMode):
+    """Sees whether numbers in float64 become some in a lower format."""
+
+    found = False
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        returned = func(*args, **(kwargs or {}))
+        formats = {t.dtype for t in tensors((args, kwargs))}
+        given = bool(formats & {torch.float64, torch.complex128})
+        self.found |= given and any(t.dtype in LOWER for t in tensors(returned))
+        return returned
+
+
+def _narrows(truth: Truth) -> bool:
+    """Whether a copy in float64 leaves it on the way."""
+    with _Narrowing() as seen:
+        forward(truth.network, truth.inputs, truth.names)
+    return seen.found
 
 
 def _check_runs(network: nn.Module, inputs: Sequence[Tensor], names: tuple[str, ...]) -> None:
@@ -134,4 +177,5 @@ def _check_runs(network: nn.Module, inputs: Sequence[Tensor], names: tuple[str, 
 
 def _alike(one: Tensor, other: Tensor) -> bool:
     near = _ALIKE * scale_of(other)
-    return one.shape == other.shape and torch.allclose(one, other, rtol=0, atol=near)
+    same = (one.shape, one.dtype) == (other.shape, other.dtype)
+    return same and torch.allclose(one, other, rtol=0, atol=near)

@@ -27,6 +27,7 @@ _WIDER = {
     for kind in _FORMATS - {torch.float64, torch.complex128}
     if kind.is_floating_point or kind.is_complex
 }
+LOWER = frozenset(_WIDER)  # the formats that become float64 or complex128
 _METHODS = {"float": "double", "half": "double", "bfloat16": "double",
             "cfloat": "cdouble", "chalf": "cdouble"}  # fmt: skip
 _NARROW = re.compile(r"\b(Float|Half|BFloat16)Tensor$")
