@@ -87,7 +87,8 @@ def row_of(zoo_network):
 def is_right(row):
     assert not {name: row[name] for name in ("errors", "bare", "twin_error") if row.get(name)}
     assert row["wrong"] == []
-    assert row["not_checked"] == []
+    # The twin follows no rows of which a run tells the expert: see test_experts.
+    assert [why for why in row["not_checked"] if ".experts" not in why] == []
     assert row["unaccounted"] == []
     assert row["checked"] >= 4
     assert row["moved"] > row["checked"] / 2

@@ -44,7 +44,7 @@ def row_of(made: Made, row: dict[str, Any]) -> None:
     twin = Twin(made.network, made.pick, call)
     chosen = _chosen(row, twin, made, sites)
     ablations = [
-        la.Ablation(sites[t.site], t.units, method) for t in chosen for method in methods_of(t.kind)
+        la.Ablation(sites[t.site], t.units, method) for t in chosen for method in methods_of(t)
     ]
     if not ablations:
         row["no_sites"] = True

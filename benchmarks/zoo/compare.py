@@ -72,7 +72,7 @@ def compare(
     place = -1
     for target in chosen:
         truth_of = truths(twin, made, target, n)
-        for method in methods_of(target.kind):
+        for method in methods_of(target):
             place += 1
             words, truth = f"{target.kind} {target.site} {method} {target.units}", truth_of[method]
             if isinstance(truth, str):

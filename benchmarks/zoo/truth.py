@@ -18,9 +18,12 @@ _FEW = 4
 Truth = list[tuple[str, list[Tensor]]]  # readings, the first is the rule; outputs by donor
 
 
-def methods_of(kind: str) -> tuple[str, ...]:
-    """Those that a kind of site has; a sum has no weights."""
-    return tuple(m for m in METHODS if (kind, m) != ("residual", "zero_weights"))
+def methods_of(target: Target) -> tuple[str, ...]:
+    """Those that a site has: a sum has no weights, and an expert's rows have no twin elsewhere."""
+    if target.kind == "residual":
+        return tuple(m for m in METHODS if m != "zero_weights")
+    of_expert = target.kind == "expert" or target.site.endswith("]")
+    return tuple(m for m in METHODS if m != "resample") if of_expert else METHODS
 
 
 def examples_enough(twin: Twin, made: Made, intact: Tensor) -> int:

@@ -101,7 +101,8 @@ def _means_of_rows(
     case: Case, wanted: Mapping[tuple[str, Any], Routed], size: int
 ) -> dict[tuple[str, Any], Tensor]:
     """(slot) means over the rows that come to an expert."""
-    told, totals = Told(), dict.fromkeys(wanted, torch.zeros(()))
+    told = Told()
+    totals = dict.fromkeys(wanted, torch.zeros((), dtype=torch.float64))
 
     def adding(key: Any) -> Change:
         def change(value: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from lashley.graph.anatomy import WEIGHTLESS, Call, Organ
 from lashley.graph.described import value_like
 from lashley.graph.layout import Layout
 from lashley.graph.nodes import is_fixed, value_of, varying
+from lashley.graph.routed import fixed
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def place(
         means: (slot) By names of sites and nodes, the mean activation; for the method "mean".
     """
     held = tuple(held for call in organ.calls for held in call.points)
-    nodes, layouts = tuple(h.node.name for h in held), tuple(h.layout for h in held)
+    nodes, layouts = tuple(h.node.name for h in held), tuple(fixed(h.layout) for h in held)
     if method == "resample":
         return Place(organ.name, nodes, layouts, None)
     if method == "mean":
@@ -134,7 +135,7 @@ def place(
             constants = [c for call in organ.calls for c in behind_zeros(call, exact)]
             return _placed(organ, nodes, layouts, constants)
         nodes = tuple(call.source.name for call in organ.calls)
-        layouts = tuple(call.at_source for call in organ.calls)
+        layouts = tuple(fixed(call.at_source) for call in organ.calls)
     zeros = [torch.zeros(lay.n_units * lay.width, dtype=torch.float64) for lay in layouts]
     return _placed(organ, nodes, layouts, zeros)
 

@@ -21,6 +21,7 @@ from lashley.graph.doubling import in_its_format
 from lashley.graph.incoming import into_units
 from lashley.graph.layout import Layout, fitted
 from lashley.graph.recurrent_units import into_recurrent_units
+from lashley.graph.routed import fixed
 from lashley.graph.signature import arguments, logits_of
 
 Donors = tuple[Tensor, ...]
@@ -77,7 +78,7 @@ class Reference:
         if method == "zero_weights" and organ.kind not in WEIGHTLESS:
             if is_plain(self.network, organ) and not self._shares(organ):
                 return self._with_zero_weights(organ, units, inputs)
-            at = {call.source.name: call.at_source for call in organ.calls}
+            at = {call.source.name: fixed(call.at_source) for call in organ.calls}
             return _Replacing(self.graph, dict.fromkeys(at, 0.0), units, at).run(*inputs)
         return self._replaced(organ, method, units, inputs, donors, drawn)
 
@@ -104,7 +105,7 @@ class Reference:
         donors: Donors | None, drawn: Tensor | None,
     ) -> Tensor:  # fmt: skip
         assert self.graph is not None
-        at = {held.node.name: held.layout for call in organ.calls for held in call.points}
+        at = {held.node.name: fixed(held.layout) for call in organ.calls for held in call.points}
         values: dict[str, Any] = dict.fromkeys(at, 0.0)
         if method == "mean":
             values = {name: lay.spread(self.means[organ.name, name]) for name, lay in at.items()}

@@ -26,7 +26,7 @@ from lashley.graph.nodes import (
 )
 from lashley.graph.recurrent_units import Recurrent
 from lashley.graph.region import Held, after, points, region
-from lashley.graph.routed import Routed
+from lashley.graph.routed import Routed, fixed
 from lashley.graph.routers import chooses
 from lashley.graph.source import Source
 from lashley.graph.ways import in_front
@@ -146,7 +146,7 @@ def _call(source: Source, module: fx.GraphModule, varies: set[fx.Node]) -> Call:
     if source.held is not None:
         held = source.held
     elif source.kind in ("head", "recurrent"):
-        held = (Held(source.node, at_source, (), True),)
+        held = (Held(source.node, fixed(at_source), (), True),)
     else:
         held = points(
             source.node, source.labels, source.width, source.n_units, module, varies

@@ -151,20 +151,21 @@ def _einsum(
         first, one, two = (None if a is None else parts[place][a] for a in matrices.axes)
         units = [c for c in (one, two) if c is not None and c in made and c != first]
         inner = [c for c in (one, two) if c not in made]
-        others = [i for i, f in enumerate(factors) if i != place and f in varies
-                  and inner and inner[0] in parts[i]]  # fmt: skip
+        others = {i: f for i, f in enumerate(factors) if i != place and isinstance(f, fx.Node)
+                  and f in varies and str(inner[0]) in parts[i]}  # fmt: skip
         alone = all(units[0] not in p for i, p in enumerate(parts) if i != place) if units else 0
         if len(units) != 1 or len(others) != 1 or not alone or matrices.pick is not None:
             continue
-        lies, read = made.find(first or " "), parts[others[0]].find(first or " ")
+        ((other, source),) = others.items()
+        lies, read = made.find(first or " "), parts[other].find(first or " ")
         if matrices.expert is None and lies < 0 and read < 0:
             continue
         unit = made.index(units[0]) - len(made)
         found = Bank(
-            node, node, factors[others[0]], matrices.parameter, matrices.shape[0],
+            node, node, source, matrices.parameter, matrices.shape[0],
             1 if units[0] == one else 2, shape[unit], unit, matrices.expert,
             lies - len(made) if lies >= 0 else None,
-            read - len(parts[others[0]]) if read >= 0 else None, None, (matrices.parameter,),
+            read - len(parts[other]) if read >= 0 else None, None, (matrices.parameter,),
         )  # fmt: skip
         return _with_bias(found, None, module)
     return None
@@ -254,7 +255,7 @@ def _read(
     if not isinstance(value, nn.Parameter) or value.ndim != n_axes or min(value.shape) < 2:
         return None
     held = [{current: along(tuple(value.shape), axis)} for axis in range(n_axes)]
-    pick = None
+    pick, before = None, current
     for step in reversed(chain):
         if pick is None and _is_pick(step, module):
             shape, pick = shape_of(step) or (), step
@@ -263,9 +264,10 @@ def _read(
         elif is_move(step, module):
             found = [moved(step, by, module) for by in held]
         else:
-            found = [by[step.args[0]] for by in held]
+            found = [by[before] for by in held]
         for by, labels in zip(held, found, strict=True):
             by[step] = labels
+        before = step
     labels = tuple(by[node] for by in held)
     if not all(isinstance(part, Labels) for part in labels):
         return None

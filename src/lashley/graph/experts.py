@@ -117,8 +117,10 @@ class _Steps:
         found = self.by_key.get(key and key.every, [])
         if len(found) != len(self.banks):
             return False
-        told = [bank.told for bank in self.banks]
-        before = all(t is not None and (t < n or t is n) for t, n in zip(told, found, strict=True))
+        told = [bank.told for bank in self.banks if bank.told is not None]
+        if len(told) != len(found):
+            return False
+        before = all(t < n or t is n for t, n in zip(told, found, strict=True))
         return before and all(n < t for n, t in zip(found, told[1:], strict=False))
 
 

@@ -77,6 +77,12 @@ class Routed:
         return total, count
 
 
+def fixed(layout: Layout | Routed) -> Layout:
+    """Of a graph: no tracer takes what only a run can tell."""
+    assert isinstance(layout, Layout)
+    return layout
+
+
 def _rows(told: Int[Tensor, "*row"], expert: int, value: Tensor) -> Bool[Tensor, " row"]:
     """Which rows of a value came to an expert."""
     return (told.to(value.device) == expert).expand(len(value))
