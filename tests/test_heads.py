@@ -188,6 +188,21 @@ def fused_cross(n, x, at):
     return joined(n, F.scaled_dot_product_attention(q, k, v))
 
 
+def in_memory(n, x, at):
+    q, k, v = split(n, x)
+    heads = (q @ k.mT * SCALE).softmax(-1) @ v
+    return n.proj(heads.transpose(1, 2).contiguous().view(-1, T, H * D))
+
+
+def in_parts(n, x, at):
+    """As Swin makes its masks: parts of them are written to, and the whole is read."""
+    q, k, v = split(n, x)
+    mask = x.new_zeros((T, T))
+    for i in range(T - 1):
+        mask[i, i + 1 :] = float("-inf")
+    return joined(n, (q @ k.mT * SCALE + mask).softmax(-1) @ v)
+
+
 SPELLED = {
     "@": ("plain", written(lambda q, k, v: (q @ k.transpose(-2, -1) * SCALE).softmax(-1) @ v)),
     "matmul": ("plain", written(lambda q, k, v: torch.matmul(
@@ -196,6 +211,7 @@ SPELLED = {
     "divided": ("plain", written(lambda q, k, v: (q @ k.mT / D**0.5).softmax(-1).matmul(v))),
     "stable softmax": ("plain", written(lambda q, k, v: (lambda s: (
         s - s.amax(-1, keepdim=True)).softmax(-1) @ v)(q @ k.mT * SCALE))),
+    "laid out anew": ("plain", in_memory),
     "dropout": ("plain", written(lambda q, k, v: F.dropout(
         (q @ k.mT * SCALE).softmax(-1), 0.1, False) @ v)),
     "einsum": ("plain", written(lambda q, k, v: torch.einsum(
@@ -215,6 +231,7 @@ SPELLED = {
     "causal": ("masked", masked),
     "causal with where": ("masked", written(lambda q, k, v: torch.where(
         torch.ones(T, T, dtype=torch.bool).tril(), q @ k.mT * SCALE, -1e30).softmax(-1) @ v)),
+    "causal mask filled in parts": ("masked", in_parts),
     "causal fused": ("masked", written(
         lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True))),
     "with a bias": ("biased", biased),

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import lashley as la
+from lashley.errors import EngineError
 
 from by_hand import (
     ENGINES,
@@ -83,7 +84,8 @@ SHAPE = (2, 2, 3)
 def filters():
     return dict(
         c=nn.Conv2d(2, 4, 1), out=nn.Linear(24, 3), bn=statistics(nn.BatchNorm2d(4)),
-        ln=nn.LayerNorm(4, elementwise_affine=False),
+        ln=nn.LayerNorm(4, elementwise_affine=False), zero=torch.zeros(4, 1, 1),
+        gain=nn.Parameter(torch.rand(4, 1, 1) + 0.5),
     )  # fmt: skip
 
 
@@ -98,6 +100,16 @@ def conv(plain_act, **spelled):
         return lambda n, x, at: n.out(f(n, n.c(x)).flatten(1))
 
     return {name: (plain, spell(f)) for name, f in spelled.items()}
+
+
+@torch.fx.wrap
+def kept_whole(y):
+    return y.sigmoid()
+
+
+@torch.fx.wrap
+def kept_whole_by_shape(y):
+    return y.sigmoid() if y.shape[1] == 4 else y
 
 
 def by_parts(parts):
@@ -156,7 +168,14 @@ SIGMOID = conv(
     stack_twice=lambda n, y: torch.stack((y, y), 2).sigmoid()[:, :, 1],
     hstack_twice=lambda n, y: torch.cat((y, y), 3).sigmoid()[..., :3],
     detach=lambda n, y: y.detach().clone().sigmoid(),
+    kept_whole=lambda n, y: kept_whole(y),
 )  # fmt: skip
+
+
+def responses(length):
+    """Of filters, relative to one another."""
+    return length / (length.mean(1, True) + 1e-6)
+
 
 OTHERS = {
     **conv(lambda n, y: n.bn(y).sigmoid(),
@@ -184,6 +203,15 @@ OTHERS = {
         instance_norm=lambda n, y: F.gelu(F.instance_norm(y)),
         instance_norm_flat=lambda n, y: F.gelu(F.instance_norm(y.flatten(2))),
         norm_over_positions=lambda n, y: F.gelu(F.layer_norm(y.flatten(2), (6,)))),
+    **conv(lambda n, y: y / y.pow(2).sum(1, True).sqrt() * n.gain,
+        length_by_normalize=lambda n, y: F.normalize(y, dim=1) * n.gain,
+        length_by_normalize_scaled=lambda n, y: F.normalize(y, dim=1) * 2 * (n.gain / 2),
+        length_by_norm=lambda n, y: y / y.norm(p=2, dim=1, keepdim=True) * n.gain,
+        length_by_linalg=lambda n, y: n.gain * (
+            y / torch.linalg.vector_norm(y, dim=1, keepdim=True).expand_as(y))),
+    **conv(lambda n, y: y + y * responses(y.pow(2).sum((2, 3), True).sqrt()) * n.gain,
+        global_response=lambda n, y: y + torch.addcmul(
+            n.zero, n.gain, y * responses(y.norm(p=2, dim=(2, 3), keepdim=True)))),
     **conv(lambda n, y: F.leaky_relu(y, 0.1) + 0.2,
         where=lambda n, y: torch.where(y > 0, y, 0.1 * y) + 0.2,
         where_method=lambda n, y: y.where(y >= 0, y * 0.1) + 0.2,
@@ -378,6 +406,13 @@ def slices(y):
 # Where units do not stay apart, or a second way leads out, the point lies before.
 KEPT = {
     **group(
+        lambda n, x, at: n.out((lambda y: y / y.pow(2).sum(-1, True).sqrt())(at(n.l(x)))
+            .flatten(1)),
+        direction=lambda n, x, at: n.out(F.normalize(n.l(x), dim=-1).flatten(1)),
+        direction_by_length=lambda n, x, at: n.out((lambda y: y / y.norm(dim=-1, keepdim=True))(
+            n.l(x)).flatten(1)),
+    ),
+    **group(
         lambda n, x, at: n.out(at(n.l(x)).softmax(-1).flatten(1)),
         softmax_over_units=lambda n, x, at: n.out(n.l(x).mT.softmax(1).mT.flatten(1)),
         softmax_over_rows=lambda n, x, at: n.out(n.l(x).view(-1, 4).softmax(1).view(-1, 12)),
@@ -533,3 +568,12 @@ def test_any_moves_before_the_sigmoid(steps, unit, engine):
         moved(n.c(x).flatten(2), steps).sigmoid(), steps).flatten(1))).eval()  # fmt: skip
     assert torch.allclose(network(x), plain(x))
     assert_as_by_hand(network, plain, CONV, x, reference, engine, which=((unit,),))
+
+
+@pytest.mark.parametrize("engine", [e for e in ENGINES if e != "fx"])
+def test_what_torch_fx_cannot_enter_is_followed_by_another_tracer(engine):
+    plain, _, units, x, reference = written("kept_whole")
+    network = plain.spelled(lambda n, x, at: n.out(kept_whole_by_shape(n.c(x)).flatten(1))).eval()
+    assert_as_by_hand(network, plain, units, x, reference, engine)
+    with pytest.raises(EngineError, match="control flow"):
+        assert_as_by_hand(network, plain, units, x, reference, "fx")

@@ -150,11 +150,12 @@ def _einsum(
             continue
         first, one, two = (None if a is None else parts[place][a] for a in matrices.axes)
         units = [c for c in (one, two) if c is not None and c in made and c != first]
-        inner = [c for c in (one, two) if c not in made]
+        inner = [c for c in (one, two) if c is not None and c not in made]
+        if len(units) != 1 or len(inner) != 1 or matrices.pick is not None:
+            continue
         others = {i: f for i, f in enumerate(factors) if i != place and isinstance(f, fx.Node)
-                  and f in varies and str(inner[0]) in parts[i]}  # fmt: skip
-        alone = all(units[0] not in p for i, p in enumerate(parts) if i != place) if units else 0
-        if len(units) != 1 or len(others) != 1 or not alone or matrices.pick is not None:
+                  and f in varies and inner[0] in parts[i]}  # fmt: skip
+        if len(others) != 1 or any(units[0] in p for i, p in enumerate(parts) if i != place):
             continue
         ((other, source),) = others.items()
         lies, read = made.find(first or " "), parts[other].find(first or " ")

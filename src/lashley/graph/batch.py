@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+from lashley.graph.running import attributes_of, walked
+
 SIZES = (2, 3)  # examples in the two batches; the smaller one begins the larger one
 _TOLERANCE = 1e-3  # of the largest number; rounding differs with the size of a batch
 
@@ -67,23 +69,20 @@ def batch_dependence(module: fx.GraphModule, inputs: tuple[Tensor, ...]) -> dict
     Raises:
         NotBatched: Naming the first node whose value cannot be stacked.
     """
-    runs = []
-    batches = [part[: SIZES[0]] for part in inputs], [part[: SIZES[1]] for part in inputs]
-    for batch in (*batches, [part.roll(1, 0) for part in batches[1]]):
-        recorder = _Recorder(module, garbage_collect_values=False)
-        recorder.run(*batch)
-        runs.append(recorder.env)
-    found = {node: _dependence(node, *(run[node] for run in runs)) for node in runs[0]}
+    first, second = ([part[:size] for part in inputs] for size in SIZES)
+    attributes = attributes_of(module, module.graph)
+    runs = [
+        walked(module.graph, attributes, batch, pure=False)
+        for batch in (first, second, [part.roll(1, 0) for part in second])
+    ]
+    found: dict[fx.Node, Any] = {}
+    for steps in zip(*runs, strict=True):  # side by side: only what is read later is kept
+        node = steps[0][0]
+        found[node] = _dependence(node, *(values[node] for _, values in steps))
     (output,) = module.graph.output_node().all_input_nodes
     if not isinstance(found[output], Batched) or found[output].axis or found[output].per != 1:
         raise NotBatched("the output has not one row for each example")
     return found
-
-
-class _Recorder(fx.Interpreter):
-    """Keeps every value."""
-
-    env: dict[fx.Node, Any]
 
 
 def _dependence(node: fx.Node, small: Any, large: Any, rolled: Any) -> Any:

@@ -18,6 +18,8 @@ from torch.fx.node import map_arg
 from lashley.graph.described import shape_of, value_like
 from lashley.graph.nodes import is_fixed, op, value_of
 
+_VIEWS = frozenset({"view", "_unsafe_view"})
+
 
 @dataclass(frozen=True, eq=False)
 class Labels:
@@ -113,6 +115,8 @@ def _index(node: fx.Node, module: nn.Module) -> Any:
 
 
 def _function(node: fx.Node, module: nn.Module) -> Callable[..., Any]:
+    if op(node, module) in _VIEWS:  # labels need not lie in memory as the numbers do
+        return lambda value, *size, **named: value.reshape(*size, *named.values())
     if node.op == "call_method":
         return lambda value, *args, **kwargs: getattr(value, str(node.target))(*args, **kwargs)
     if node.op == "call_module":

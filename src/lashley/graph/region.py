@@ -17,10 +17,11 @@ from torch import Tensor, fx
 from lashley.graph.described import shape_of
 from lashley.graph.labels import Labels, combined, lies_along, moved
 from lashley.graph.layout import Layout
-from lashley.graph.nodes import is_move, op, reads
+from lashley.graph.nodes import is_fixed, is_move, op, reads
 from lashley.graph.vocabulary import (
     ELEMENTWISE,
     FILLED,
+    LENGTHS,
     NORMALISATION,
     REDUCTIONS,
     STANDARDISED,
@@ -36,9 +37,11 @@ class Statistic:
 
     Attributes:
         divides: Whether it is a standard deviation or the like.
+        length: Whether it is, or is made of, the length of a vector.
     """
 
     divides: bool
+    length: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,14 +120,18 @@ def _step(
 ) -> Any:
     name = op(node, module)
     first = held.get(node.args[0]) if node.args and isinstance(node.args[0], fx.Node) else None
+    alone = sum(reads(node, n, module) for n in node.all_input_nodes) == 1
+    if isinstance(first, Statistic) and alone and (name in REDUCTIONS or is_move(node, module)):
+        return first
     if is_move(node, module):
         return _moved(node, held, module)
     if name in NORMALISATION:
-        return first if isinstance(first, Labels) else None
+        direction = name == "normalize" and not _is_scaled(node, module)
+        return first if isinstance(first, Labels) and not direction else None
     if name in STANDARDISED:
         return (first,) if isinstance(first, Labels) else None
-    if name in REDUCTIONS and isinstance(first, Labels) and len(node.all_input_nodes) == 1:
-        return Statistic(name in STANDARDISING)
+    if name in REDUCTIONS | LENGTHS and isinstance(first, Labels) and alone:
+        return Statistic(name in STANDARDISING | LENGTHS, name in LENGTHS)
     if name in ELEMENTWISE or (name in _OF_TWO and len(node.all_input_nodes) == 2):
         return _elementwise(node, name, held, module, varies)
     return None
@@ -154,9 +161,10 @@ def _elementwise(
     others = [n for n in inputs if n not in held and op(n, module) not in FILLED]
     if len(own) + len(made) < len(given) or any(n in varies for n in others):
         return None
+    of_length = any(part.length for part in made)
     if not own:
-        return Statistic(name in STANDARDISING or any(part.divides for part in made))
-    if made and not _normalises(name, made):
+        return Statistic(name in STANDARDISING or any(part.divides for part in made), of_length)
+    if made and not (_normalises(name, made) and (not of_length or _is_scaled(node, module))):
         return None
     labels = combined(node, own)
     if labels is None or name in ("batch_norm", "prelu"):
@@ -169,6 +177,24 @@ def _normalises(name: str, made: list[Statistic]) -> bool:
     """Whether units are centred by their own mean, or divided by their own deviation."""
     divided = name in ("mul", "div", "truediv") and all(part.divides for part in made)
     return divided or (name == "sub" and not any(part.divides for part in made))
+
+
+def _is_scaled(node: fx.Node, module: fx.GraphModule) -> bool:
+    """Whether parameters scale what is made of a vector and its length, and nothing else reads it.
+
+    Then it is a normalisation, such as RMS norm; else a direction is asked for, as of cosines.
+    """
+    users = after(node, module)
+    if len(users) != 1:
+        return False
+    (user,) = users
+    others = [n for n in user.all_input_nodes if n is not node]
+    if not all(map(is_fixed, others)) or not (
+        is_move(user, module) or op(user, module) in ("mul", "addcmul")
+    ):
+        return False
+    by_units = any(torch.Size(shape_of(n) or ()).numel() > 1 for n in others)
+    return by_units or _is_scaled(user, module)
 
 
 def _groups(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -28,18 +28,26 @@ def kinds_of_tensors(kind: type = Tensor) -> set[type]:
 
 
 def run(
-    graph: fx.Graph,
-    attributes: Mapping[str, Any],
-    inputs: Sequence[Tensor],
-    pure: bool = True,
+    graph: fx.Graph, attributes: Mapping[str, Any], inputs: Sequence[Tensor], pure: bool = True
 ) -> dict[fx.Node, Any]:
     """The value of every node; all are kept.
 
     Raises:
         Refused: If `pure` and a node writes to a value that it was given.
     """
+    return {node: values[node] for node, values in walked(graph, attributes, inputs, pure)}
+
+
+def walked(
+    graph: fx.Graph, attributes: Mapping[str, Any], inputs: Sequence[Tensor], pure: bool = True
+) -> Iterator[tuple[fx.Node, Mapping[fx.Node, Any]]]:
+    """Node by node, with its value and those of what is read later; all others are freed.
+
+    Raises:
+        Refused: If `pure` and a node writes to a value that it was given.
+    """
     values: dict[fx.Node, Any] = {}
-    given = iter(inputs)
+    given, done_with = iter(inputs), last_read(graph)
     for node in graph.nodes:
         args, kwargs = map_arg((node.args, node.kwargs), values.__getitem__)
         read = tensors((args, kwargs)) if pure else []
@@ -52,7 +60,20 @@ def run(
             values[node] = _value(node, attributes, args, kwargs)
         if versions != [tensor._version for tensor in read]:
             raise Refused(f"{node.name} writes to its input")
-    return values
+        del args, kwargs, read
+        yield node, values
+        for source in done_with[node]:
+            del values[source]
+
+
+def last_read(graph: fx.Graph) -> dict[fx.Node, list[fx.Node]]:
+    """By nodes, those whose value is read by none after them."""
+    later: set[fx.Node] = set()
+    found: dict[fx.Node, list[fx.Node]] = {}
+    for node in reversed(graph.nodes):
+        found[node] = [n for n in (node, *node.all_input_nodes) if n not in later]
+        later.update(found[node])
+    return found
 
 
 def _value(node: fx.Node, attributes: Mapping[str, Any], args: Any, kwargs: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from types import FunctionType
 from typing import Any
 
 from torch import Tensor, fx, nn
@@ -20,15 +21,37 @@ from lashley.graph.tidy import without_casts, without_idle, without_unused
 from lashley.graph.unrolled import unroll
 
 _KEPT = (rnn.pack_padded_sequence, rnn.pad_packed_sequence)  # they cannot be traced into
+_OURS = ("torch", "_operator", "lashley")  # packages whose functions are operations
 
 
 class _Tracer(fx.Tracer):
-    """Placeholders by the names of the inputs; calls as many as the network has to have."""
+    """Placeholders by the names of the inputs; calls as many as the network has to have.
 
-    def __init__(self, names: tuple[str, ...]) -> None:
+    Args:
+        names: Of the inputs.
+        enters: Whether what `torch.fx.wrap` keeps whole is traced into: it may hold layers, and
+            hides what becomes of units.
+    """
+
+    def __init__(self, names: tuple[str, ...], enters: bool) -> None:
         super().__init__(autowrap_functions=_KEPT)
         self._autowrap_search.append(rnn)  # where they are called as nn.utils.rnn.pack_...
-        self.names = names
+        self.names, self._enters = names, enters
+        self._inside: list[Any] = []
+
+    def create_proxy(
+        self, kind: str, target: Any, args: Any, kwargs: Any, *rest: Any, **options: Any
+    ) -> Any:
+        plain = not isinstance(target, FunctionType) or (
+            (target.__module__ or "").partition(".")[0] in _OURS
+        )
+        if plain or not self._enters or target in self._inside:
+            return super().create_proxy(kind, target, args, kwargs, *rest, **options)
+        self._inside.append(target)  # one that comes back by way of the tracer is kept whole
+        try:
+            return target(*args, **kwargs)
+        finally:
+            self._inside.pop()
 
     def create_args_for_root(
         self, root_fn: Callable[..., Any], is_module: bool, concrete_args: Any = None
@@ -85,17 +108,18 @@ _CONTAINERS = (nn.TransformerEncoder, nn.TransformerEncoderLayer, nn.Transformer
                nn.TransformerDecoderLayer)  # fmt: skip
 
 
-def traced(network: nn.Module, names: tuple[str, ...] = ()) -> fx.Graph:
+def traced(network: nn.Module, names: tuple[str, ...] = (), enters: bool = False) -> fx.Graph:
     """What a network does, as it stands: in its mode, modules of torch.nn kept whole.
 
     Args:
         network: Any.
         names: Of its inputs; () of a plain tensor.
+        enters: Whether also what `torch.fx.wrap` keeps whole is traced into.
 
     Raises:
         Exception: Whatever the network's forward raises on a symbolic value.
     """
-    return _Tracer(names).trace(network)
+    return _Tracer(names, enters).trace(network)
 
 
 def symbolic(network: nn.Module, example: Inputs) -> fx.GraphModule:
@@ -106,7 +130,7 @@ def symbolic(network: nn.Module, example: Inputs) -> fx.GraphModule:
         Exception: Whatever the network's forward raises on a symbolic value.
     """
     inputs = flat(example)
-    graph = traced(network, names_of(example))
+    graph = traced(network, names_of(example), enters=True)
     attributes = attributes_of(network, graph)
     _refuse_hooks(network, attributes)
     _name_owners(graph)

@@ -13,11 +13,11 @@ ELEMENTWISE = frozenset({
     "half", "bfloat16", "bool", "dropout", "alpha_dropout", "dropout1d", "dropout2d", "dropout3d",
     "feature_dropout", "feature_alpha_dropout", "detach", "rrelu", "batch_norm", "where",
     "masked_fill", "minimum", "maximum", "gt", "lt", "ge", "le", "eq", "ne", "greater", "less",
-    "fmax", "fmin", "logical_and", "logical_or", "logical_not", "logical_xor", "bitwise_and",
-    "bitwise_or",
-    "bitwise_not", "and_", "or_", "invert", "nan_to_num", "heaviside",
+    "fmax", "fmin", "addcmul", "addcdiv", "logical_and", "logical_or", "logical_not",
+    "logical_xor", "bitwise_and", "bitwise_or", "bitwise_not", "and_", "or_", "invert",
+    "nan_to_num", "heaviside",
 })  # fmt: skip
-NORMALISATION = frozenset({"layer_norm", "group_norm", "instance_norm", "rms_norm"})
+NORMALISATION = frozenset({"layer_norm", "group_norm", "instance_norm", "rms_norm", "normalize"})
 STANDARDISED = frozenset({"native_layer_norm", "native_group_norm"})  # the result comes first
 MOVES = frozenset({
     "view", "reshape", "_unsafe_view", "_reshape_alias", "flatten", "unflatten", "permute",
@@ -32,6 +32,7 @@ MOVES = frozenset({
 MOVED_BY_ATTRIBUTE = frozenset({"T", "mT", "H", "mH"})  # y.T and the like
 REDUCTIONS = frozenset({"mean", "var", "std", "sum", "var_mean", "std_mean"})
 STANDARDISING = frozenset({"sqrt", "rsqrt", "std"})  # what a normalisation divides by
+LENGTHS = frozenset({"norm", "linalg_norm", "linalg_vector_norm"})  # of vectors
 ABOUT = frozenset({  # asks for a shape, a device or a type, and reads no number
     "size", "dim", "numel", "nelement", "ndimension", "stride", "get_device", "is_floating_point",
     "is_complex", "element_size", "sym_size", "sym_numel", "sym_stride", "zeros_like", "ones_like",
