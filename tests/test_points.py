@@ -187,11 +187,9 @@ def test_nonlinearities_in_place(write, engine):
     ],
     ids=["a view", "slices"],
 )
-def test_what_is_written_through_another_name_is_no_site_and_listed(write):
-    """The place of such a nonlinearity cannot be followed: better none than before it."""
-    x, c, out = torch.randn(N, *SHAPE), nn.Conv2d(2, 4, 1), nn.Linear(24, 3)
+def test_what_is_written_through_another_name_is_followed(write):
+    x, reference = torch.randn(N, *SHAPE), torch.randn(N, *SHAPE)
+    c, out = nn.Conv2d(2, 4, 1), nn.Linear(24, 3)
+    plain = Written(lambda n, x, at: n.out(at(n.c(x).sigmoid()).flatten(1)), c=c, out=out).eval()
     network = Written(lambda n, x, at: n.out(write(n.c(x)).flatten(1)), c=c, out=out).eval()
-    with pytest.warns(UserWarning, match="of the network's weights are in no site"):
-        sites = la.find_sites(network, examples(x))
-    assert dict(sites) == {}
-    assert {part.name for part in sites.left_out} >= {"c.weight", "c.bias"}
+    assert_as_by_hand(network, plain, CONV, x, reference, "auto", which=((1, 2),))
