@@ -108,7 +108,8 @@ def anatomy(module: fx.GraphModule) -> dict[str, Organ]:
 def _is_overwritten(call: Call, module: fx.GraphModule) -> bool:
     """Whether something is written into the units' values in a way that cannot be followed."""
     return any(
-        getattr(user.target, "__name__", "") == "as_recorded" and user.args[0] is held.node
+        (getattr(user.target, "__name__", "") == "as_recorded" and user.args[0] is held.node)
+        or op(user, module) in ("slice_scatter", "select_scatter", "diagonal_scatter")
         for held in call.points for user in after(held.node, module)
     )  # fmt: skip
 
