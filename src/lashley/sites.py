@@ -17,7 +17,7 @@ from lashley.data.inputs import inputs_to, take, tensors, varied
 from lashley.errors import LashleyError, SiteError
 from lashley.graph import capture
 from lashley.graph.account import AS_IT_SHOULD_BE, left_out
-from lashley.graph.anatomy import Organ, anatomy
+from lashley.graph.anatomy import Organ, anatomy, mixing, output_layers
 from lashley.graph.incoming import of_layer
 from lashley.graph.intact import intact
 from lashley.graph.layout import STRUCTURE
@@ -172,10 +172,11 @@ def find_sites(network: nn.Module, examples: Any, *, output: Output = None) -> S
         inputs = _running_inputs(examples, network)
         captured, _ = capture(network, inputs)
         module = recorded(network, inputs) if captured is None else captured.module
-        organs = anatomy(module)
+        known = mixing(module)
+        organs = anatomy(module, known)
         sites = Sites((o.name, _site(o, module)) for o in organs.values())
         own = dict(network.named_parameters())
-        reasons = left_out(network, module, organs)
+        reasons = left_out(network, module, organs, output_layers(module, known))
     sites.left_out = Account(
         LeftOut(n, tuple(own[n].shape), own[n].numel(), why) for n, why in reasons.items()
     )

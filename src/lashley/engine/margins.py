@@ -30,6 +30,10 @@ class Margins:
 
     by_units: dict[Units, float] = field(default_factory=dict)
 
+    def covers(self, sets: Sequence[Units]) -> bool:
+        """Whether all of them were looked at."""
+        return all(units in self.by_units for units in sets)
+
     def of(self, sets: Sequence[Units]) -> Float[Tensor, " set"]:
         """In the order of the sets; 0 of one that was not looked at."""
         return torch.tensor([self.by_units.get(units, 0.0) for units in sets])

@@ -21,7 +21,6 @@ from lashley.graph.doubling import in_its_format
 from lashley.graph.intercepting import Change, intercepting
 from lashley.graph.layout import Layout
 from lashley.graph.routed import Routed
-from lashley.graph.signature import arguments
 
 
 def means_at_points(
@@ -119,8 +118,7 @@ def _means_of_rows(
     changes = {key: adding(key) for _, key in wanted}
     with in_its_format(case.exact), intercepting(case.exact, changes, looks=looks):
         for inputs in reference_batches(case, size, torch.float64) if wanted else ():
-            args, kwargs = arguments(case.exact, inputs, case.names)
-            case.exact(*args, **kwargs)
+            forward(case.exact, inputs, case.names)
     _tell_of_rows(case, wanted, totals)
     return {key: (t[0] / t[1]).nan_to_num() for key, t in totals.items()}
 

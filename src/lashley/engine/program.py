@@ -20,6 +20,7 @@ from lashley.engine.winograd import use_winograd, winograd
 from lashley.graph import Captured, retyped
 from lashley.graph.batch import Batched
 from lashley.graph.nodes import op, value_of
+from lashley.graph.running import last_readers
 
 _RESHAPES = ("view", "reshape", "_unsafe_view")
 
@@ -46,7 +47,7 @@ class Program:
 
     def __post_init__(self) -> None:
         order = {node: i for i, node in enumerate(self.module.graph.nodes)}
-        last = {node: max((order[u] for u in node.users), default=i) for node, i in order.items()}
+        last = {node: order[reader] for node, reader in last_readers(self.module.graph).items()}
         object.__setattr__(self, "position", order)
         object.__setattr__(self, "last_reader", last)
         object.__setattr__(self, "nodes", {node.name: node for node in order})

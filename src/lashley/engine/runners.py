@@ -223,7 +223,7 @@ class RowRunner:
             return None
         key, known = (self._setting.place, "quick"), self._setting.unit_sets
         found = self._sweep.margins.get(key)
-        if found is None or any(units not in found.by_units for units in known):
+        if found is None or not found.covers(known):
             which, examples = chosen(len(known), self._fast.live.size)
             quick = self._cells(self._quick, known, which, examples)
             found = measured(known, which, quick, self.cells(which, examples).double())

@@ -82,7 +82,7 @@ def exactly(
 def look_at(sweep: Sweep, setting: Setting, batch: Batch, fast: Callable[..., Tensor]) -> None:
     """Measure float32's error under each of a setting's ablations, once."""
     known = sweep.margins.get(setting.place)
-    if known is not None and all(units in known.by_units for units in setting.unit_sets):
+    if known is not None and known.covers(setting.unit_sets):
         return
     which, examples = chosen(len(setting.unit_sets), len(batch.labels))
     outputs = exactly(sweep, setting, batch, which, examples)

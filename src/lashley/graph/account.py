@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import fx, nn
 
-from lashley.graph.anatomy import Organ, output_layers
-from lashley.graph.nodes import is_move, op
+from lashley.graph.anatomy import Organ
+from lashley.graph.nodes import Layer, is_move, op
 from lashley.graph.vocabulary import ELEMENTWISE, MOVES, NORMALISATION, STANDARDISED
 
 _NORMS = NORMALISATION | STANDARDISED | {"batch_norm"}
@@ -18,7 +18,10 @@ AS_IT_SHOULD_BE = frozenset({_OUTPUT, _NORM})  # no unit is overlooked there
 
 
 def left_out(
-    network: nn.Module, module: fx.GraphModule, organs: Mapping[str, Organ]
+    network: nn.Module,
+    module: fx.GraphModule,
+    organs: Mapping[str, Organ],
+    outputs: Sequence[Layer],
 ) -> dict[str, str]:
     """Why a parameter leads into no site's units, by the names of those of which that is so.
 
@@ -26,15 +29,16 @@ def left_out(
         network: Whose parameters they are.
         module: Its graph, or the record of a run.
         organs: Of the graph.
+        outputs: Its output layers.
     """
     names = {id(p): name for name, p in network.named_parameters()}
     own = dict(network.named_parameters(remove_duplicate=False))
     known = {id(own[p]) for organ in organs.values() for p in organ.parameters if p in own}
-    reasons = _reasons(module)
+    reasons = _reasons(module, outputs)
     return {name: reasons.get(i, _UNREAD) for i, name in names.items() if i not in known}
 
 
-def _reasons(module: fx.GraphModule) -> dict[int, str]:
+def _reasons(module: fx.GraphModule, outputs: Sequence[Layer]) -> dict[int, str]:
     """By parameters, what they are to the graph."""
     own = {name: id(p) for name, p in module.named_parameters(remove_duplicate=False)}
     found: dict[int, str] = {}
@@ -45,7 +49,7 @@ def _reasons(module: fx.GraphModule) -> dict[int, str]:
             held = module.get_submodule(str(node.target))
             for parameter in held.parameters():
                 found.setdefault(id(parameter), _said(op(node, module), type(held).__name__))
-    for layer in output_layers(module):
+    for layer in outputs:
         for name in layer.parameters:
             found[own.get(name, 0)] = _OUTPUT
     return found

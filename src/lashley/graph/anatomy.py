@@ -88,18 +88,46 @@ class Organ:
     parameters: tuple[str, ...]
 
 
-def anatomy(module: fx.GraphModule) -> dict[str, Organ]:
+@dataclass(frozen=True, eq=False)
+class Mixing:
+    """What mixes units in a graph.
+
+    Attributes:
+        varies: The nodes that depend on the inputs' numbers.
+        heads: By the nodes that compute them.
+        products: Those with matrices of experts.
+        hidden: The nodes after which units are mixed by a layer or attention, on a way to the
+            output.
+    """
+
+    varies: set[fx.Node]
+    heads: Mapping[fx.Node, Heads]
+    products: Mapping[fx.Node, Bank]
+    hidden: set[fx.Node]
+
+
+def mixing(module: fx.GraphModule) -> Mixing:
+    """What mixes units in a captured graph, or in the record of a run."""
+    varies = varying(module)
+    known = {node: heads_of(node, module, varies) for node in module.graph.nodes}
+    heads = {node: found for node, found in known.items() if found is not None}
+    products = banks(module, varies)
+    return Mixing(varies, heads, products, _mixed_again(module, heads, products))
+
+
+def anatomy(module: fx.GraphModule, known: Mixing | None = None) -> dict[str, Organ]:
     """All that holds units, in forward order, without output layers.
 
     An output layer is one whose units reach the output without being mixed again.
 
     Args:
         module: A captured graph.
+        known: What `mixing` says of it, if that was asked already.
     """
-    varies = varying(module)
+    known = known or mixing(module)
     found: dict[str, list[tuple[Source, Call]]] = {}
-    for source in _sources(module, varies):
-        call = _call(source, module, varies)
+    for source in _sources(module, known):
+        call = _call(source, module, known.varies)
         if not (feeds_weights(call.points[0].node, module) or _is_overwritten(call, module)):
             found.setdefault(_free_name(source, found), []).append((source, call))
     return {name: _organ(name, calls) for name, calls in found.items()}
@@ -127,12 +155,10 @@ def _is_same(one: Source, other: Source) -> bool:
     return (one.kind, one.n_units, one.width) == (other.kind, other.n_units, other.width)
 
 
-def output_layers(module: fx.GraphModule) -> list[Layer]:
+def output_layers(module: fx.GraphModule, known: Mixing) -> list[Layer]:
     """The layers whose units reach the output without being mixed again."""
-    varies = varying(module)
-    hidden = _mixed_again(module, _all_heads(module, varies), banks(module, varies))
-    known = (layer(node, module) for node in module.graph.nodes if node not in hidden)
-    return [one for one in known if one is not None]
+    last = (layer(node, module) for node in module.graph.nodes if node not in known.hidden)
+    return [one for one in last if one is not None]
 
 
 def _organ(name: str, calls: list[tuple[Source, Call]]) -> Organ:
@@ -155,10 +181,9 @@ def _call(source: Source, module: fx.GraphModule, varies: set[fx.Node]) -> Call:
     return Call(source.node, at_source, held, source.layer, source.node.meta.get("recurrent"))
 
 
-def _sources(module: fx.GraphModule, varies: set[fx.Node]) -> Iterator[Source]:
+def _sources(module: fx.GraphModule, known: Mixing) -> Iterator[Source]:
     """What computes units, in forward order; layers before the sums that they are part of."""
-    heads, products = _all_heads(module, varies), banks(module, varies)
-    hidden = _mixed_again(module, heads, products)
+    varies, heads, products, hidden = known.varies, known.heads, known.products, known.hidden
     experts = expert_sources(module, products, varies)
     recurrent = {node.meta["recurrent"] for node in hidden if "recurrent" in node.meta}
     sums = _Sums(module, varies, {}, Counter())
@@ -186,11 +211,6 @@ def _sources(module: fx.GraphModule, varies: set[fx.Node]) -> Iterator[Source]:
 def _told(node: fx.Node, products: Mapping[fx.Node, Bank]) -> bool:
     """Whether a product's matrix is not the same in every run."""
     return node in products and products[node].told is not None
-
-
-def _all_heads(module: fx.GraphModule, varies: set[fx.Node]) -> dict[fx.Node, Heads]:
-    found = {node: heads_of(node, module, varies) for node in module.graph.nodes}
-    return {node: heads for node, heads in found.items() if heads is not None}
 
 
 def _layer_source(node: fx.Node, module: fx.GraphModule) -> Source | None:
@@ -320,7 +340,7 @@ def _is_whole(labels: Labels | None, shape: tuple[int, ...] | None) -> bool:
 
 
 def _mixed_again(
-    module: fx.GraphModule, heads: dict[fx.Node, Heads], products: Mapping[fx.Node, Bank]
+    module: fx.GraphModule, heads: Mapping[fx.Node, Heads], products: Mapping[fx.Node, Bank]
 ) -> set[fx.Node]:
     """The nodes after which units are mixed by a layer or attention, on a way to the output."""
     mixing = {

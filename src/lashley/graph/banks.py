@@ -14,7 +14,7 @@ from torch import fx, nn
 
 from lashley.graph.described import shape_of
 from lashley.graph.labels import Labels, along, moved
-from lashley.graph.nodes import attribute, is_move, op, reads
+from lashley.graph.nodes import attribute, is_move, op, reads, varying
 from lashley.graph.vocabulary import ELEMENTWISE
 
 _PRODUCTS = frozenset({"matmul", "mm", "bmm", "baddbmm", "addmm", "linear", "einsum"})
@@ -82,6 +82,11 @@ def banks(module: fx.GraphModule, varies: set[fx.Node]) -> dict[fx.Node, Bank]:
     """
     found = {node: _bank(node, module, varies) for node in module.graph.nodes}
     return {node: bank for node, bank in found.items() if bank is not None}
+
+
+def is_known_by_run(module: fx.GraphModule) -> bool:
+    """Whether only a run tells which row comes to which expert."""
+    return any(bank.told is not None for bank in banks(module, varying(module)).values())
 
 
 @dataclass(frozen=True, eq=False)

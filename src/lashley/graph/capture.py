@@ -10,11 +10,9 @@ from weakref import WeakKeyDictionary
 import torch
 from torch import Tensor, fx, nn
 
-from lashley.graph.banks import banks
-from lashley.graph.experts import known_by_run
+from lashley.graph.banks import is_known_by_run
 from lashley.graph.exported import exported
 from lashley.graph.intact import intact
-from lashley.graph.nodes import varying
 from lashley.graph.running import Refused
 from lashley.graph.signature import Inputs, arguments, flat, logits_of, names_of
 from lashley.graph.symbolic import symbolic
@@ -89,7 +87,7 @@ def _verified(trace: _Trace, network: nn.Module, example: Inputs, more: bool) ->
     held = {**dict(network.named_parameters()), **dict(network.named_buffers())}
     versions = {name: tensor._version for name, tensor in held.items()}
     module = trace(network, example)
-    if known_by_run(banks(module, varying(module))):
+    if is_known_by_run(module):
         raise Refused("which rows come to which expert depends on the data")
     if not _agrees(module, network, example):
         raise Refused("the graph computes something else than the network")

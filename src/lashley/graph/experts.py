@@ -52,11 +52,6 @@ def expert_sources(
     return found
 
 
-def known_by_run(banks: Banks) -> bool:
-    """Whether only a run tells which row comes to which expert."""
-    return any(bank.told is not None for bank in banks.values())
-
-
 # --- hidden units ---------------------------------------------------------------------------------
 
 
@@ -335,7 +330,7 @@ def _expert(
         if not own:
             return None
         inner = _at_source(bank)
-        whole = own[0] if len(own) == 1 else Held(node, inner, (), True)  # pyright: ignore
+        whole = own[0] if len(own) == 1 else Held(node, inner, (), True)
         at = _routed(bank, inner, range(number))
         held = (replace(whole, layout=_routed(bank, whole.layout, range(number))),)
         labels = along(shape, bank.unit_axis)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
@@ -47,7 +48,9 @@ def walked(
         Refused: If `pure` and a node writes to a value that it was given.
     """
     values: dict[fx.Node, Any] = {}
-    given, done_with = iter(inputs), last_read(graph)
+    given, done_with = iter(inputs), defaultdict[fx.Node, list[fx.Node]](list)
+    for source, reader in last_readers(graph).items():
+        done_with[reader].append(source)
     for node in graph.nodes:
         args, kwargs = map_arg((node.args, node.kwargs), values.__getitem__)
         read = tensors((args, kwargs)) if pure else []
@@ -66,13 +69,11 @@ def walked(
             del values[source]
 
 
-def last_read(graph: fx.Graph) -> dict[fx.Node, list[fx.Node]]:
-    """By nodes, those whose value is read by none after them."""
-    later: set[fx.Node] = set()
-    found: dict[fx.Node, list[fx.Node]] = {}
-    for node in reversed(graph.nodes):
-        found[node] = [n for n in (node, *node.all_input_nodes) if n not in later]
-        later.update(found[node])
+def last_readers(graph: fx.Graph) -> dict[fx.Node, fx.Node]:
+    """By nodes, the one that reads the value last; of a value that none reads, its own."""
+    found: dict[fx.Node, fx.Node] = {}
+    for node in graph.nodes:
+        found |= dict.fromkeys((node, *node.all_input_nodes), node)
     return found
 
 
