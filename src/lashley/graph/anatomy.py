@@ -136,8 +136,7 @@ def anatomy(module: fx.GraphModule, known: Mixing | None = None) -> dict[str, Or
 def _is_overwritten(call: Call, module: fx.GraphModule) -> bool:
     """Whether something is written into the units' values in a way that cannot be followed."""
     return any(
-        (getattr(user.target, "__name__", "") == "as_recorded" and user.args[0] is held.node)
-        or op(user, module) in ("slice_scatter", "select_scatter", "diagonal_scatter")
+        getattr(user.target, "__name__", "") == "as_recorded" and user.args[0] is held.node
         for held in call.points for user in after(held.node, module)
     )  # fmt: skip
 

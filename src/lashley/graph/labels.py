@@ -19,6 +19,7 @@ from lashley.graph.described import shape_of, value_like
 from lashley.graph.nodes import is_fixed, op, value_of
 
 _VIEWS = frozenset({"view", "_unsafe_view"})
+_CHOSEN = {"getitem": 1, "index": 1, "index_put": 1, "index_select": 2}  # argument: which numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,8 +99,10 @@ def moved(node: fx.Node, held: Mapping[fx.Node, Any], module: nn.Module) -> Any:
     args, kwargs = map_arg((node.args, node.kwargs), given)
     try:
         with torch.no_grad():
-            if op(node, module) in ("getitem", "index_select"):  # by numbers known beforehand
-                args = (args[0], *map_arg(node.args[1:], lambda n: _index(n, module)))
+            place = _CHOSEN.get(op(node, module))
+            if place is not None and place < len(args):
+                chosen = map_arg(node.args[place], lambda n: _index(n, module))
+                args = (*args[:place], chosen, *args[place + 1 :])
             return _labels(_function(node, module)(*args, **kwargs))
     except Exception:  # an index that is a tensor of the sample, and the like
         return None

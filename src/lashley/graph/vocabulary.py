@@ -27,7 +27,8 @@ MOVES = frozenset({
     "broadcast_to", "repeat", "tile", "cat", "concat", "concatenate", "stack", "hstack", "vstack",
     "roll", "flip", "pad", "constant_pad_nd", "pixel_shuffle", "pixel_unshuffle",
     "channel_shuffle", "repeat_interleave", "zero_pad1d", "zero_pad2d", "zero_pad3d",
-    "constant_pad1d", "constant_pad2d", "constant_pad3d", "numpy_T", "matrix_H",
+    "constant_pad1d", "constant_pad2d", "constant_pad3d", "numpy_T", "matrix_H", "copy",
+    "slice_scatter", "select_scatter", "diagonal_scatter", "index", "index_put",
 })  # fmt: skip
 MOVED_BY_ATTRIBUTE = frozenset({"T", "mT", "H", "mH"})  # y.T and the like
 REDUCTIONS = frozenset({"mean", "var", "std", "sum", "var_mean", "std_mean"})
