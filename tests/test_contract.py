@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 import lashley as la
 from lashley.data import Examples
-from lashley.engine import Savings, building, columns, rows, stacking, winograd
+from lashley.engine import Savings, building, columns, passes, rows, stacking, winograd
 from lashley.errors import EngineError
 
 from architectures import REMOVABLE, cases, initialised, removed, trained
@@ -138,10 +138,11 @@ def test_auto_equals_the_reference(name):
     trial(name).check(outcomes)
 
 
-@pytest.mark.parametrize("name", [n for n, c in CASES.items() if c.tracers == ("fx", "export")])
-def test_a_graph_by_torch_export_equals_the_reference(name):
-    outcomes = trial(name).run(engine="export")
-    assert outcomes.attrs["engine"] == "export"
+@pytest.mark.parametrize("name", [n for n in CASES if best_tracer(n) != "hooks"])
+def test_a_suffix_for_each_place_equals_the_reference(name):
+    tracer = CASES[name].tracers[-1]  # "auto" takes the first one
+    outcomes = trial(name).run(engine=tracer, savings=Savings(joining=False))
+    assert outcomes.attrs["engine"] == tracer
     trial(name).check(outcomes)
 
 
@@ -299,6 +300,13 @@ def fail_above(monkeypatch, most):
 
         return limited
 
+    def together(joins, live, donors):
+        if live.size + sum(len(join.which) for join in joins) > most:
+            raise RuntimeError(_WORDS)
+        return joined(joins, live, donors)
+
+    joined = passes.outputs_of
+    monkeypatch.setattr(passes, "outputs_of", together)
     monkeypatch.setattr(rows.Stacks, "outputs", outputs)
     monkeypatch.setattr(columns.ColumnStacks, "on", narrow)
 
@@ -338,8 +346,10 @@ def test_other_errors_of_a_suffix_are_not_taken_for_a_lack_of_memory(monkeypatch
         raise RuntimeError("something else")
 
     monkeypatch.setattr(columns.ColumnStacks, "on", lambda *_: broken)
-    with pytest.raises(RuntimeError, match="something else"):
-        trial("mlp").run()
+    monkeypatch.setattr(passes, "outputs_of", broken)
+    for joining in (True, False):
+        with pytest.raises(RuntimeError, match="something else"):
+            trial("mlp").run(savings=Savings(joining=joining))
 
 
 # --- Winograd's convolution ----------------------------------------------------------------------

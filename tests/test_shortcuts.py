@@ -414,7 +414,7 @@ def test_equal_ablations_run_once(network_and_cuts):
     both = [*cuts, *cuts, *(la.Ablation(c.site, c.units, "zero_weights") for c in cuts)]
 
     def most(**savings):
-        seen = stacks_run(network, examples, both, untouched=False, **savings)
+        seen = stacks_run(network, examples, both, untouched=False, joining=False, **savings)
         return sum(sets for _, _, sets in seen)
 
     assert most() * 2 < most(equal=False)  # each once, beside what measures the margins

@@ -46,6 +46,11 @@ class Sweep:
     tally: Counter[str] = field(default_factory=Counter)
     margins: dict[Any, Margins] = field(default_factory=dict)
 
+    def covers(self, setting: Setting) -> bool:
+        """Whether all of its ablations were looked at."""
+        known = self.margins.get(setting.place)
+        return known is not None and known.covers(setting.unit_sets)
+
     def margins_of(self, setting: Setting, sets: Sequence[Units]) -> Tensor | None:
         """(set) what counts as too close under each; None where only decisions ask for it."""
         known = self.margins.get(setting.place)

@@ -26,6 +26,7 @@ class Savings:
     Attributes:
         prefix: Run only what lies behind an ablation, instead of the whole network.
         stacking: Run several ablations at once.
+        joining: Run those of several places in one pass, where one place has few.
         folding: Fold batch normalisation; small maps as matrix products.
         winograd: Winograd's convolution, where that is measured to be faster.
         consumers: Update the layer behind the units by W[:, S] (v_S - h_S).
@@ -35,6 +36,7 @@ class Savings:
 
     prefix: bool = True
     stacking: bool = True
+    joining: bool = True
     folding: bool = True
     winograd: bool = True
     consumers: bool = True

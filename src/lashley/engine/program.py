@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx
+from torch.fx.node import map_arg
 
 from lashley.engine.lowering import (
     fold_batch_norm,
@@ -20,7 +21,7 @@ from lashley.engine.winograd import use_winograd, winograd
 from lashley.graph import Captured, retyped
 from lashley.graph.batch import Batched
 from lashley.graph.nodes import op, value_of
-from lashley.graph.running import last_readers
+from lashley.graph.running import attributes_of, called, last_readers
 
 _RESHAPES = ("view", "reshape", "_unsafe_view")
 
@@ -35,6 +36,7 @@ class Program:
         batch: What `batch_dependence` found, by names of nodes.
         dtype: Of its real numbers.
         last_reader: For each node the position of the node that reads it last.
+        attributes: What the graph names of the module, by name.
         position: Of each node in the graph.
     """
 
@@ -44,11 +46,13 @@ class Program:
     nodes: dict[str, fx.Node] = field(init=False)
     position: dict[fx.Node, int] = field(init=False)
     last_reader: dict[fx.Node, int] = field(init=False)
+    attributes: dict[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
         order = {node: i for i, node in enumerate(self.module.graph.nodes)}
         last = {node: order[reader] for node, reader in last_readers(self.module.graph).items()}
         object.__setattr__(self, "position", order)
+        object.__setattr__(self, "attributes", attributes_of(self.module, self.module.graph))
         object.__setattr__(self, "last_reader", last)
         object.__setattr__(self, "nodes", {node.name: node for node in order})
 
@@ -66,6 +70,10 @@ class Program:
     def has_winograd(self) -> bool:
         """Whether any of its convolutions is Winograd's."""
         return any(node.target is winograd for node in self.position)
+
+    def value(self, node: fx.Node, args: Any, kwargs: Any) -> Any:
+        """What a node makes of these arguments."""
+        return called(node, self.attributes, args, kwargs)
 
     def numbers(self, nodes: Iterable[fx.Node]) -> int:
         """The most numbers that one example has in any of the values."""
@@ -156,7 +164,6 @@ class Live:
 
     def __init__(self, program: Program, inputs: tuple[Tensor, ...]):
         self.program = program
-        self._interpreter = fx.Interpreter(program.module, garbage_collect_values=False)
         holders = [n for n in program.module.graph.nodes if n.op == "placeholder"]
         self._values: dict[fx.Node, Any] = dict(zip(holders, inputs, strict=True))
         self.size = len(inputs[0])
@@ -182,5 +189,5 @@ class Live:
                 self._values.pop(source, None)
 
     def _run(self, node: fx.Node) -> Any:
-        self._interpreter.env = self._values
-        return self._interpreter.run_node(node)
+        args, kwargs = map_arg((node.args, node.kwargs), self._values.__getitem__)
+        return self.program.value(node, args, kwargs)

@@ -118,16 +118,11 @@ class Stacks:
 
     def cells(self, unit_sets: Sequence[Units], which: Tensor, examples: Tensor) -> Tensor:
         """Outputs (cell, ...): ablation `which[i]`, in ascending order, on `examples[i]`."""
-        found, lengths = torch.unique_consecutive(which, return_counts=True)
-        ends = lengths.cumsum(0).tolist()
-        starts = [0, *ends[:-1]]
-        parts = [slice(*ends) for ends in zip(starts, ends, strict=True)]
+        parts = consecutive(which)
         if self.plan.apart:
-            alone = [self.outputs([unit_sets[w]], examples[part], False)
-                     for w, part in zip(found.tolist(), parts, strict=True)]  # fmt: skip
+            alone = [self.outputs([unit_sets[w]], examples[part], False) for w, part in parts]
             return torch.cat(alone)
-        runs = [(unit_sets[w], part) for w, part in zip(found.tolist(), parts, strict=True)]
-        return self._run(runs, examples, 1, True)
+        return self._run([(unit_sets[w], part) for w, part in parts], examples, 1, True)
 
     def _run(self, runs: Runs, cells: Tensor | None, times: int, update: bool) -> Tensor:
         chosen = self.plan.updated if update and self.plan.consumers else self.plan.plain
@@ -224,10 +219,23 @@ class Stacks:
             return value
         if cells is None:
             cells = torch.arange(self.live.size, device=value.device).repeat(times)
-        if known.per == 1:
-            return picked(value, known.axis, cells)
-        parts = value.unflatten(known.axis, (-1, known.per))
-        return parts.index_select(known.axis, cells).flatten(known.axis, known.axis + 1)
+        return gathered(value, known, cells)
+
+
+def consecutive(which: Int[Tensor, " cell"]) -> list[tuple[int, slice]]:
+    """What stands in each run of equal numbers, and where that run is."""
+    found, lengths = torch.unique_consecutive(which, return_counts=True)
+    ends = lengths.cumsum(0).tolist()
+    parts = map(slice, [0, *ends[:-1]], ends)
+    return list(zip(found.tolist(), parts, strict=True))
+
+
+def gathered(value: Tensor, known: Batched, cells: Int[Tensor, " cell"]) -> Tensor:
+    """The slices of the cells' examples, one after another."""
+    if known.per == 1:
+        return picked(value, known.axis, cells)
+    parts = value.unflatten(known.axis, (-1, known.per))
+    return parts.index_select(known.axis, cells).flatten(known.axis, known.axis + 1)
 
 
 def _empty(like: Tensor, n_rows: int) -> Tensor:

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from lashley.engine.batch import Batch, Sweep
+from lashley.engine.joined import Join, can_join, outputs_of
 from lashley.engine.margins import chosen, errors, largest, measured
 from lashley.engine.plan import Setting
-from lashley.engine.rows import Rows, Stacks
+from lashley.engine.program import Live
+from lashley.engine.rows import Rows, Stacks, consecutive
+from lashley.engine.stacking import VALUES
 from lashley.engine.verdict import Found
 from lashley.errors import EngineError
 
 _AT_ONCE = 1 << 24  # numbers in the largest value of one pass
 _LOOKED_AT = 96  # of the settled outcomes, to see whether the margin was large enough
+
+
+@dataclass(frozen=True, eq=False)
+class Ran:
+    """A setting that was run on a batch in float32.
+
+    Attributes:
+        setting: It.
+        cells: Outputs (cell, ...) of these sets (cell), in ascending order, on examples (cell).
+    """
+
+    setting: Setting
+    cells: Callable[[Tensor, Tensor], Tensor]
 
 
 def settle_intact(sweep: Sweep, batch: Batch, found: Found) -> int:
@@ -38,67 +56,107 @@ def settle_intact(sweep: Sweep, batch: Batch, found: Found) -> int:
     return len(which)
 
 
-def settle(
-    sweep: Sweep, setting: Setting, batch: Batch, found: Found, fast: Callable[..., Tensor]
-) -> tuple[int, bool]:
-    """Find out the outcomes of a setting's sets that are not known yet.
+def decided(
+    sweep: Sweep, batch: Batch, ran: Sequence[Ran], found: Callable[[Ran], Found]
+) -> list[Found]:
+    """Outcomes (set, example) by name of each setting, in main memory; nothing remains unknown.
 
     Args:
         sweep: As it was run.
-        setting: Whose outcomes they are.
         batch: In float32.
-        found: (set, example) by name, filled in in place.
-        fast: Outputs of cells, sets and examples, in float32.
+        ran: Settings.
+        found: The outcomes of one of them as far as float32 decides them, which margins tell.
+    """
+    if not sweep.verdict.classifies:
+        return [found(one) for one in ran]
+    look_at(sweep, batch, ran)
+    known = [found(one) for one in ran]
+    left = list(range(len(ran)))
+    while left:
+        n, raised = settle(sweep, batch, [ran[i] for i in left], [known[i] for i in left])
+        sweep.tally["settled"] += n
+        left = [left[i] for i in sorted(raised)]
+        for i in left:
+            known[i] = found(ran[i])
+    return known
+
+
+def settle(
+    sweep: Sweep, batch: Batch, ran: Sequence[Ran], found: Sequence[Found]
+) -> tuple[int, set[int]]:
+    """Find out the outcomes that are not known yet.
+
+    Args:
+        sweep: As it was run.
+        batch: In float32.
+        ran: Settings.
+        found: Of each (set, example) by name, filled in in place.
 
     Returns:
-        How many they were; and whether float32's errors in some of them are larger than the margin
-        allows for: it is raised then, and all has to be run again.
+        How many they were; and in which of the settings float32's errors are larger than the margin
+        allows for: it is raised then, and all of these has to be decided again.
     """
-    unknown = (found["rank"] == sweep.verdict.unknown).nonzero()
-    raised = False
-    for i, cells in enumerate(unknown.split(_size(sweep)) if len(unknown) else ()):
-        ablations, examples = cells.unbind(1)
-        outputs = exactly(sweep, setting, batch, ablations, examples)
-        if i == 0:
-            raised = _raise_margins(sweep, setting, cells[:_LOOKED_AT], outputs, fast)
-        _put(sweep, found, ablations, examples, outputs, batch.take(examples))
-    return len(unknown), raised
+    unknown = [(own["rank"] == sweep.verdict.unknown).nonzero() for own in found]
+    lengths, seen, raised = [len(cells) for cells in unknown], set[int](), set[int]()
+    for parts in _in_parts(lengths, _size(sweep)):
+        cells = [unknown[i][part].unbind(1) for i, part in parts]
+        asked = [(ran[i].setting, own[0], own[1]) for (i, _), own in zip(parts, cells, strict=True)]
+        outputs = exactly(sweep, batch, asked)
+        for (i, _), (which, examples), exact in zip(parts, cells, outputs, strict=True):
+            if i not in seen and _raise_margins(sweep, ran[i], which, examples, exact):
+                raised.add(i)
+            seen.add(i)
+            _put(sweep, found[i], which, examples, exact, batch.take(examples))
+    return sum(lengths), raised
 
 
 def exactly(
-    sweep: Sweep, setting: Setting, batch: Batch, ablations: Tensor, examples: Tensor
-) -> Tensor:
-    """Outputs (cell, ...) in float64: set `ablations[i]`, in order, on `examples[i]`."""
-    key = (setting.place, "exact")
+    sweep: Sweep, batch: Batch, asked: Sequence[tuple[Setting, Tensor, Tensor]]
+) -> list[Tensor]:
+    """Outputs (cell, ...) in float64 of settings: of sets, in ascending order, on examples."""
+    known = torch.unique(torch.cat([examples for _, _, examples in asked]))
+    some = batch.take(known).to(torch.float64)
+    device, live = some.labels.device, some.live(sweep.exact)
+    cells = [
+        Join(s.place, s.unit_sets, which.to(device), torch.searchsorted(known, own).to(device))
+        for s, which, own in asked
+    ]
+    joining = [can_join(cell.place, sweep.exact) for cell in cells]
+    together = iter(outputs_of(list(itertools.compress(cells, joining)), *live)[1:])
+    return [
+        next(together) if joins else _alone(sweep, cell, live)
+        for cell, joins in zip(cells, joining, strict=True)
+    ]
+
+
+def _alone(sweep: Sweep, cell: Join, live: tuple[Live, Live | None]) -> Tensor:
+    key = (cell.place, "exact")
     if key not in sweep.plans:
-        sweep.plans[key] = Rows(setting.place, sweep.exact, update=False, compiled=False)
-    chosen, places = torch.unique(examples, return_inverse=True)
-    some = batch.take(chosen).to(torch.float64)
-    stacks = Stacks(sweep.plans[key], *some.live(sweep.exact))
-    device = some.labels.device
-    return stacks.cells(setting.unit_sets, ablations.to(device), places.to(device))
+        sweep.plans[key] = Rows(cell.place, sweep.exact, update=False, compiled=False)
+    return Stacks(sweep.plans[key], *live).cells(cell.unit_sets, cell.which, cell.examples)
 
 
-def look_at(sweep: Sweep, setting: Setting, batch: Batch, fast: Callable[..., Tensor]) -> None:
-    """Measure float32's error under each of a setting's ablations, once."""
-    known = sweep.margins.get(setting.place)
-    if known is not None and known.covers(setting.unit_sets):
-        return
-    which, examples = chosen(len(setting.unit_sets), len(batch.labels))
-    outputs = exactly(sweep, setting, batch, which, examples)
-    sweep.margins[setting.place] = measured(
-        setting.unit_sets, which, fast(which, examples), outputs
-    )  # fmt: skip
+def look_at(sweep: Sweep, batch: Batch, ran: Sequence[Ran]) -> None:
+    """Measure float32's error under each ablation, once."""
+    left = [one for one in ran if not sweep.covers(one.setting)]
+    cells = [chosen(len(one.setting.unit_sets), len(batch.labels)) for one in left]
+    exact: list[list[Tensor]] = [[] for _ in left]
+    for parts in _in_parts([len(which) for which, _ in cells], _size(sweep)):
+        asked = [(left[i].setting, cells[i][0][part], cells[i][1][part]) for i, part in parts]
+        for (i, _), outputs in zip(parts, exactly(sweep, batch, asked), strict=True):
+            exact[i].append(outputs)
+    for one, own, outputs in zip(left, cells, exact, strict=True):
+        sets = one.setting.unit_sets
+        known = measured(sets, own[0], one.cells(*own), torch.cat(outputs))
+        sweep.margins[one.setting.place] = known
 
 
-def _raise_margins(
-    sweep: Sweep, setting: Setting, cells: Tensor, outputs: Tensor, fast: Callable[..., Tensor]
-) -> bool:
-    which, examples = cells.unbind(1)
-    apart = errors(fast(which, examples), outputs[: len(cells)])
-    sets, before = setting.unit_sets, sweep.margins[setting.place]
+def _raise_margins(sweep: Sweep, ran: Ran, which: Tensor, examples: Tensor, exact: Tensor) -> bool:
+    which, examples = which[:_LOOKED_AT], examples[:_LOOKED_AT]
+    apart = errors(ran.cells(which, examples), exact[: len(which)])
+    sets, before = ran.setting.unit_sets, sweep.margins[ran.setting.place]
     after = before.raised(sets, largest(which, apart, len(sets)))
-    sweep.margins[setting.place] = after
+    sweep.margins[ran.setting.place] = after
     return after.by_units != before.by_units
 
 
@@ -115,4 +173,19 @@ def _put(
 
 
 def _size(sweep: Sweep) -> int:
-    return max(1, _AT_ONCE // sweep.exact.numbers(sweep.exact.nodes.values()))
+    """Cells of one pass in float64."""
+    numbers = sweep.exact.numbers(sweep.exact.nodes.values())
+    limit = sweep.budget.limit
+    most = _AT_ONCE if limit is None else min(_AT_ONCE, limit // (8 * VALUES))
+    return max(1, most // numbers)
+
+
+def _in_parts(lengths: Sequence[int], size: int) -> Iterator[list[tuple[int, slice]]]:
+    """Sequences one after another, in parts of so many items: which of them, and what of it."""
+    owners = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths, dtype=torch.long))
+    starts = [0, *itertools.accumulate(lengths)]
+    for start in range(0, len(owners), size):
+        yield [
+            (i, slice(start + part.start - starts[i], start + part.stop - starts[i]))
+            for i, part in consecutive(owners[start : start + size])
+        ]

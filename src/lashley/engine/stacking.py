@@ -17,7 +17,7 @@ _ROWS_CACHED = 1 << 19  # and in one of rows, of which more live at the same tim
 _HALF = 4  # times as many where numbers have two bytes: matrix units want larger stacks
 _ROWS = (128, 2048)  # examples in one stack, fewest and most
 _MOST = 1 << 26  # numbers in one stacked value: 256 MB
-_VALUES = 4  # stacked values that live at the same time, about
+VALUES = 4  # stacked values that live at the same time, about
 _OF_FREE = 4  # on a GPU stacks take one part in so many of the free memory
 TRIALS = 2  # of each of two ways
 
@@ -45,12 +45,18 @@ class Budget:
     def rows(self, numbers: int, size: int = 4) -> int:
         """Rows of a stack whose largest value has so many numbers, of so many bytes, in each."""
         fewest, most = _ROWS
-        allowed = _MOST if self.limit is None else self.limit // (4 * _VALUES)
+        allowed = _MOST if self.limit is None else self.limit // (4 * VALUES)
         wanted = allowed // numbers
         if self.cached:
             cached = _ROWS_CACHED * (_HALF if size == 2 else 1)
             wanted = min(wanted, max(cached // numbers, fewest), most)
         return max(1, wanted // self._shrunk)
+
+    def joined(self, numbers: int) -> int:
+        """The same for a pass that several places share: their values are small."""
+        most = max(_CACHED, _ROWS[0] * numbers) if self.cached else _MOST
+        limit = most if self.limit is None else min(most, self.limit // (4 * VALUES))
+        return max(1, limit // (numbers * self._shrunk))
 
     def columns(self, numbers: int) -> int:
         """The same for stacks of columns, for which the caches matter more."""

@@ -11,11 +11,14 @@ from torch import Tensor
 
 from lashley.engine.batch import Batch, Sweep
 from lashley.engine.columns import Columns, ColumnStacks, columns
+from lashley.engine.joined import first_of
+from lashley.engine.passes import passes, run_pass
 from lashley.engine.plan import Setting
 from lashley.engine.program import Live
 from lashley.engine.runners import ColumnRunner, RowPlans, RowRunner
-from lashley.engine.settle import look_at, settle, settle_intact
+from lashley.engine.settle import Ran, decided, settle_intact
 from lashley.engine.shortcuts import WORTH, Group, group_by_touch, touched_units
+from lashley.engine.stacking import out_of_memory
 from lashley.engine.verdict import Found, check_empty
 from lashley.graph.batch import Batched
 
@@ -40,10 +43,9 @@ def run_batch(
         A setting, or None for the intact network, and what was found: (row, example) by name.
     """
     program = sweep.fast
-    waiting: dict[int, list[Setting]] = {}
-    for setting in settings:
-        first = min(program.position[program.nodes[n]] for n in setting.place.nodes)
-        waiting.setdefault(first, []).append(setting)
+    waiting: dict[int, list[list[Setting]]] = {}
+    for together in passes(sweep, settings, len(batch.inputs[0])):
+        waiting.setdefault(first_of(together[0].place, program), []).append(together)
     walk = _walk(sweep, batch, min(waiting, default=0))
     intact = {name: value.cpu() for name, value in walk.intact.items()}
     sweep.tally["settled"] += settle_intact(sweep, batch, intact)
@@ -53,9 +55,9 @@ def run_batch(
             return
         walk.position = position
         walk.live[node]
-        for setting in waiting.pop(position, ()):
-            found = _run_setting(sweep, setting, batch, walk)
-            yield setting, {n: v[_index(setting.sets)] for n, v in found.items()}
+        for together in waiting.pop(position, ()):
+            for setting, found in _run(sweep, together, batch, walk):
+                yield setting, {n: v[_index(setting.sets)] for n, v in found.items()}
         if waiting:
             walk.live.forget(node)
 
@@ -96,19 +98,34 @@ def _is_small(live: Live) -> bool:
     return live.size * sum(b.numbers for b in known if isinstance(b, Batched)) <= KEPT
 
 
+def _run(
+    sweep: Sweep, settings: Sequence[Setting], batch: Batch, walk: Walk
+) -> Iterator[tuple[Setting, Found]]:
+    """Outcomes (set, example) of the settings' sets of units, in main memory."""
+    if len(settings) == 1:
+        yield settings[0], _run_setting(sweep, settings[0], batch, walk)
+        return
+    try:
+        live = walk.live, walk.donors
+        found = run_pass(sweep, settings, batch, live, walk.intact, walk.slack)
+    except Exception as error:
+        if not out_of_memory(error):
+            raise
+        sweep.budget.shrink(sum(len(s.unit_sets) for s in settings) * walk.live.size, error)
+    else:
+        yield from zip(settings, found, strict=True)
+        return
+    half = len(settings) // 2
+    for part in (settings[:half], settings[half:]):
+        yield from _run(sweep, part, batch, walk)
+
+
 def _run_setting(sweep: Sweep, setting: Setting, batch: Batch, walk: Walk) -> Found:
-    """Outcomes (set, example) of the setting's sets of units, in main memory."""
     run = _runner(sweep, setting, batch, (walk.live, walk.donors))
     check_empty(sweep.verdict, run.empty(), walk.intact, walk.slack)
-    if not sweep.verdict.classifies:
-        return _found(sweep, setting, batch, walk, run)
-    look_at(sweep, setting, batch, run.cells)
-    while True:
-        found = _found(sweep, setting, batch, walk, run)
-        settled, raised = settle(sweep, setting, batch, found, run.cells)
-        sweep.tally["settled"] += settled
-        if not raised:
-            return found
+    ran = Ran(setting, run.cells)
+    (found,) = decided(sweep, batch, [ran], lambda _: _found(sweep, setting, batch, walk, run))
+    return found
 
 
 def _found(

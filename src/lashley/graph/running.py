@@ -60,7 +60,7 @@ def walked(
         elif node.op == "output":
             values[node] = args[0]
         else:
-            values[node] = _value(node, attributes, args, kwargs)
+            values[node] = called(node, attributes, args, kwargs)
         if versions != [tensor._version for tensor in read]:
             raise Refused(f"{node.name} writes to its input")
         del args, kwargs, read
@@ -77,7 +77,8 @@ def last_readers(graph: fx.Graph) -> dict[fx.Node, fx.Node]:
     return found
 
 
-def _value(node: fx.Node, attributes: Mapping[str, Any], args: Any, kwargs: Any) -> Any:
+def called(node: fx.Node, attributes: Mapping[str, Any], args: Any, kwargs: Any) -> Any:
+    """What a node makes of these arguments; it is neither of the inputs nor the output."""
     if node.op == "get_attr":
         return attributes[str(node.target)]
     if node.op == "call_method":

@@ -1,0 +1,181 @@
+"""Ablations of several places in one pass: rows join the stack where their own place is reached.
+
+A deep network of few units costs little to compute and much to walk through, so it is walked
+through once. The first rows are those of the intact network; those that join are as these until
+then. The slow twin is a suffix of its own for each place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Int
+from torch import Tensor, fx
+from torch.fx.node import map_arg
+
+from lashley.engine.plan import Place
+from lashley.engine.program import Live, Program
+from lashley.engine.rows import Units, consecutive, gathered
+from lashley.graph.batch import Batched, Count, Positional
+from lashley.graph.ways import behind
+
+Changes = list[tuple["Join", int, slice, Units]]  # by which call of a place; rows, units there
+
+
+@dataclass(frozen=True, eq=False)
+class Join:
+    """Cells of one place.
+
+    Attributes:
+        place: Where units are replaced, in values that hold examples.
+        unit_sets: Sets of units.
+        which: (cell) of these sets, in ascending order.
+        examples: (cell) on which it is ablated.
+    """
+
+    place: Place
+    unit_sets: Sequence[Units]
+    which: Int[Tensor, " cell"]
+    examples: Int[Tensor, " cell"]
+
+
+def can_join(place: Place, program: Program) -> bool:
+    """Whether all values that it changes hold examples: others are shared by all rows."""
+    return all(isinstance(program.batch.get(name), Batched) for name in place.nodes)
+
+
+def first_of(place: Place, program: Program) -> int:
+    """Where in the program a place begins."""
+    return min(program.position[program.nodes[name]] for name in place.nodes)
+
+
+def outputs_of(joins: Sequence[Join], live: Live, donors: Live | None) -> list[Tensor]:
+    """Outputs (cell, ...) of the intact network on all examples, then those of each join.
+
+    Args:
+        joins: In any order; of none nothing is found.
+        live: The intact values.
+        donors: The values that `resample` puts in place, of as many examples; else None.
+    """
+    if not joins:
+        return []
+    order = sorted(range(len(joins)), key=lambda i: first_of(joins[i].place, live.program))
+    outputs = _Pass([joins[i] for i in order], live, donors).outputs()
+    intact, *parts = outputs.split([live.size, *(len(joins[i].which) for i in order)])
+    by_join = dict(zip(order, parts, strict=True))
+    return [intact, *(by_join[i] for i in range(len(joins)))]
+
+
+class _Pass:
+    """One way through a program; `joins` in the order of their places."""
+
+    def __init__(self, joins: Sequence[Join], live: Live, donors: Live | None):
+        self._live, self._donors, self._program = live, donors, live.program
+        device = joins[0].examples.device
+        own = [join.examples for join in joins]
+        self._cells = torch.cat([torch.arange(live.size, device=device), *own])
+        self._changes: dict[fx.Node, Changes] = {}
+        self._rows: dict[fx.Node, int] = {}  # of the stack, from a node on
+        start = live.size
+        for join in joins:
+            self._add(join, start)
+            start += len(join.which)
+            first = min(map(self._node, join.place.nodes), key=self._program.position.__getitem__)
+            self._rows[first] = start
+        self._held: dict[fx.Node, tuple[Any, int]] = {}  # with the rows it had when it was made
+
+    def _node(self, name: str) -> fx.Node:
+        return self._program.nodes[name]
+
+    def _add(self, join: Join, start: int) -> None:
+        for i, name in enumerate(join.place.nodes):
+            changes = self._changes.setdefault(self._node(name), [])
+            for unit_set, part in consecutive(join.which):
+                units = join.unit_sets[unit_set]
+                if units:
+                    changes.append((join, i, slice(start + part.start, start + part.stop), units))
+
+    def outputs(self) -> Tensor:
+        program, rows = self._program, self._live.size
+        affected = behind(set(self._changes))
+        for node in program.nodes.values():
+            if node.op == "output":
+                break
+            if node in self._changes or (node in affected and _holds(program.batch.get(node.name))):
+                value = self._run(node, rows) if node in affected else self._live[node]
+                self._held[node] = value, rows if node in affected else self._live.size
+                rows = self._rows.get(node, rows)
+                if node in self._changes:
+                    self._held[node] = self._changed(node, rows), rows
+            self._forget(node)
+        return self._read(program.output, rows)
+
+    def _forget(self, node: fx.Node) -> None:
+        position = self._program.position[node]
+        for source in (node, *node.all_input_nodes):
+            if self._program.last_reader[source] <= position:
+                self._held.pop(source, None)
+
+    def _run(self, node: fx.Node, rows: int) -> Any:
+        args, kwargs = map_arg((node.args, node.kwargs), lambda source: self._read(source, rows))
+        return self._program.value(node, args, kwargs)
+
+    def _read(self, node: fx.Node, rows: int) -> Any:
+        """A value of so many rows."""
+        known = self._program.batch.get(node.name)
+        if isinstance(known, Positional):
+            return self._run(node, rows)
+        if node not in self._held:
+            return self._of(self._live[node], known, rows)
+        value, before = self._held[node]
+        if before < rows:
+            value = self._more(value, known, before, rows)
+            self._held[node] = value, rows
+        return value
+
+    def _of(self, value: Any, known: Any, rows: int) -> Any:
+        """The same of a value of the intact network that no place reaches."""
+        if isinstance(known, Batched):
+            return gathered(value, known, self._cells[:rows])
+        return self._otherwise(value, known, rows, self._of)
+
+    def _more(self, value: Any, known: Any, before: int, rows: int) -> Any:
+        """A stack of more rows: those that join are as in the intact network."""
+        if isinstance(known, Batched):
+            return torch.cat([value, gathered(value, known, self._cells[before:rows])], known.axis)
+        return self._otherwise(value, known, rows, lambda v, k, n: self._more(v, k, before, n))
+
+    def _otherwise(self, value: Any, known: Any, rows: int, part: Any) -> Any:
+        if isinstance(known, Count):
+            return known.base + known.slope * rows
+        if isinstance(known, tuple):
+            parts = [part(v, k, rows) for v, k in zip(value, known, strict=True)]
+            return type(value)(parts) if type(value) in (list, tuple) else tuple(parts)
+        return value
+
+    def _changed(self, node: fx.Node, rows: int) -> Tensor:
+        known = self._program.batch[node.name]
+        before = self._held[node][0]
+        value = self._read(node, rows)
+        value = value.clone() if value is before else value
+        for join, i, part, units in self._changes[node]:
+            target = value.narrow(
+                known.axis, part.start * known.per, (part.stop - part.start) * known.per
+            )
+            join.place.layouts[i].put(target, units, self._new(join, i, part, known, value))
+        return value
+
+    def _new(self, join: Join, i: int, part: slice, known: Batched, like: Tensor) -> Tensor:
+        constants = join.place.constants
+        if constants is not None:
+            return constants[i].to(like.device, like.dtype)
+        assert self._donors is not None
+        return gathered(self._donors[self._node(join.place.nodes[i])], known, self._cells[part])
+
+
+def _holds(known: Any) -> bool:
+    """Whether a value, or a part of it, holds examples."""
+    return isinstance(known, Batched) or (isinstance(known, tuple) and any(map(_holds, known)))
