@@ -89,6 +89,7 @@ bench: .venv/.bench
 	$(BIN)/python -m benchmarks.engine
 	$(BIN)/python -m benchmarks.cluster
 	$(BIN)/python -m benchmarks.mlp
+	$(BIN)/python -m benchmarks.depth
 	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.population
 	$(BIN)/python -m benchmarks.recovery

@@ -177,7 +177,7 @@ def test_the_same_anatomy_as_by_fx(name):
     torch.manual_seed(0)
     make, shape = CAPTURED[name]
     network, x = make().eval(), torch.randn(3, *shape)
-    traced, eager = symbolic(network, x), recorded(network, x)
+    (traced, _), eager = symbolic(network, x), recorded(network, x)
     assert _found(eager) == _found(traced) != {}
     seen, wanted = _values(eager, x), _values(traced, x)
     for layer, organ in anatomy(traced).items():

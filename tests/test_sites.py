@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 import lashley as la
@@ -360,3 +360,44 @@ def test_the_network_is_left_as_it_was(training, fits):
 def test_one_example_is_enough_and_labels_do_not_matter():
     examples = la.Examples(torch.randn(1, 3, 4), torch.tensor([0]), ("a",))
     assert list(la.find_sites(la.networks.mlp([12, 4, 5]), examples)) == ["fc1"]
+
+
+class _Checking(nn.Module):
+    """Asks for a shape, which torch.fx cannot follow."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(12, 5), nn.Linear(5, 3)
+
+    def forward(self, x):
+        if x.shape[1] != 3:
+            raise ValueError("three channels are needed")
+        return self.b(F.relu(self.a(x.flatten(1))))
+
+
+class TestEffort:
+    """A deep transformer's sites take about two passes of three examples through it."""
+
+    @staticmethod
+    def calls(network):
+        """With how many examples the first Linear is called."""
+        seen, linear = [], F.linear
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(nn.Linear, "forward", lambda layer, x: (
+                seen.append(len(x)) if layer is network.a and type(x) is Tensor else None,
+                linear(x, layer.weight, layer.bias))[1])  # fmt: skip
+            la.find_sites(network, PAIR)
+        return seen
+
+    def test_by_fx_graph_and_network_run_once(self):
+        network = nn.Sequential()
+        network.add_module("flat", nn.Flatten())
+        network.add_module("a", nn.Linear(12, 5))
+        network.add_module("act", nn.ReLU())
+        network.add_module("b", nn.Linear(5, 3))
+        assert self.calls(network) == [3, 3]
+
+    def test_a_kept_export_is_held_against_the_network_once(self):
+        network = _Checking()
+        la.find_sites(network, PAIR)
+        assert self.calls(network) == [4]  # the graph calls no module

@@ -169,8 +169,12 @@ def find_sites(network: nn.Module, examples: Any, *, output: Output = None) -> S
     """
     network = reading(as_network(network), output)
     with intact(network), eval_mode(network):
-        inputs = _running_inputs(examples, network)
-        captured, _ = capture(network, inputs)
+        inputs = few = first_inputs(examples, network)
+        captured, _ = capture(network, few)
+        if captured is None:
+            inputs = _running_inputs(few, examples, network)
+        if inputs is not few:
+            captured, _ = capture(network, inputs)
         module = recorded(network, inputs) if captured is None else captured.module
         known = mixing(module)
         organs = anatomy(module, known)
@@ -204,9 +208,8 @@ def first_inputs(examples: Any, network: nn.Module) -> Any:
     return _for_network(inputs, found[torch.arange(STRUCTURE) % len(found)], network)
 
 
-def _running_inputs(examples: Any, network: nn.Module) -> Any:
+def _running_inputs(few: Any, examples: Any, network: nn.Module) -> Any:
     """The first inputs; all, where the network takes only so many: the nodes of a fixed graph."""
-    few = first_inputs(examples, network)
     try:
         _check_runs(network, few)
     except SiteError:

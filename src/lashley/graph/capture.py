@@ -62,7 +62,7 @@ def capture(
     with intact(network):
         for name, trace in _tracers(tracer).items():
             try:
-                module = _verified(trace, network, example, more=name == "export")
+                module = _verified(trace, network, example)
             except Exception as error:  # whatever the user's forward raises while it is traced
                 reasons.append(f"torch.{name}: {_first_line(error)}")
             else:
@@ -71,39 +71,59 @@ def capture(
 
 
 def _tracers(tracer: str) -> dict[str, _Trace]:
-    tracers: dict[str, _Trace] = {"fx": symbolic, "export": _kept_export}
+    tracers: dict[str, _Trace] = {"fx": _by_fx, "export": _by_export}
     return tracers if tracer == "auto" else {tracer: tracers[tracer]}
 
 
-def _verified(trace: _Trace, network: nn.Module, example: Inputs, more: bool) -> fx.GraphModule:
-    """The graph, once it was seen to compute what the network computes.
-
-    Args:
-        trace: Makes it.
-        network: Which it has to reproduce.
-        example: On which it has to.
-        more: Also on one example more: an export may have the number of examples in it.
-    """
+def _verified(trace: _Trace, network: nn.Module, example: Inputs) -> fx.GraphModule:
+    """The graph, seen to compute what the network computes, which writes to nothing of its own."""
     held = {**dict(network.named_parameters()), **dict(network.named_buffers())}
     versions = {name: tensor._version for name, tensor in held.items()}
     module = trace(network, example)
     if is_known_by_run(module):
         raise Refused("which rows come to which expert depends on the data")
-    if not _agrees(module, network, example):
-        raise Refused("the graph computes something else than the network")
-    if more and not _agrees(module, network, _with_one_more(example)):
-        raise Refused("the graph computes something else for another number of examples")
     written = [name for name, tensor in held.items() if tensor._version != versions[name]]
     if written:
         raise Refused(f"the network writes to its own {', '.join(written)}")
     return module
 
 
+def _by_fx(network: nn.Module, example: Inputs) -> fx.GraphModule:
+    module, found = symbolic(network, example)
+    if not _same(found, _output(network, example)):
+        raise Refused("the graph computes something else than the network")
+    return module
+
+
+def _by_export(network: nn.Module, example: Inputs) -> fx.GraphModule:
+    """A new one, or the one that was kept; held against the network on one example more.
+
+    An export may have the number of examples in it.
+    """
+    key, more = _identity(network, example), _with_one_more(example)
+    kept = _exports.get(network)
+    if kept is not None and kept[0] == key and _agrees(kept[1], network, more):
+        return kept[1]
+    module = exported(network, example)
+    if not _agrees(module, network, more):
+        same = _agrees(module, network, example)
+        what = "for another number of examples" if same else "than the network"
+        raise Refused(f"the graph computes something else {what}")
+    _exports[network] = (key, module)
+    return module
+
+
 def _agrees(module: fx.GraphModule, network: nn.Module, example: Inputs) -> bool:
-    """Whether both give the same, to rounding."""
+    return _same(module(*(t.clone() for t in flat(example))), _output(network, example))
+
+
+def _output(network: nn.Module, example: Inputs) -> Any:
     args, kwargs = arguments(network, [t.clone() for t in flat(example)], names_of(example))
-    wanted = logits_of(network(*args, **kwargs))
-    found = module(*(tensor.clone() for tensor in flat(example)))
+    return logits_of(network(*args, **kwargs))
+
+
+def _same(found: Any, wanted: Any) -> bool:
+    """Whether both outputs are the same, to rounding."""
     if not isinstance(found, Tensor) or (found.shape, found.dtype) != (wanted.shape, wanted.dtype):
         return False
     if not wanted.is_floating_point():
@@ -117,16 +137,6 @@ def _with_one_more(example: Inputs) -> Inputs:
     if isinstance(example, dict):
         return {name: torch.cat([tensor, tensor[:1]]) for name, tensor in example.items()}
     return torch.cat([example, example[:1]])
-
-
-def _kept_export(network: nn.Module, example: Inputs) -> fx.GraphModule:
-    key = _identity(network, example)
-    kept = _exports.get(network)
-    if kept is not None and kept[0] == key and _agrees(kept[1], network, example):
-        return kept[1]
-    module = exported(network, example)
-    _exports[network] = (key, module)
-    return module
 
 
 def _identity(network: nn.Module, example: Inputs) -> Any:

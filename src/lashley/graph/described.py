@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, fx
 
 
-def describe(values: Mapping[fx.Node, Any]) -> None:
-    """Keep with each node its value's shape; of what is no tensor the value itself."""
-    for node, value in values.items():
-        node.meta["value"] = _like(value)
+def describe(node: fx.Node, value: Any) -> None:
+    """Keep with a node its value's shape; of what is no tensor the value itself."""
+    node.meta["value"] = _like(value)
 
 
 def value_like(node: fx.Node) -> Any:

@@ -94,7 +94,8 @@ def _pure(program: Any, network: nn.Module, example: Inputs) -> fx.GraphModule:
     without_unused(graph)
     with_plain_norms(graph)
     unroll(graph, attributes, flat(example))
-    return finished(graph, attributes, flat(example))
+    module, _ = finished(graph, attributes, flat(example))
+    return module
 
 
 def _rebuilt(

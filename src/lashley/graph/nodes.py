@@ -350,8 +350,8 @@ def _function_layer(node: fx.Node, name: str, module: nn.Module) -> Layer | None
 
 def _is_only_matrix(name: str, owner: str, module: nn.Module) -> bool:
     """Whether a parameter is the only one of its module with two axes or more."""
-    own = [n for n, p in module.named_parameters() if n.rpartition(".")[0] == owner and p.ndim > 1]
-    return own == [name]
+    held = module.get_submodule(owner).named_parameters(recurse=False)
+    return [n for n, p in held if p.ndim > 1] == [name.rpartition(".")[2]]
 
 
 def _bias_name(bias: Any) -> str | None:

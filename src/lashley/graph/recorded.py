@@ -59,7 +59,8 @@ def recorded(network: nn.Module, example: Inputs) -> fx.GraphModule:
     for node in graph.nodes:
         node.meta.setdefault("owner", str(node.target).rpartition(".")[0])
     without_idle(graph, attributes)
-    return finished(graph, attributes, flat(example))
+    module, _ = finished(graph, attributes, flat(example))
+    return module
 
 
 def as_recorded(*read: Any) -> Any:

@@ -12,12 +12,12 @@ from torch.backends import mha
 from torch.nn.utils import parametrize, rnn
 
 from lashley.graph.attention import attention_heads, split_heads
-from lashley.graph.described import describe
+from lashley.graph.described import describe, shape_of
 from lashley.graph.functional import without_writes
 from lashley.graph.plain_forms import FORMS
-from lashley.graph.running import Refused, assembled, attributes_of, run
+from lashley.graph.running import Refused, assembled, attributes_of, walked
 from lashley.graph.signature import Inputs, arguments, flat, logits_of, names_of
-from lashley.graph.tidy import without_casts, without_idle, without_unused
+from lashley.graph.tidy import casts_nothing, pass_by, without_idle, without_unused
 from lashley.graph.unrolled import unroll
 
 _KEPT = (rnn.pack_padded_sequence, rnn.pad_packed_sequence)  # they cannot be traced into
@@ -122,8 +122,8 @@ def traced(network: nn.Module, names: tuple[str, ...] = (), enters: bool = False
     return _Tracer(names, enters).trace(network)
 
 
-def symbolic(network: nn.Module, example: Inputs) -> fx.GraphModule:
-    """The network as a pure graph.
+def symbolic(network: nn.Module, example: Inputs) -> tuple[fx.GraphModule, Any]:
+    """The network as a pure graph, and what that makes of the example.
 
     Raises:
         Refused: If it has hooks, or writes that cannot be taken out.
@@ -141,24 +141,31 @@ def symbolic(network: nn.Module, example: Inputs) -> fx.GraphModule:
     return finished(graph, attributes, inputs)
 
 
-def finished(graph: fx.Graph, attributes: dict[str, Any], inputs: list[Tensor]) -> fx.GraphModule:
-    """The graph as a module, once it was seen to be pure.
+def finished(
+    graph: fx.Graph, attributes: dict[str, Any], inputs: list[Tensor]
+) -> tuple[fx.GraphModule, Any]:
+    """The graph as a module, once it was seen to be pure, and what it makes of the inputs.
 
     Raises:
         Refused: If a node writes to its input.
     """
     without_unused(graph)
-    values = run(graph, attributes, [tensor.clone() for tensor in inputs])
-    without_casts(graph, values)
+    idle, output = [], None
+    for node, values in walked(graph, attributes, [tensor.clone() for tensor in inputs]):
+        output = values[node]
+        describe(node, output)
+        if casts_nothing(node, values):
+            idle.append(node)
+    for node in idle:
+        pass_by(graph, node)
     without_unused(graph)
-    describe({node: values[node] for node in graph.nodes})
     for node in graph.nodes:
         attends = "scaled_dot_product_attention" in str(node.target)
-        attends = attends or node.target is attention_heads
-        if attends and isinstance(values[node], Tensor) and values[node].dim() > 2:
-            node.meta["heads"] = values[node].shape[-3]
+        shape = shape_of(node) if attends or node.target is attention_heads else None
+        if shape is not None and len(shape) > 2:
+            node.meta["heads"] = shape[-3]
     used = {str(n.target) for n in graph.nodes if n.op in ("get_attr", "call_module")}
-    return assembled(graph, {name: attributes[name] for name in used})
+    return assembled(graph, {name: attributes[name] for name in used}), output
 
 
 def _refuse_hooks(network: nn.Module, attributes: dict[str, Any]) -> None:

@@ -30,7 +30,7 @@ def without_idle(graph: fx.Graph, attributes: Mapping[str, Any]) -> None:
     """Take out dropout, stochastic depth, Identity and detach where they do nothing."""
     for node in list(graph.nodes):
         if does_nothing(node, attributes):
-            _pass_by(graph, node)
+            pass_by(graph, node)
 
 
 def with_plain_norms(graph: fx.Graph) -> None:
@@ -59,14 +59,12 @@ def with_plain_norms(graph: fx.Graph) -> None:
         graph.erase_node(node)
 
 
-def without_casts(graph: fx.Graph, values: Mapping[fx.Node, Any]) -> None:
-    """Take out conversions that gave back the very tensor that they were given."""
-    for node in list(graph.nodes):
-        first = node.args[0] if node.args else None
-        if name_of(node) not in _CASTS or not isinstance(first, fx.Node):
-            continue
-        if isinstance(values[node], Tensor) and values[node] is values[first]:
-            _pass_by(graph, node)
+def casts_nothing(node: fx.Node, values: Mapping[fx.Node, Any]) -> bool:
+    """Whether the node is a conversion that gave back the very tensor that it was given."""
+    first = node.args[0] if node.args else None
+    if name_of(node) not in _CASTS or not isinstance(first, fx.Node):
+        return False
+    return isinstance(values[node], Tensor) and values[node] is values[first]
 
 
 def without_unused(graph: fx.Graph) -> None:
@@ -99,6 +97,7 @@ def _training(node: fx.Node) -> Any:
     return node.kwargs.get("training", node.kwargs.get("train", told))
 
 
-def _pass_by(graph: fx.Graph, node: fx.Node) -> None:
+def pass_by(graph: fx.Graph, node: fx.Node) -> None:
+    """Let the node's readers read what it reads, and take it out."""
     node.replace_all_uses_with(node.all_input_nodes[0])
     graph.erase_node(node)
