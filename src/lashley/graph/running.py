@@ -17,10 +17,13 @@ class Refused(Exception):
 
 
 def tensors(value: Any) -> list[Tensor]:
-    """The tensors in nested tuples, lists and dicts."""
+    """The tensors in nested tuples, lists, dicts and slices."""
     if isinstance(value, Tensor):
         return [value]
-    return [leaf for leaf in pytree.tree_leaves(value) if isinstance(leaf, Tensor)]
+    if isinstance(value, slice):  # which pytree does not look into
+        return tensors((value.start, value.stop, value.step))
+    leaves = pytree.tree_leaves(value)
+    return [t for leaf in leaves if isinstance(leaf, Tensor | slice) for t in tensors(leaf)]
 
 
 def kinds_of_tensors(kind: type = Tensor) -> set[type]:
