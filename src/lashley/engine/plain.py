@@ -22,9 +22,9 @@ from lashley.engine.hooks import (
 from lashley.engine.means import means_at_calls, means_at_points, reference_along
 from lashley.engine.positions import Along
 from lashley.engine.program import Program
-from lashley.engine.reference import Reference, values_of
+from lashley.engine.reference import Reference, is_plain, is_read_by_name, values_of
 from lashley.errors import EngineError
-from lashley.graph.anatomy import Organ
+from lashley.graph.anatomy import WEIGHTLESS, Organ
 from lashley.graph.calls import CallKey
 from lashley.graph.copies import copied
 from lashley.graph.layout import Layout
@@ -54,7 +54,8 @@ def referring(case: Case, program: Program | None, organs: Mapping[str, Organ]) 
     else:
         hooks = _hook_places(case, organs)
     along = {} if case.is_independent else _donors_along(case, graph, organs, hooks)
-    reference = Reference(case.exact, case.names, graph, organs, hooks, means, along)
+    aside = frozenset() if graph is None else _aside(case, organs)
+    reference = Reference(case.exact, case.names, graph, organs, hooks, means, along, aside)
     verdict = case.verdict(None)
     for site, method in case.methods:
         some = slice(1) if case.is_one_by_one else slice(None)
@@ -64,6 +65,16 @@ def referring(case: Case, program: Program | None, organs: Mapping[str, Organ]) 
         _check_nothing(found, case.outputs[some], site, method)
     engine = Referring(reference, verdict, case.ablations, case.truth.dtype)
     return engine, case.plain_batch, "reference", lambda: {"settled_in_float64": 0}
+
+
+def _aside(case: Case, organs: Mapping[str, Organ]) -> frozenset[str]:
+    """The sites whose weights forward reads in another way than by their names."""
+    zeroed = {site for site, method in case.methods if method == "zero_weights"}
+    return frozenset(
+        site for site in zeroed
+        if organs[site].kind not in WEIGHTLESS and is_plain(case.exact, organs[site])
+        and not is_read_by_name(case.exact, organs[site], case.few, case.names)
+    )  # fmt: skip
 
 
 def _donors_along(

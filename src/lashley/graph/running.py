@@ -26,6 +26,29 @@ def tensors(value: Any) -> list[Tensor]:
     return [t for leaf in leaves if isinstance(leaf, Tensor | slice) for t in tensors(leaf)]
 
 
+def own_tensors(network: nn.Module) -> dict[str, Tensor]:
+    """A network's buffers and parameters, by all their names."""
+    return {**dict(network.named_buffers(remove_duplicate=False)),
+            **dict(network.named_parameters(remove_duplicate=False))}  # fmt: skip
+
+
+def memory_of(value: Any) -> Any:
+    """What is the same for a tensor and others of the very same numbers, such as its `.data`."""
+    try:
+        place = value.data_ptr()
+    except (AttributeError, RuntimeError):  # no tensor, or one without memory of its own
+        place = 0
+    return (place, value.dtype, value.shape, value.stride()) if place else id(value)
+
+
+def storage_of(value: Any) -> int:
+    """What is the same for all tensors that lie in the same memory; for others, each its own."""
+    try:
+        return value.untyped_storage().data_ptr() or id(value)
+    except (AttributeError, NotImplementedError, RuntimeError):  # a sparse tensor has none
+        return id(value)
+
+
 def kinds_of_tensors(kind: type = Tensor) -> set[type]:
     """Tensor and all that derives from it."""
     return {kind}.union(*(kinds_of_tensors(derived) for derived in kind.__subclasses__()))
