@@ -100,6 +100,12 @@ def _tuples(net, x):
     return net.c(torch.cat([other, one], -1)) + largest + place
 
 
+def _bounds_that_are_tensors(net, x):
+    h, middle = net.a(x), torch.tensor(3)
+    one, other = h[:, :middle], h[:, middle:]
+    return net.c(net.b(torch.cat([other, one], 1).relu()))
+
+
 def _by_numpy(net, x):
     h = torch.from_numpy(np.tanh(net.a(x).numpy()))
     return net.c(net.b(h))
@@ -117,8 +123,8 @@ def _loop(net, x):
 
 
 EAGER = [_in_place, _methods, _setitem, _write_to_a_view, _view_of_what_is_written, _index_add,
-         _into_a_new_tensor, _write_under_another_name, _tuples, _by_numpy, _operators,
-         _loop]  # fmt: skip
+         _into_a_new_tensor, _write_under_another_name, _tuples, _bounds_that_are_tensors,
+         _by_numpy, _operators, _loop]  # fmt: skip
 
 
 @pytest.mark.parametrize("function", EAGER)
@@ -201,6 +207,11 @@ def _values(module, x):
 @pytest.mark.parametrize("function", [_setitem, _write_to_a_view, _by_numpy])
 def test_a_point_never_lies_after_a_write_that_nobody_can_follow(function):
     assert list(anatomy(recorded(made(function), X))) == ["b"]  # better none than a wrong one
+
+
+def test_units_are_followed_through_parts_whose_bounds_are_tensors():
+    (call,) = anatomy(recorded(made(_bounds_that_are_tensors), X))["a"].calls
+    assert [held.node.target for held in call.points] == ["relu"]
 
 
 def test_a_view_of_what_is_written_is_read_after_the_write():

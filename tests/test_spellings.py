@@ -3,6 +3,7 @@ or normalisation, and only moves numbers about, changes neither the units nor an
 
 import copy
 import functools
+import math
 
 import pytest
 import torch
@@ -177,7 +178,20 @@ def responses(length):
     return length / (length.mean(1, True) + 1e-6)
 
 
+def padded(number):
+    """Sigmoids, and the largest of each, its neighbours and what a border of the number becomes."""
+    becomes = torch.sigmoid(torch.tensor(number)).item()
+
+    def largest(n, held):
+        return n.out(F.max_pool2d(held, (1, 3), 1).flatten(1))
+
+    return (lambda n, x, at: largest(n, F.pad(at(n.c(x).sigmoid()), (1, 1), value=becomes)),
+            lambda n, x, at: largest(n, F.pad(n.c(x), (1, 1), value=number).sigmoid()))  # fmt: skip
+
+
 OTHERS = {
+    "padded_with_a_number": padded(1.0),
+    "padded_with_no_number": padded(-math.inf),
     **conv(lambda n, y: n.bn(y).sigmoid(),
         norm_flat=lambda n, y: F.batch_norm(
             y.flatten(2), n.bn.running_mean, n.bn.running_var, n.bn.weight, n.bn.bias).sigmoid(),

@@ -26,7 +26,7 @@ from lashley.engine.checks import (
 from lashley.engine.engines import Engine, Sweeping
 from lashley.engine.guards import network_fingerprint
 from lashley.engine.means import means_at_points
-from lashley.engine.plain import Made, hooking, referring
+from lashley.engine.plain import Made, calls_by_example, hooking, referring
 from lashley.engine.plan import place, plan
 from lashley.engine.program import Program, exact, lowered
 from lashley.engine.stacking import Budget
@@ -187,6 +187,10 @@ def _without_graph(case: Case) -> tuple[Case, Made]:
     if not case.is_independent:
         case.why.append("an example's output depends on the others: all are run as one batch")
         return case, referring(case, None, seen)
+    if calls_by_example(case, seen):
+        case.why.append("a layer is called once for each example: these are run one by one")
+        case = replace(case, is_one_by_one=True)
+        seen = anatomy(recorded(case.network, case.example))
     if case.options.engine == "reference":
         case.why.append("asked for")
         return case, referring(case, None, seen)

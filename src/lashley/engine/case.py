@@ -64,6 +64,8 @@ class Case:
         counted: Which positions of the reference examples count in a mean; None: all.
         is_whole: Whether the network takes all examples or none, such as the nodes of a fixed
             graph; then they are the sample.
+        is_one_by_one: Whether examples are run alone: the network calls a layer once for each
+            of a batch.
     """
 
     network: nn.Module
@@ -77,6 +79,7 @@ class Case:
     why: list[str] = field(default_factory=list)
     counted: Tensor | None = None
     is_whole: bool = False
+    is_one_by_one: bool = False
 
     @property
     def exact(self) -> nn.Module:
@@ -94,14 +97,19 @@ class Case:
         return self.truth.outputs
 
     @property
-    def structure(self) -> tuple[Tensor, ...]:
-        """A few inputs in float32, where the network is."""
-        parameter = next(self.network.parameters(), self.inputs[0])
+    def few(self) -> tuple[Tensor, ...]:
+        """A few inputs, for `exact`."""
         n = len(self.inputs[0])
-        which = torch.arange(n if self.is_whole else STRUCTURE) % n
+        size = n if self.is_whole else 1 if self.is_one_by_one else STRUCTURE
+        which = torch.arange(size) % n
+        return tuple(p[which] for p in self.inputs)
+
+    @property
+    def structure(self) -> tuple[Tensor, ...]:
+        """The same in float32, where the network is."""
+        parameter = next(self.network.parameters(), self.inputs[0])
         return tuple(
-            (p[which].float() if p.is_floating_point() else p[which]).to(parameter.device)
-            for p in self.inputs
+            (p.float() if p.is_floating_point() else p).to(parameter.device) for p in self.few
         )
 
     @property
@@ -139,6 +147,8 @@ class Case:
         """Examples in one full pass of the network; all where they depend on one another."""
         if not self.is_independent:
             return self.n_examples
+        if self.is_one_by_one:
+            return 1
         numbers = sum(part[:1].numel() for part in self.inputs)
         return max(1, min(_PLAIN_BATCH, _PLAIN_NUMBERS // max(1, numbers)))
 

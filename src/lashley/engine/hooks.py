@@ -18,7 +18,7 @@ from lashley.errors import EngineError
 from lashley.graph.anatomy import WEIGHTLESS, Organ
 from lashley.graph.calls import CallKey
 from lashley.graph.doubling import in_its_format
-from lashley.graph.intercepting import intercepting, values_at
+from lashley.graph.intercepting import Look, intercepting, values_at
 from lashley.graph.layout import Layout
 from lashley.graph.routed import Routed
 from lashley.graph.signature import arguments, logits_of
@@ -37,6 +37,7 @@ class HookPlace:
         sources: The calls that compute the units, which have to come before.
         constants: What stands in their place in each, in float64, as the layout spreads it; None
             where it is another example's activation.
+        known: By keys without a number, how many calls there may be at these places.
     """
 
     site: str
@@ -44,6 +45,7 @@ class HookPlace:
     layouts: tuple[Layout | Routed, ...]
     sources: tuple[CallKey, ...]
     constants: tuple[Tensor, ...] | None
+    known: Mapping[CallKey, int]
 
     @property
     def after(self) -> dict[CallKey, tuple[CallKey, ...]]:
@@ -54,13 +56,17 @@ class HookPlace:
         }
 
 
-def hook_place(organ: Organ, method: str, means: Mapping[tuple[str, Any], Tensor]) -> HookPlace:
+def hook_place(
+    organ: Organ, method: str, means: Mapping[tuple[str, Any], Tensor],
+    known: Mapping[CallKey, int],
+) -> HookPlace:  # fmt: skip
     """Where a method replaces the units of a recorded site, and by what.
 
     Args:
         organ: Of a network's record.
         method: One of `ablations.METHODS`.
         means: (slot) By sites and keys, the mean activation; for the method "mean".
+        known: How many calls the record has at its places, by keys without a number.
 
     Raises:
         EngineError: If the units cannot be reached.
@@ -87,17 +93,35 @@ def hook_place(organ: Organ, method: str, means: Mapping[tuple[str, Any], Tensor
                 "on the data, so another example has none at the same place. Use 'mean' or "
                 "'silence'."
             )
-        return HookPlace(organ.name, keys, layouts, sources, None)
+        return HookPlace(organ.name, keys, layouts, sources, None, known)
     zeros = [torch.zeros(lay.n_units * lay.width, dtype=torch.float64) for lay in layouts]
     by_slot = [means[organ.name, key] for key in keys] if method == "mean" else zeros
     constants = tuple(lay.spread(v) for lay, v in zip(layouts, by_slot, strict=True))
-    return HookPlace(organ.name, keys, layouts, sources, constants)
+    return HookPlace(organ.name, keys, layouts, sources, constants, known)
 
 
 def key_of(node: fx.Node, layout: Layout | Routed) -> CallKey | None:
     """Of the call that a node is; where its rows are of experts, of all calls at its place."""
     key = node.meta.get("key")
     return key.every if key is not None and isinstance(layout, Routed) else key
+
+
+def calls_of(
+    network: nn.Module, keys: Sequence[CallKey], inputs: Sequence[Tensor], names: tuple[str, ...]
+) -> dict[CallKey, int]:
+    """How many calls a run of the network has at the places of some keys."""
+    found = {key.every.whole: 0 for key in keys if key.nth is not None}
+
+    def count(place: CallKey) -> Look:
+        def look(args: Any, kwargs: Any) -> None:
+            found[place] += 1
+
+        return look
+
+    looks = {place: count(place) for place in found}
+    with in_its_format(network), intercepting(network, {}, looks=looks):
+        forward(network, inputs, names)
+    return found
 
 
 def forward(network: nn.Module, inputs: Sequence[Tensor], names: tuple[str, ...]) -> Tensor:
@@ -137,7 +161,7 @@ def replaced(
         else:
             donor = None if donors is None else donors.get(key)
             changes[key] = _change(place, number, unit_sets, donor)
-    with in_its_format(network), intercepting(network, changes, place.after, looks):
+    with in_its_format(network), intercepting(network, changes, place.after, looks, place.known):
         yield
 
 

@@ -167,10 +167,20 @@ def _means(
             totals[site, key] = totals[site, key] + torch.stack(layout.sums(found[key], weight))
     if positions is not None:
         positions.tell()
+    _check_met(totals)
     for site in stepping:
         own = [key for key in totals if key[0] == site]
         totals |= dict.fromkeys(own, sum(totals[key] for key in own))
     return {key: (total / count).nan_to_num().cpu() for key, (total, count) in totals.items()}
+
+
+def _check_met(totals: Mapping[tuple[str, Any], Any]) -> None:
+    missing = sorted({site for (site, _), total in totals.items() if not isinstance(total, Tensor)})
+    if missing:
+        raise EngineError(
+            f"reference: none of its examples comes to all calls of {', '.join(missing)}, which "
+            "depend on the data, so there is no mean of these. Give more reference examples."
+        )
 
 
 def reference_along(

@@ -11,13 +11,21 @@ from torch import Tensor, fx
 from lashley.engine.case import STRUCTURE, Case
 from lashley.engine.checks import scale_of
 from lashley.engine.engines import Engine, Hooking, Referring
-from lashley.engine.hooks import HookPlace, activations, forward, hook_place, key_of
+from lashley.engine.hooks import (
+    HookPlace,
+    activations,
+    calls_of,
+    forward,
+    hook_place,
+    key_of,
+)
 from lashley.engine.means import means_at_calls, means_at_points, reference_along
 from lashley.engine.positions import Along
 from lashley.engine.program import Program
-from lashley.engine.reference import Reference, values_of
+from lashley.engine.reference import Reference, is_plain, is_read_by_name, values_of
 from lashley.errors import EngineError
-from lashley.graph.anatomy import Organ
+from lashley.graph.anatomy import WEIGHTLESS, Organ
+from lashley.graph.calls import CallKey
 from lashley.graph.copies import copied
 from lashley.graph.layout import Layout
 
@@ -46,14 +54,27 @@ def referring(case: Case, program: Program | None, organs: Mapping[str, Organ]) 
     else:
         hooks = _hook_places(case, organs)
     along = {} if case.is_independent else _donors_along(case, graph, organs, hooks)
-    reference = Reference(case.exact, case.names, graph, organs, hooks, means, along)
+    aside = frozenset() if graph is None else _aside(case, organs)
+    reference = Reference(case.exact, case.names, graph, organs, hooks, means, along, aside)
     verdict = case.verdict(None)
     for site, method in case.methods:
-        donors = case.inputs if method == "resample" else None
-        found = reference.of_units(site, method, (), case.inputs, donors)
-        _check_nothing(found, case.outputs, site, method)
+        some = slice(1) if case.is_one_by_one else slice(None)
+        inputs = tuple(part[some] for part in case.inputs)
+        donors = inputs if method == "resample" else None
+        found = reference.of_units(site, method, (), inputs, donors)
+        _check_nothing(found, case.outputs[some], site, method)
     engine = Referring(reference, verdict, case.ablations, case.truth.dtype)
     return engine, case.plain_batch, "reference", lambda: {"settled_in_float64": 0}
+
+
+def _aside(case: Case, organs: Mapping[str, Organ]) -> frozenset[str]:
+    """The sites whose weights forward reads in another way than by their names."""
+    zeroed = {site for site, method in case.methods if method == "zero_weights"}
+    return frozenset(
+        site for site in zeroed
+        if organs[site].kind not in WEIGHTLESS and is_plain(case.exact, organs[site])
+        and not is_read_by_name(case.exact, organs[site], case.few, case.names)
+    )  # fmt: skip
 
 
 def _donors_along(
@@ -82,7 +103,8 @@ def hooking(case: Case, organs: Mapping[str, Organ]) -> Made:
     hooks = _hook_places(case, organs)
     reference = Reference(case.exact, case.names, None, organs, hooks, {})
     verdict = case.verdict(forward(network, case.in_float32, case.names))
-    stacked = _stacked(case, hooks) if len(case.inputs[0]) >= STRUCTURE else frozenset()
+    alone = case.is_one_by_one or len(case.inputs[0]) < STRUCTURE
+    stacked = frozenset() if alone else _stacked(case, hooks)
     engine = Hooking(
         network, reference, verdict, hooks, case.ablations, stacked, _AT_ONCE, case.truth.dtype
     )
@@ -90,18 +112,36 @@ def hooking(case: Case, organs: Mapping[str, Organ]) -> Made:
 
 
 def _hook_places(case: Case, organs: Mapping[str, Organ]) -> dict[tuple[str, str], HookPlace]:
-    empty = {
-        key: hook_place(organs[key[0]], key[1], {}) for key in case.methods if key[1] != "mean"
-    }
+    known = calls_of(case.exact, _keys(case, organs), case.few, case.names)
+
+    def placed(site: str, method: str, means: Mapping[tuple[str, Any], Tensor]) -> HookPlace:
+        return hook_place(organs[site], method, means, known)
+
+    empty = {key: placed(*key, {}) for key in case.methods if key[1] != "mean"}
     wanted = {
         (site, key_of(held.node, held.layout)): held.layout
         for site, method in case.methods if method == "mean"
         for call in organs[site].calls for held in call.points
     }  # fmt: skip
     means = means_at_calls(case, wanted) if wanted else {}
-    return empty | {
-        key: hook_place(organs[key[0]], "mean", means) for key in case.methods if key[1] == "mean"
-    }
+    return empty | {key: placed(*key, means) for key in case.methods if key[1] == "mean"}
+
+
+def _keys(case: Case, organs: Mapping[str, Organ]) -> list[CallKey]:
+    """Of all calls that compute or hold the units of the sites that occur."""
+    calls = [call for site in {site for site, _ in case.methods} for call in organs[site].calls]
+    keys = [key_of(c.source, c.at_source) for c in calls]
+    keys += [key_of(held.node, held.layout) for c in calls for held in c.points]
+    return [key for key in keys if key is not None]
+
+
+def calls_by_example(case: Case, organs: Mapping[str, Organ]) -> bool:
+    """Whether the network calls a layer more often the more examples there are, however alike."""
+    two, three = (
+        calls_of(case.exact, _keys(case, organs), [p[:1][[0] * n] for p in case.inputs], case.names)
+        for n in (2, 3)
+    )
+    return two != three
 
 
 def _stacked(case: Case, hooks: Mapping[tuple[str, str], HookPlace]) -> frozenset[tuple[str, str]]:

@@ -39,6 +39,7 @@ class Reference:
         hooks: By names of sites and methods; empty with a graph.
         means: (slot) By names of sites and points, for the method "mean".
         along: By points, along which axis these hold examples; where donors are drawn of more.
+        aside: Sites whose weights forward reads in another way than by their names.
     """
 
     network: nn.Module
@@ -48,6 +49,7 @@ class Reference:
     hooks: Mapping[tuple[str, str], HookPlace]
     means: Mapping[tuple[str, str], Tensor]
     along: Mapping[Any, Along] = field(default_factory=dict)
+    aside: frozenset[str] = frozenset()
 
     def outputs(
         self, ablation: Ablation | None, inputs: Sequence[Tensor], donors: Donors | None,
@@ -76,8 +78,10 @@ class Reference:
             return self._with_hook(self.hooks[site, method], units, inputs, donors, drawn)
         organ = self.organs[site]
         if method == "zero_weights" and organ.kind not in WEIGHTLESS:
-            if is_plain(self.network, organ) and not self._shares(organ):
-                return self._with_zero_weights(organ, units, inputs)
+            named = site not in self.aside and is_plain(self.network, organ)
+            if named and not self._shares(organ):
+                zeroed = zero_weights(self.network, organ, units)
+                return with_parameters(self.network, zeroed, inputs, self.names)
             at = {call.source.name: fixed(call.at_source) for call in organ.calls}
             return _Replacing(self.graph, dict.fromkeys(at, 0.0), units, at).run(*inputs)
         return self._replaced(organ, method, units, inputs, donors, drawn)
@@ -88,17 +92,6 @@ class Reference:
         return self.graph is not None and any(
             own & set(other.parameters) for other in self.organs.values() if other is not organ
         )
-
-    def _with_zero_weights(
-        self, organ: Organ, units: tuple[int, ...], inputs: Sequence[Tensor]
-    ) -> Tensor:
-        zeroed = zero_weights(self.network, organ, units)
-        copies = [part.clone() for part in inputs]
-        args, kwargs = arguments(self.network, copies, self.names)
-        with in_its_format(self.network):
-            return logits_of(
-                torch.func.functional_call(self.network, zeroed, args, kwargs, tie_weights=False)
-            )
 
     def _replaced(
         self, organ: Organ, method: str, units: tuple[int, ...], inputs: Sequence[Tensor],
@@ -172,6 +165,33 @@ def zero_weights(network: nn.Module, organ: Organ, units: tuple[int, ...]) -> di
             bias[list(units)] = 0
             zeroed[layer.bias] = bias
     return zeroed
+
+
+def with_parameters(
+    network: nn.Module, given: dict[str, Tensor], inputs: Sequence[Tensor], names: tuple[str, ...]
+) -> Tensor:
+    """What a network says with other parameters, by their names."""
+    args, kwargs = arguments(network, [part.clone() for part in inputs], names)
+    with in_its_format(network):
+        return logits_of(
+            torch.func.functional_call(network, given, args, kwargs, tie_weights=False)
+        )
+
+
+def is_read_by_name(
+    network: nn.Module, organ: Organ, inputs: Sequence[Tensor], names: tuple[str, ...]
+) -> bool:
+    """Whether forward reads a site's weights from its modules, and holds them nowhere else.
+
+    Args:
+        network: Which holds them.
+        organ: One that `is_plain`.
+        inputs: A few, for the network.
+        names: Of these.
+    """
+    others = {n: torch.full_like(p, torch.nan) for n, p in zero_weights(network, organ, ()).items()}
+    found = with_parameters(network, others, inputs, names)
+    return not torch.equal(found, forward(network, inputs, names))
 
 
 class _Replacing(fx.Interpreter):

@@ -239,11 +239,16 @@ def _with_bias(node: fx.Node, known: Layer, module: fx.GraphModule) -> tuple[fx.
     others = [n for n in user.all_input_nodes if n is not node]
     if len(others) != 1 or others[0].op != "get_attr":
         return node, known
-    bias, owner = str(others[0].target), known.weight.rpartition(".")[0]
-    own = bool(owner) and bias.rpartition(".")[0] == owner
+    bias, owner = str(others[0].target), _owner_of(known.weight)
+    own = bool(owner) and _owner_of(bias) == owner
     if not own or shape_of(others[0]) != (shape_of(node) or ())[known.axis :][:1]:
         return node, known
     return user, replace(known, bias=bias, parameters=(*known.parameters, bias))
+
+
+def _owner_of(name: str) -> str:
+    """Of a parameter: "a.b" of "a.b.weight", and of "a.b/weight", as Keras writes names."""
+    return name[: max(name.rfind("."), name.rfind("/"), 0)]
 
 
 def _is_of_attention(known: Layer) -> bool:

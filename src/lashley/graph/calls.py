@@ -39,6 +39,11 @@ class CallKey(NamedTuple):
         """The key of all calls at this place."""
         return self._replace(nth=None)
 
+    @property
+    def whole(self) -> CallKey:
+        """The key of the whole result."""
+        return self._replace(part=None)
+
 
 class Scope(NamedTuple):
     """A module at work.

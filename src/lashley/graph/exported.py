@@ -16,7 +16,7 @@ from torch.fx.node import map_arg
 
 from lashley.graph.functional import without_writes
 from lashley.graph.plain_forms import in_plain_operations
-from lashley.graph.running import Refused
+from lashley.graph.running import Refused, memory_of, own_tensors
 from lashley.graph.signature import Inputs, arguments, flat, logits_of, names_of
 from lashley.graph.symbolic import finished
 from lashley.graph.tidy import with_plain_norms, without_idle, without_unused
@@ -103,9 +103,8 @@ def _rebuilt(
 ) -> tuple[fx.Graph, dict[str, Any]]:
     """The graph and what it names, by the network's own names."""
     graph, attributes, new = fx.Graph(), {}, {}
-    own = {**dict(network.named_buffers(remove_duplicate=False)),
-           **dict(network.named_parameters(remove_duplicate=False))}  # fmt: skip
-    first = {id(tensor): name for name, tensor in reversed(own.items())}
+    own = own_tensors(network)
+    first = {memory_of(tensor): name for name, tensor in reversed(own.items())}
     placeholders = iter(names)
     for node in source.graph.nodes:
         if node.op == "placeholder":
@@ -115,8 +114,8 @@ def _rebuilt(
         elif node.op == "get_attr":
             name = _stripped(str(node.target))
             value = own[name] if name in own else attrgetter(node.target)(source)
-            name = first.get(id(value), name)
-            attributes[name] = _no_graph(value)
+            name = first.get(memory_of(value), name)  # of what was read as x.data, too
+            attributes[name] = _no_graph(own.get(name, value))
             new[node] = graph.get_attr(name)
         elif node.op == "call_module":  # its guards
             continue

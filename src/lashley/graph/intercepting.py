@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lashley.errors import EngineError
 from lashley.graph.calls import CallKey, Calls, Scope, operation_of, scopes
 from lashley.graph.plain_forms import FUNCTIONS, in_plain_operations
 from lashley.graph.running import tensors
@@ -25,6 +26,7 @@ def intercepting(
     changes: Mapping[CallKey, Change],
     after: Mapping[CallKey, Collection[CallKey]] = MappingProxyType({}),
     looks: Mapping[CallKey, Look] = MappingProxyType({}),
+    known: Mapping[CallKey, int] = MappingProxyType({}),
 ) -> Iterator[set[CallKey]]:
     """Pass the results of some calls through functions, in each run of the network inside.
 
@@ -39,14 +41,18 @@ def intercepting(
             is left as it is. A point that two layers share, as run by run one or the other is
             called, holds a layer's units only after the layer itself.
         looks: By keys, what is told the arguments of these calls before they are made.
+        known: By keys without a number, how many calls there may be at these places.
 
     Of a key without a number all calls at its place are meant.
 
     Yields:
         The keys of both, without parts, that the run at hand, or the last one, has reached.
+
+    Raises:
+        EngineError: If the run calls more often there than is known.
     """
     with in_plain_operations(network), scopes(network) as stack:
-        changing = _Changing(stack, changes, after, looks)
+        changing = _Changing(stack, changes, after, looks, known)
         with changing:
             yield changing.reached
 
@@ -82,14 +88,15 @@ class _Changing(Calls):
     def __init__(
         self, stack: list[Scope], changes: Mapping[CallKey, Change],
         after: Mapping[CallKey, Collection[CallKey]], looks: Mapping[CallKey, Look],
+        known: Mapping[CallKey, int],
     ) -> None:  # fmt: skip
         super().__init__(stack)
         self.reached: set[CallKey] = set()
         self._changes: dict[CallKey, dict[int | None, Change]] = {}
         for key, change in changes.items():
-            self._changes.setdefault(_whole(key), {})[key.part] = change
-        self._after = {k: frozenset(map(_whole, before)) for k, before in after.items()}
-        self._looks = looks
+            self._changes.setdefault(key.whole, {})[key.part] = change
+        self._after = {k: frozenset(one.whole for one in before) for k, before in after.items()}
+        self._looks, self._known = looks, known
         self._watched = frozenset().union(self._changes, looks, *self._after.values())
         self._wanted = {(key.owner, key.operation) for key in self._watched}
 
@@ -102,6 +109,7 @@ class _Changing(Calls):
         if (self.stack[-1].owner, operation) not in self._wanted:
             return func(*args, **kwargs)
         key = self.key_of(operation)
+        self._check(key)
         for look in (self._looks.get(key), self._looks.get(key.every)):
             if look is not None:
                 look(args, kwargs)
@@ -118,6 +126,16 @@ class _Changing(Calls):
         """Nothing is reached yet."""
         self.reached.clear()
 
+    def _check(self, key: CallKey) -> None:
+        known = self._known.get(key.every)
+        if known is not None and key.nth is not None and key.nth >= known:
+            where = f"{key.operation} in {key.owner}" if key.owner else key.operation
+            raise EngineError(
+                f"examples: the network calls {where} more often than {known} times for some of "
+                "them, and not so for the first few, by which its units are known. Evaluate "
+                "examples with as many calls by themselves."
+            )
+
     def _change_of(self, key: CallKey) -> dict[int | None, Change]:
         if key not in self._watched:
             return {}
@@ -126,11 +144,6 @@ class _Changing(Calls):
             part: change for part, change in self._changes.get(key, {}).items()
             if self._after.get(key._replace(part=part), frozenset()) <= self.reached
         }  # fmt: skip
-
-
-def _whole(key: CallKey) -> CallKey:
-    """The key of the whole result."""
-    return key._replace(part=None)
 
 
 def _changed(returned: Any, change: dict[int | None, Change], written: list[Tensor]) -> Any:

@@ -14,11 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 from torch.fx.node import map_arg
+from torch.utils import _pytree as pytree
 
 from lashley.graph.described import shape_of, value_like
 from lashley.graph.nodes import is_fixed, op, value_of
 
 _VIEWS = frozenset({"view", "_unsafe_view"})
+_PADS = frozenset({"pad", "constant_pad_nd", "constant_pad1d", "constant_pad2d", "constant_pad3d"})
 _CHOSEN = {"getitem": 1, "index": 1, "index_put": 1, "index_select": 2}  # argument: which numbers
 
 
@@ -103,7 +105,11 @@ def moved(node: fx.Node, held: Mapping[fx.Node, Any], module: nn.Module) -> Any:
             if place is not None and place < len(args):
                 chosen = map_arg(node.args[place], lambda n: _index(n, module))
                 args = (*args[:place], chosen, *args[place + 1 :])
-            return _labels(_function(node, module)(*args, **kwargs))
+            found = _function(node, module)(*args, **kwargs)
+            if op(node, module) in _PADS:  # the number that they fill in is no label
+                bare = pytree.tree_map_only(Tensor, torch.zeros_like, (args, kwargs))
+                found = found.where(_function(node, module)(*bare[0], **bare[1]) == 0, 0)
+            return _labels(found)
     except Exception:  # an index that is a tensor of the sample, and the like
         return None
 

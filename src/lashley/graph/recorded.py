@@ -16,7 +16,7 @@ from torch import Tensor, fx, nn
 from lashley.graph.calls import CallKey, Calls, Scope, operation_of, scopes
 from lashley.graph.intact import intact
 from lashley.graph.plain_forms import FUNCTIONS, in_plain_operations
-from lashley.graph.running import Refused, kinds_of_tensors, tensors
+from lashley.graph.running import Refused, kinds_of_tensors, memory_of, storage_of, tensors
 from lashley.graph.signature import Inputs, arguments, flat, logits_of, names_of
 from lashley.graph.symbolic import finished
 from lashley.graph.tidy import without_idle
@@ -95,7 +95,7 @@ class _Recorder(Calls):
         self._held: dict[int, _Held] = {}
         self._storages: dict[int, list[_Held]] = {}
         own = [*network.named_parameters(), *network.named_buffers()]
-        self._own = {id(tensor): name for name, tensor in reversed(own)}
+        self._own = {memory_of(tensor): (name, tensor) for name, tensor in reversed(own)}
         kinds = kinds_of_tensors()
         self._before = {id(t): t for t in gc.get_objects() if type(t) in kinds}
         self._left: list[fx.Node] = []  # tensors whose numbers went where no operation is seen
@@ -130,7 +130,7 @@ class _Recorder(Calls):
         held = self._held.get(id(tensor))
         if held is None:
             held = self._held[id(tensor)] = _Held(tensor, node, 0)
-            self._storages.setdefault(_storage(tensor), []).append(held)
+            self._storages.setdefault(storage_of(tensor), []).append(held)
         held.node, held.version, held.writers = node, tensor._version, []
 
     def node_of(self, tensor: Tensor) -> fx.Node:
@@ -147,8 +147,8 @@ class _Recorder(Calls):
 
     def _unseen(self, tensor: Tensor) -> fx.Node:
         """A parameter, a constant, or what was made where no operation is seen."""
-        if id(tensor) in self._own:
-            return self._attribute(self._own[id(tensor)], tensor)
+        if memory_of(tensor) in self._own:
+            return self._attribute(*self._own[memory_of(tensor)])
         if id(tensor) in self._before:
             return self._constant(tensor)
         return self._opaque(self._left or self._unread(), tensor)
@@ -184,7 +184,7 @@ class _Recorder(Calls):
         for tensor in written:
             whole = tensor is returned and node.target is not as_recorded
             new = node if tensor is returned else self._opaque([*read, node], tensor)
-            for other in self._storages.get(_storage(tensor), []):
+            for other in self._storages.get(storage_of(tensor), []):
                 if other.tensor is tensor or (whole and _same(other.tensor, tensor)):
                     other.node, other.version, other.writers = new, other.tensor._version, []
                 else:
@@ -203,13 +203,6 @@ class _Recorder(Calls):
                     got.meta = {"owner": node.meta["owner"]}
                     inner = key._replace(part=place) if key and key.part is None else None
                     self._parts(got, part, new, inner)
-
-
-def _storage(tensor: Tensor) -> int:
-    try:
-        return tensor.untyped_storage().data_ptr() or id(tensor)
-    except (NotImplementedError, RuntimeError):  # a sparse tensor has none
-        return id(tensor)
 
 
 def _same(one: Tensor, other: Tensor) -> bool:

@@ -17,10 +17,36 @@ class Refused(Exception):
 
 
 def tensors(value: Any) -> list[Tensor]:
-    """The tensors in nested tuples, lists and dicts."""
+    """The tensors in nested tuples, lists, dicts and slices."""
     if isinstance(value, Tensor):
         return [value]
-    return [leaf for leaf in pytree.tree_leaves(value) if isinstance(leaf, Tensor)]
+    if isinstance(value, slice):  # which pytree does not look into
+        return tensors((value.start, value.stop, value.step))
+    leaves = pytree.tree_leaves(value)
+    return [t for leaf in leaves if isinstance(leaf, Tensor | slice) for t in tensors(leaf)]
+
+
+def own_tensors(network: nn.Module) -> dict[str, Tensor]:
+    """A network's buffers and parameters, by all their names."""
+    return {**dict(network.named_buffers(remove_duplicate=False)),
+            **dict(network.named_parameters(remove_duplicate=False))}  # fmt: skip
+
+
+def memory_of(value: Any) -> Any:
+    """What is the same for a tensor and others of the very same numbers, such as its `.data`."""
+    try:
+        place = value.data_ptr()
+    except (AttributeError, RuntimeError):  # no tensor, or one without memory of its own
+        place = 0
+    return (place, value.dtype, value.shape, value.stride()) if place else id(value)
+
+
+def storage_of(value: Any) -> int:
+    """What is the same for all tensors that lie in the same memory; for others, each its own."""
+    try:
+        return value.untyped_storage().data_ptr() or id(value)
+    except (AttributeError, NotImplementedError, RuntimeError):  # a sparse tensor has none
+        return id(value)
 
 
 def kinds_of_tensors(kind: type = Tensor) -> set[type]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from operator import attrgetter
 from types import FunctionType
 from typing import Any
 
@@ -15,7 +16,15 @@ from lashley.graph.attention import attention_heads, split_heads
 from lashley.graph.described import describe, shape_of
 from lashley.graph.functional import without_writes
 from lashley.graph.plain_forms import FORMS
-from lashley.graph.running import Refused, assembled, attributes_of, walked
+from lashley.graph.running import (
+    Refused,
+    assembled,
+    attributes_of,
+    memory_of,
+    own_tensors,
+    storage_of,
+    walked,
+)
 from lashley.graph.signature import Inputs, arguments, flat, logits_of, names_of
 from lashley.graph.tidy import casts_nothing, pass_by, without_idle, without_unused
 from lashley.graph.unrolled import unroll
@@ -131,6 +140,7 @@ def symbolic(network: nn.Module, example: Inputs) -> tuple[fx.GraphModule, Any]:
     """
     inputs = flat(example)
     graph = traced(network, names_of(example), enters=True)
+    _name_own(graph, network)
     attributes = attributes_of(network, graph)
     _refuse_hooks(network, attributes)
     _name_owners(graph)
@@ -173,6 +183,23 @@ def _refuse_hooks(network: nn.Module, attributes: dict[str, Any]) -> None:
     for name, module in [("the network", network), *leaves]:
         if module._forward_hooks or module._forward_pre_hooks:
             raise Refused(f"{name} has forward hooks")
+
+
+def _name_own(graph: fx.Graph, network: nn.Module) -> None:
+    """What forward reads of the network's own tensors without their names gets these.
+
+    Raises:
+        Refused: If it makes a view of one where the tracer does not see it.
+    """
+    own = own_tensors(network)
+    first = {memory_of(tensor): name for name, tensor in reversed(own.items())}
+    stored = {storage_of(parameter) for parameter in network.parameters()}
+    for node in graph.nodes:
+        if node.op == "get_attr" and str(node.target) not in own:
+            held = attrgetter(str(node.target))(network)
+            node.target = first.get(memory_of(held), node.target)
+            if str(node.target) not in own and storage_of(held) in stored:
+                raise Refused("forward makes views of its weights without their names")
 
 
 def _name_owners(graph: fx.Graph) -> None:
