@@ -49,9 +49,22 @@ def attention():
             m.qkv(x.flatten(2).transpose(1, 2)).unflatten(-1, (3, 2, 4)).permute(2, 0, 3, 1, 4)
         )
         heads = (q @ k.transpose(-2, -1) / 2).softmax(-1) @ v
-        return m.out(heads.transpose(1, 2).flatten(2).mean(1))
+        return m.out(m.proj(heads.transpose(1, 2).flatten(2)).mean(1))
 
-    return Forward(forward, qkv=nn.Linear(3, 24), out=nn.Linear(8, 6))
+    return Forward(forward, qkv=nn.Linear(3, 24), proj=nn.Linear(8, 8), out=nn.Linear(8, 6))
+
+
+def windowed():
+    """Attention within windows, which lie between heads and tokens."""
+
+    def forward(m, x):
+        q, k, v = (
+            m.qkv(x.flatten(2).transpose(1, 2)).view(-1, 3, 3, 3, 2, 4).permute(3, 0, 4, 1, 2, 5)
+        )
+        heads = (q @ k.transpose(-2, -1) / 2).softmax(-1) @ v
+        return m.out(m.proj(heads.permute(0, 2, 3, 4, 1).flatten(3)).mean((1, 2)))
+
+    return Forward(forward, qkv=nn.Linear(3, 24), proj=nn.Linear(8, 8), out=nn.Linear(8, 6))
 
 
 def recurrent():
@@ -62,7 +75,7 @@ def recurrent():
     )  # fmt: skip
 
 
-HAND_MADE = (conv_net, gated, attention, recurrent)
+HAND_MADE = (conv_net, gated, attention, windowed, recurrent)
 
 
 def first(returned):

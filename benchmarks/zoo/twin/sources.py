@@ -255,11 +255,12 @@ class Sources:
             if others and all(self._watch.constant(t) for t in others):
                 self._soft[address] = output  # heads mixed by weights: talking heads
             elif name in ("bmm", "baddbmm"):
-                self._paint_heads(output)
+                self._paint_heads(output, self._soft[storage_of(soft[0])].shape[:-2])
         elif base in ELEMENTWISE | MOVING:
             self._soft[address] = output
 
-    def _paint_heads(self, output: Tensor) -> None:
+    def _paint_heads(self, output: Tensor, apart: Sequence[int] = ()) -> None:
+        """Paint what attention gives; `apart` are the axes along which its softmax is taken."""
         owner = self._inside[-1] if self._inside else ""
         target = next((t for t in self._heads if t.site == owner), None)
         target = target or next(
@@ -270,14 +271,17 @@ class Sources:
         if target is None:
             return
         heads = target.n_units
-        if output.ndim == 3 and output.shape[0] % heads == 0:
+        laid = output
+        if output.ndim == 3 and len(apart) > 1 and len(output) == torch.Size(apart).numel():
+            laid = output.unflatten(0, apart)
+        elif output.ndim == 3 and len(output) % heads == 0:
             laid = output.unflatten(0, (-1, heads))
-        elif output.ndim >= 4 and output.shape[1] == heads:
-            laid = output
-        else:
+        of_heads = [d for d in (1, *range(laid.ndim - 2)) if laid.shape[d] == heads]
+        if laid.ndim < 4 or not of_heads:
             raise Unclear(
                 f"{target.site}: {heads} heads, but attention gives {tuple(output.shape)}"
             )
+        at = of_heads[0]
         channels = self._channels(owner, heads, laid)
         axis = laid.ndim + channels
         colours = torch.full((heads, laid.shape[channels]), NONE, dtype=torch.float64)
@@ -286,10 +290,10 @@ class Sources:
             for channel in range(laid.shape[channels]):
                 colours[unit, channel] = self._palette.colour(target.site, call, unit, channel)
         shape = [1] * laid.ndim
-        shape[1], shape[axis] = heads, laid.shape[axis]
+        shape[at], shape[axis] = heads, laid.shape[axis]
         painted = colours.reshape(shape)
-        others = tuple(n for d, n in enumerate(laid.shape) if d not in (1, axis))
-        places = self._places(others).unsqueeze(1).unsqueeze(axis)
+        others = tuple(n for d, n in enumerate(laid.shape) if d not in (at, axis))
+        places = self._places(others).unsqueeze(at).unsqueeze(axis)
         self._watch.paint(laid, painted + (painted != NONE) * places)
 
     def _channels(self, owner: str, heads: int, laid: Tensor) -> int:
