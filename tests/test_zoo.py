@@ -129,6 +129,21 @@ def test_what_is_wrong_is_seen(monkeypatch):
     assert len(row["wrong"]) >= row["checked"] - 1
 
 
+def test_what_is_refused_leaves_the_rest_to_be_checked(monkeypatch):
+    evaluate = la.evaluate
+
+    def refusing(network, data, ablations, **options):
+        if any(a.method == "resample" and a.site.name == "proj" for a in ablations):
+            raise la.EngineError("no such donor")
+        return evaluate(network, data, ablations, **options)
+
+    monkeypatch.setattr(la, "evaluate", refusing)
+    row = row_of(made(attention, size=3))
+    assert (row["checked"], row["wrong"]) == (11, [])
+    assert list(row["refused"]) == ["hidden proj resample (0,)"]
+    assert row["not_checked"] == ["hidden proj resample (0,): EngineError: no such donor"]
+
+
 @pytest.mark.parametrize("reading", READINGS)
 def test_the_twin_finds_the_value_after_reshapes(reading):
     """The channel is 0 after the sigmoid, or what batch norm and sigmoid make of a 0."""
