@@ -13,6 +13,7 @@ from benchmarks.zoo.networks import Made
 from benchmarks.zoo.transformers_networks import entries
 from benchmarks.zoo.twin.sources import Target
 from benchmarks.zoo.twin.twin import READINGS, Twin
+from lashley.errors import EngineError
 
 from forward import Forward
 
@@ -134,7 +135,7 @@ def test_what_is_refused_leaves_the_rest_to_be_checked(monkeypatch):
 
     def refusing(network, data, ablations, **options):
         if any(a.method == "resample" and a.site.name == "proj" for a in ablations):
-            raise la.EngineError("no such donor")
+            raise EngineError("no such donor")
         return evaluate(network, data, ablations, **options)
 
     monkeypatch.setattr(la, "evaluate", refusing)

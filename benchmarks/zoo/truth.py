@@ -64,9 +64,9 @@ def truths(twin: Twin, made: Made, target: Target, n: int) -> dict[str, Truth | 
         tokens = None if counted is None else tuple(counted.shape)
         held = _held(twin, made.reference, target, ways, reading, tokens)
         partly = any(h.read.any() and not h.read.all() for h in held.values())
-        forms = [("", False), (", of what is read", True)] if partly else [("", False)]
+        forms = [(", of what is read", True)] if partly else []
         found = []
-        for words, only_read in forms:
+        for words, only_read in [*forms, ("", False)]:
             means = {key: _mean(h, counted, only_read) for key, h in held.items()}
             found.append(
                 (f"{reading}{words}", [twin.replaced(inputs, target, ways, reading, means)])

@@ -271,17 +271,12 @@ class Sources:
         if target is None:
             return
         heads = target.n_units
-        laid = output
-        if output.ndim == 3 and len(apart) > 1 and len(output) == torch.Size(apart).numel():
-            laid = output.unflatten(0, apart)
-        elif output.ndim == 3 and len(output) % heads == 0:
-            laid = output.unflatten(0, (-1, heads))
-        of_heads = [d for d in (1, *range(laid.ndim - 2)) if laid.shape[d] == heads]
-        if laid.ndim < 4 or not of_heads:
+        found = _by_heads(output, heads, apart)
+        if found is None:
             raise Unclear(
                 f"{target.site}: {heads} heads, but attention gives {tuple(output.shape)}"
             )
-        at = of_heads[0]
+        laid, at = found
         channels = self._channels(owner, heads, laid)
         axis = laid.ndim + channels
         colours = torch.full((heads, laid.shape[channels]), NONE, dtype=torch.float64)
@@ -303,6 +298,20 @@ class Sources:
         if laid.shape[-1] * heads not in sizes and laid.shape[-2] * heads in sizes:
             return -2
         return -1
+
+
+def _by_heads(output: Tensor, heads: int, apart: Sequence[int]) -> tuple[Tensor, int] | None:
+    """What attention gives with an axis of heads, and which it is: one as long, or part of one."""
+    if output.ndim == 3 and apart and len(output) == torch.Size(apart).numel():
+        output = output.unflatten(0, apart)
+    axes = [d for d in (1, *range(output.ndim - 2)) if d < output.ndim - 2]
+    for axis in axes:
+        if output.shape[axis] == heads:
+            return output, axis
+    for axis in sorted(axes):
+        if output.shape[axis] % heads == 0:
+            return output.unflatten(axis, (-1, heads)), axis + 1
+    return None
 
 
 def _owner(site: str) -> str:
