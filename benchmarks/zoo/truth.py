@@ -126,10 +126,7 @@ def recurrent_truths(
     def mean() -> Truth:
         steps = steps_of(made.reference)
         whole = torch.stack(list(steps.values())).mean((0, 1))
-        return [
-            ("of each step", [outputs(lambda step: steps[step].mean(0))]),
-            ("of all steps", [outputs(lambda step: whole)]),
-        ]
+        return [("of all steps", [outputs(lambda step: whole)])]
 
     def resample() -> list[Tensor]:
         return [outputs(steps_of(donor).__getitem__) for donor in donors]

@@ -210,7 +210,7 @@ class Watch(TorchDispatchMode):
         paint, statistic = self._paint_after(func, base, args, kwargs, given, paints, output)
         step = Step(name, reads, joins=base in ELEMENTWISE, moves=base in MOVING)
         self.trail.steps.append(step)
-        if mutates and (paint is not None or storage_of(output) in self._held):
+        if mutates and not statistic and (paint is not None or storage_of(output) in self._held):
             held = self._hold(output)
             as_laid(held.paint, output).copy_(
                 torch.full(output.shape, NONE, dtype=torch.float64) if paint is None else paint
