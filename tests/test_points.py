@@ -230,6 +230,31 @@ def test_what_is_cut_away_is_no_part_of_a_mean_wherever_it_is_cut(name, engine):
     assert_as_by_hand(network, plain, CONV, x, reference, engine)
 
 
+# --- what is padded with -------------------------------------------------------------------------
+
+PADS = {
+    "function": lambda n, y: F.pad(y, (1, 1), value=2.0),
+    "module": lambda n, y: n.pad(y),
+    "infinite": lambda n, y: F.pad(y, (1, 1), value=torch.inf).clamp(max=2.0),
+}
+
+
+@every_engine
+@pytest.mark.parametrize("name", PADS)
+def test_what_is_padded_with_is_no_unit(name, engine):
+    with la.networks.seeded(7):
+        x, reference = torch.randn(N, *SHAPE), torch.randn(N_REFERENCE, *SHAPE)
+        edge = float(torch.tensor(2.0).sigmoid())
+        plain = Written(
+            lambda n, x, at: n.out(F.pad(at(n.c(x).sigmoid()), (1, 1), value=edge).flatten(1)),
+            c=nn.Conv2d(2, 4, 1), out=nn.Linear(40, 3),
+            pad=nn.ConstantPad2d((1, 1, 0, 0), 2.0),
+        ).eval()  # fmt: skip
+    network = plain.spelled(lambda n, x, at: n.out(PADS[name](n, n.c(x)).sigmoid().flatten(1)))
+    assert torch.allclose(network(x), plain(x), atol=1e-6)
+    assert_as_by_hand(network.eval(), plain, CONV, x, reference, engine)
+
+
 # --- a layer that is called again ----------------------------------------------------------------
 
 

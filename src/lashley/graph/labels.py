@@ -14,12 +14,17 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 from torch.fx.node import map_arg
+from torch.nn import functional as F
 
 from lashley.graph.described import shape_of, value_like
 from lashley.graph.nodes import is_fixed, op, value_of
 
 _VIEWS = frozenset({"view", "_unsafe_view"})
 _CHOSEN = {"getitem": 1, "index": 1, "index_put": 1, "index_select": 2}  # argument: which numbers
+_PADS: dict[str, Callable[..., Tensor]] = {  # what is padded with is no unit, whatever number it is
+    "pad": lambda input, pad, mode="constant", value=None: F.pad(input, pad, mode),
+    "constant_pad_nd": lambda self, pad, value=0: F.pad(self, pad),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +125,11 @@ def _index(node: fx.Node, module: nn.Module) -> Any:
 def _function(node: fx.Node, module: nn.Module) -> Callable[..., Any]:
     if op(node, module) in _VIEWS:  # labels need not lie in memory as the numbers do
         return lambda value, *size, **named: value.reshape(*size, *named.values())
+    if op(node, module) in _PADS:
+        return _PADS[op(node, module)]
+    if node.op == "call_module" and op(node, module).startswith("constant_pad"):
+        padding = module.get_submodule(str(node.target)).padding
+        return lambda value: F.pad(value, padding)  # pyright: ignore[reportArgumentType]
     if node.op == "call_method":
         return lambda value, *args, **kwargs: getattr(value, str(node.target))(*args, **kwargs)
     if node.op == "call_module":
