@@ -203,3 +203,82 @@ def test_what_is_written_through_another_name_is_followed(write):
     plain = Written(lambda n, x, at: n.out(at(n.c(x).sigmoid()).flatten(1)), c=c, out=out).eval()
     network = Written(lambda n, x, at: n.out(write(n.c(x)).flatten(1)), c=c, out=out).eval()
     assert_as_by_hand(network, plain, CONV, x, reference, "auto", which=((1, 2),))
+
+
+# --- positions that are cut away -----------------------------------------------------------------
+
+CUTS = {
+    "slice": lambda y: y.sigmoid()[..., :2],
+    "narrow": lambda y: y.sigmoid().narrow(3, 0, 2),
+    "split": lambda y: y.sigmoid().split((2, 1), 3)[0],
+    "moved": lambda y: y.sigmoid().movedim(1, 3)[:, :, :2].contiguous().movedim(3, 1),
+    "padded": lambda y: F.pad(y.sigmoid(), (1, 1))[..., 1:3],
+}
+
+
+@every_engine
+@pytest.mark.parametrize("name", CUTS)
+def test_what_is_cut_away_is_no_part_of_a_mean_wherever_it_is_cut(name, engine):
+    with la.networks.seeded(4):
+        x, reference = torch.randn(N, *SHAPE), torch.randn(N_REFERENCE, *SHAPE)
+        plain = Written(
+            lambda n, x, at: n.out(at(n.c(x)[..., :2].sigmoid()).mean(3).flatten(1)),
+            c=nn.Conv2d(2, 4, 1), out=nn.Linear(8, 3),
+        ).eval()  # fmt: skip
+    network = plain.spelled(lambda n, x, at: n.out(CUTS[name](n.c(x)).mean(3).flatten(1))).eval()
+    assert torch.allclose(network(x), plain(x))
+    assert_as_by_hand(network, plain, CONV, x, reference, engine)
+
+
+# --- what is padded with -------------------------------------------------------------------------
+
+PADS = {
+    "function": lambda n, y: F.pad(y, (1, 1), value=2.0),
+    "module": lambda n, y: n.pad(y),
+    "infinite": lambda n, y: F.pad(y, (1, 1), value=torch.inf).clamp(max=2.0),
+}
+
+
+@every_engine
+@pytest.mark.parametrize("name", PADS)
+def test_what_is_padded_with_is_no_unit(name, engine):
+    with la.networks.seeded(7):
+        x, reference = torch.randn(N, *SHAPE), torch.randn(N_REFERENCE, *SHAPE)
+        edge = float(torch.tensor(2.0).sigmoid())
+        plain = Written(
+            lambda n, x, at: n.out(F.pad(at(n.c(x).sigmoid()), (1, 1), value=edge).flatten(1)),
+            c=nn.Conv2d(2, 4, 1), out=nn.Linear(40, 3),
+            pad=nn.ConstantPad2d((1, 1, 0, 0), 2.0),
+        ).eval()  # fmt: skip
+    network = plain.spelled(lambda n, x, at: n.out(PADS[name](n, n.c(x)).sigmoid().flatten(1)))
+    assert torch.allclose(network(x), plain(x), atol=1e-6)
+    assert_as_by_hand(network.eval(), plain, CONV, x, reference, engine)
+
+
+# --- a layer that is called again ----------------------------------------------------------------
+
+
+@every_engine
+def test_a_layer_whose_last_call_gives_the_output_is_ablated_in_each(engine):
+    with la.networks.seeded(5):
+        network = Written(lambda n, x, at: at(n.l(at(n.l(x).tanh()))), l=nn.Linear(3, 3)).eval()
+        x, reference = torch.randn(N, 3), torch.randn(N_REFERENCE, 3)
+    assert_as_by_hand(
+        network, network, Units("l", rows=("l.weight", "l.bias")), x, reference, engine
+    )
+    assert not la.find_sites(network, examples(x)).left_out
+
+
+@every_engine
+def test_a_layer_of_two_names_is_one_site_of_the_first(engine):
+    def forward(n, x, at):
+        return n.out(at(n.b(at(n.a(x).tanh())).relu()))
+
+    with la.networks.seeded(6):
+        held = nn.Linear(4, 4)
+        network = Written(forward, a=held, b=held, out=nn.Linear(4, 3)).eval()
+        x, reference = torch.randn(N, 4), torch.randn(N_REFERENCE, 4)
+    assert list(la.find_sites(network, examples(x))) == ["a"]
+    assert_as_by_hand(
+        network, network, Units("a", rows=("a.weight", "a.bias")), x, reference, engine
+    )

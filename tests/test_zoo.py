@@ -13,6 +13,7 @@ from benchmarks.zoo.networks import Made
 from benchmarks.zoo.transformers_networks import entries
 from benchmarks.zoo.twin.sources import Target
 from benchmarks.zoo.twin.twin import READINGS, Twin
+from lashley.errors import EngineError
 
 from forward import Forward
 
@@ -49,9 +50,41 @@ def attention():
             m.qkv(x.flatten(2).transpose(1, 2)).unflatten(-1, (3, 2, 4)).permute(2, 0, 3, 1, 4)
         )
         heads = (q @ k.transpose(-2, -1) / 2).softmax(-1) @ v
-        return m.out(heads.transpose(1, 2).flatten(2).mean(1))
+        return m.out(m.proj(heads.transpose(1, 2).flatten(2)).mean(1))
 
-    return Forward(forward, qkv=nn.Linear(3, 24), out=nn.Linear(8, 6))
+    return Forward(forward, qkv=nn.Linear(3, 24), proj=nn.Linear(8, 8), out=nn.Linear(8, 6))
+
+
+def windowed():
+    """Attention within windows, which lie between heads and tokens."""
+
+    def forward(m, x):
+        q, k, v = (
+            m.qkv(x.flatten(2).transpose(1, 2)).view(-1, 3, 3, 3, 2, 4).permute(3, 0, 4, 1, 2, 5)
+        )
+        heads = (q @ k.transpose(-2, -1) / 2).softmax(-1) @ v
+        return m.out(m.proj(heads.permute(0, 2, 3, 4, 1).flatten(3)).mean((1, 2)))
+
+    return Forward(forward, qkv=nn.Linear(3, 24), proj=nn.Linear(8, 8), out=nn.Linear(8, 6))
+
+
+def normed():
+    return Forward(
+        lambda m, x: m.out(m.norm(m.up(x.mean((2, 3))))),
+        up=nn.Linear(3, 10), norm=nn.RMSNorm(10), out=nn.Linear(10, 6),
+    )  # fmt: skip
+
+
+def cut():
+    """Of the copy that is rolled, a column is never read."""
+    return Forward(
+        lambda m, x: m.out(m.conv(x).roll(1, 3)[..., :2].flatten(1)),
+        conv=nn.Conv2d(3, 6, 1), out=nn.Linear(36, 6),
+    )  # fmt: skip
+
+
+def stepped():
+    return Forward(lambda m, x: m.step(m.step(x.mean((2, 3))).tanh()), step=nn.Linear(3, 3))
 
 
 def recurrent():
@@ -62,7 +95,7 @@ def recurrent():
     )  # fmt: skip
 
 
-HAND_MADE = (conv_net, gated, attention, recurrent)
+HAND_MADE = (conv_net, gated, attention, windowed, normed, cut, stepped, recurrent)
 
 
 def first(returned):
@@ -86,7 +119,7 @@ def row_of(zoo_network):
 
 def is_right(row):
     assert not {name: row[name] for name in ("errors", "bare", "twin_error") if row.get(name)}
-    assert row["wrong"] == []
+    assert row["wrong"] + row["other_reading"] == []
     # The twin follows no rows of which a run tells the expert: see test_experts.
     assert [why for why in row["not_checked"] if ".experts" not in why] == []
     assert row["unaccounted"] == []
@@ -114,6 +147,21 @@ def test_what_is_wrong_is_seen(monkeypatch):
     monkeypatch.setattr(la, "evaluate", shifted)
     row = row_of(made(conv_net))
     assert len(row["wrong"]) >= row["checked"] - 1
+
+
+def test_what_is_refused_leaves_the_rest_to_be_checked(monkeypatch):
+    evaluate = la.evaluate
+
+    def refusing(network, data, ablations, **options):
+        if any(a.method == "resample" and a.site.name == "proj" for a in ablations):
+            raise EngineError("no such donor")
+        return evaluate(network, data, ablations, **options)
+
+    monkeypatch.setattr(la, "evaluate", refusing)
+    row = row_of(made(attention, size=3))
+    assert (row["checked"], row["wrong"]) == (11, [])
+    assert list(row["refused"]) == ["hidden proj resample (0,)"]
+    assert row["not_checked"] == ["hidden proj resample (0,): EngineError: no such donor"]
 
 
 @pytest.mark.parametrize("reading", READINGS)

@@ -6,7 +6,7 @@ import resource
 import time
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,15 @@ import torch
 from torch import nn
 
 import lashley as la
-from benchmarks.zoo.compare import compare
+from benchmarks.zoo.compare import compare, in_words
 from benchmarks.zoo.networks import Made, call
 from benchmarks.zoo.numbers import numbers, numbers_of
-from benchmarks.zoo.truth import methods_of, part
+from benchmarks.zoo.truth import METHODS, methods_of, part
 from benchmarks.zoo.twin.sources import Target
 from benchmarks.zoo.twin.twin import READINGS, Twin
 
 TWIN_SECONDS = 30.0  # about as long may the twin run
+MOST_REFUSED = 8  # ablations are looked for one by one; then what is refused together is taken so
 
 
 def row_of(made: Made, row: dict[str, Any]) -> None:
@@ -50,38 +51,53 @@ def row_of(made: Made, row: dict[str, Any]) -> None:
         row["no_sites"] = True
         return
     given = {"reference": reference, "seed": 0, **_output(made)}
-    measured = _timed(
-        row,
-        "evaluate",
-        lambda: la.evaluate(made.network, data, ablations, readout=numbers, **given),
-    )
+
+    def evaluated(some: Sequence[la.Ablation], **more: Any) -> Any:
+        return la.evaluate(made.network, data, some, **given, **more)
+
+    measured = _timed(row, "evaluate", lambda: evaluated(ablations, readout=numbers))
+    refused = {}
     if measured is None:
-        _one_by_one(row, made, data, ablations, given)
+        refused = _refused(ablations, lambda some: evaluated(some, readout=numbers))
+        ablations = [a for a in ablations if _words(a) not in refused]
+        row["refused"] = refused
+    if refused and ablations:
+        measured = _timed(row, "evaluate", lambda: evaluated(ablations, readout=numbers))
     row["evaluate_gib"] = _peak()
-    if outputs.ndim == 2 and measured is not None:
-        ranks = _timed(row, "ranks", lambda: la.evaluate(made.network, data, ablations, **given))
-    else:
-        ranks = None
-    if measured is not None:
-        row["engine"] = measured.attrs["engine"]
-        row["engine_reason"] = str(measured.attrs.get("engine_reason", ""))[:300]
-        plain = numbers_of(outputs)
-        row |= asdict(compare(twin, made, chosen, measured, ranks, plain, labels))
+    if measured is None:
+        return
+    ranks = None
+    if outputs.ndim == 2:
+        ranks = _timed(row, "ranks", lambda: evaluated(ablations))
+    row["engine"] = measured.attrs["engine"]
+    row["engine_reason"] = str(measured.attrs.get("engine_reason", ""))[:300]
+    places = {_words(a): place for place, a in enumerate(ablations)}
+    plain = numbers_of(outputs)
+    row |= asdict(compare(twin, made, chosen, places, measured, ranks, plain, labels))
+    row["not_checked"] += [f"{words}: {error}" for words, error in refused.items()]
 
 
-def _one_by_one(
-    row: dict[str, Any], made: Made, data: Any, ablations: Sequence[la.Ablation], given: Any
-) -> None:
-    """Which ablations end in an error, where all at once did."""
-    failed = []
-    for ablation in {(a.site.kind, a.method): a for a in ablations}.values():
-        words = f"{ablation.site.kind} {ablation.site.name} {ablation.method}"
+def _refused(
+    ablations: Sequence[la.Ablation], evaluate: Callable[[Sequence[la.Ablation]], Any]
+) -> dict[str, str]:
+    """Which ablations end in an error, where all at once did, and in which; found by halving."""
+    found: dict[str, str] = {}
+    waiting = [[a for a in ablations if a.method == method] for method in METHODS]
+    while waiting:
+        some = waiting.pop()
         try:
-            la.evaluate(made.network, data, [ablation], readout=numbers, **given)
-            failed.append(f"{words}: runs alone")
+            evaluate(some)
         except Exception as error:
-            failed.append(f"{words}: {type(error).__name__}: {error}"[:300])
-    row["errors_by_ablation"] = failed
+            half = len(some) // 2
+            if half and len(found) < MOST_REFUSED:
+                waiting += [some[:half], some[half:]]
+            else:
+                found |= {_words(a): f"{type(error).__name__}: {error}"[:300] for a in some}
+    return found
+
+
+def _words(ablation: la.Ablation) -> str:
+    return in_words(ablation.site.kind, ablation.site.name, ablation.method, ablation.units)
 
 
 def _chosen(row: dict[str, Any], twin: Twin, made: Made, sites: Any) -> list[Target]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,9 +45,14 @@ class Compared:
     allowed: float = 0.0
 
 
+def in_words(kind: str, site: str, method: str, units: Sequence[int]) -> str:
+    """An ablation's name in rows."""
+    return f"{kind} {site} {method} {tuple(units)}"
+
+
 def compare(
-    twin: Twin, made: Made, chosen: list[Target], measured: Any, ranks: Any, plain: Tensor,
-    labels: Tensor,
+    twin: Twin, made: Made, chosen: list[Target], places: Mapping[str, int], measured: Any,
+    ranks: Any, plain: Tensor, labels: Tensor,
 ) -> Compared:  # fmt: skip
     """Compare all outcomes with the twin's.
 
@@ -54,6 +60,7 @@ def compare(
         twin: Of the network.
         made: The network with its examples.
         chosen: The sites' units, each ablated by all methods of its kind.
+        places: Of the ablations that were evaluated among the outcomes, by their names.
         measured: Outcomes of the readout `numbers`.
         ranks: Outcomes of the classification, or None.
         plain: (example, number) of a plain forward pass in float32.
@@ -69,12 +76,13 @@ def compare(
     if not gap <= found.allowed:
         found.wrong.append(f"intact by {gap:.2g} of {float(right.std()):.2g}")
     donors = torch.ones(DONORS, n, dtype=torch.bool)  # which donor each example may have drawn
-    place = -1
     for target in chosen:
         truth_of = truths(twin, made, target, n)
         for method in methods_of(target):
-            place += 1
-            words, truth = f"{target.kind} {target.site} {method} {target.units}", truth_of[method]
+            words = in_words(target.kind, target.site, method, target.units)
+            if words not in places:
+                continue
+            truth, place = truth_of[method], places[words]
             if isinstance(truth, str):
                 found.not_checked.append(f"{words}: {truth}")
                 continue

@@ -64,9 +64,9 @@ def truths(twin: Twin, made: Made, target: Target, n: int) -> dict[str, Truth | 
         tokens = None if counted is None else tuple(counted.shape)
         held = _held(twin, made.reference, target, ways, reading, tokens)
         partly = any(h.read.any() and not h.read.all() for h in held.values())
-        forms = [("", False), (", of what is read", True)] if partly else [("", False)]
+        forms = [(", of what is read", True)] if partly else []
         found = []
-        for words, only_read in forms:
+        for words, only_read in [*forms, ("", False)]:
             means = {key: _mean(h, counted, only_read) for key, h in held.items()}
             found.append(
                 (f"{reading}{words}", [twin.replaced(inputs, target, ways, reading, means)])
@@ -126,10 +126,7 @@ def recurrent_truths(
     def mean() -> Truth:
         steps = steps_of(made.reference)
         whole = torch.stack(list(steps.values())).mean((0, 1))
-        return [
-            ("of each step", [outputs(lambda step: steps[step].mean(0))]),
-            ("of all steps", [outputs(lambda step: whole)]),
-        ]
+        return [("of all steps", [outputs(lambda step: whole)])]
 
     def resample() -> list[Tensor]:
         return [outputs(steps_of(donor).__getitem__) for donor in donors]

@@ -52,7 +52,7 @@ VISION: dict[str, tuple[str, str, dict[str, Any]]] = {
     "pvt-v2": ("PvtV2", "ForImageClassification", {**_STAGES, "image_size": 64,
         "num_attention_heads": [1, 2, 2, 4]}),
     "cvt": ("Cvt", "ForImageClassification", {"embed_dim": [16, 24, 32], "num_heads": [1, 2,
-        4], "depth": [1, 1, 2], "num_labels": 6}),
+        4], "depth": [1, 2, 3], "num_labels": 6}),  # a stage has more blocks than its number
     "levit": ("Levit", "ForImageClassification", {"image_size": 64, "hidden_sizes": [16, 24,
         32], "num_attention_heads": [2, 2, 4], "depths": [1, 1, 1], "key_dim": [8, 8, 8],
         "num_labels": 6}),

@@ -46,8 +46,7 @@ BLIND = frozenset({
     "stride", "_has_compatible_shallow_copy_type",
 })  # fmt: skip
 REDUCING = frozenset({
-    "mean", "sum", "var", "std", "var_mean", "std_mean", "norm", "linalg_vector_norm", "amax",
-    "amin", "max", "min", "logsumexp", "prod",
+    "mean", "sum", "var", "std", "var_mean", "std_mean", "norm", "linalg_vector_norm",
 })  # fmt: skip
 
 

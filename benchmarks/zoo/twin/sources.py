@@ -255,11 +255,12 @@ class Sources:
             if others and all(self._watch.constant(t) for t in others):
                 self._soft[address] = output  # heads mixed by weights: talking heads
             elif name in ("bmm", "baddbmm"):
-                self._paint_heads(output)
+                self._paint_heads(output, self._soft[storage_of(soft[0])].shape[:-2])
         elif base in ELEMENTWISE | MOVING:
             self._soft[address] = output
 
-    def _paint_heads(self, output: Tensor) -> None:
+    def _paint_heads(self, output: Tensor, apart: Sequence[int] = ()) -> None:
+        """Paint what attention gives; `apart` are the axes along which its softmax is taken."""
         owner = self._inside[-1] if self._inside else ""
         target = next((t for t in self._heads if t.site == owner), None)
         target = target or next(
@@ -270,14 +271,12 @@ class Sources:
         if target is None:
             return
         heads = target.n_units
-        if output.ndim == 3 and output.shape[0] % heads == 0:
-            laid = output.unflatten(0, (-1, heads))
-        elif output.ndim >= 4 and output.shape[1] == heads:
-            laid = output
-        else:
+        found = _by_heads(output, heads, apart)
+        if found is None:
             raise Unclear(
                 f"{target.site}: {heads} heads, but attention gives {tuple(output.shape)}"
             )
+        laid, at = found
         channels = self._channels(owner, heads, laid)
         axis = laid.ndim + channels
         colours = torch.full((heads, laid.shape[channels]), NONE, dtype=torch.float64)
@@ -286,10 +285,10 @@ class Sources:
             for channel in range(laid.shape[channels]):
                 colours[unit, channel] = self._palette.colour(target.site, call, unit, channel)
         shape = [1] * laid.ndim
-        shape[1], shape[axis] = heads, laid.shape[axis]
+        shape[at], shape[axis] = heads, laid.shape[axis]
         painted = colours.reshape(shape)
-        others = tuple(n for d, n in enumerate(laid.shape) if d not in (1, axis))
-        places = self._places(others).unsqueeze(1).unsqueeze(axis)
+        others = tuple(n for d, n in enumerate(laid.shape) if d not in (at, axis))
+        places = self._places(others).unsqueeze(at).unsqueeze(axis)
         self._watch.paint(laid, painted + (painted != NONE) * places)
 
     def _channels(self, owner: str, heads: int, laid: Tensor) -> int:
@@ -299,6 +298,20 @@ class Sources:
         if laid.shape[-1] * heads not in sizes and laid.shape[-2] * heads in sizes:
             return -2
         return -1
+
+
+def _by_heads(output: Tensor, heads: int, apart: Sequence[int]) -> tuple[Tensor, int] | None:
+    """What attention gives with an axis of heads, and which it is: one as long, or part of one."""
+    if output.ndim == 3 and apart and len(output) == torch.Size(apart).numel():
+        output = output.unflatten(0, apart)
+    axes = [d for d in (1, *range(output.ndim - 2)) if d < output.ndim - 2]
+    for axis in axes:
+        if output.shape[axis] == heads:
+            return output, axis
+    for axis in sorted(axes):
+        if output.shape[axis] % heads == 0:
+            return output.unflatten(axis, (-1, heads)), axis + 1
+    return None
 
 
 def _owner(site: str) -> str:

@@ -137,7 +137,8 @@ class Watch(TorchDispatchMode):
         returned = _grouped(*args, **kwargs) if name == "_grouped_mm" else func(*args, **kwargs)
         given_back = [t for t in tree_leaves(returned) if isinstance(t, Tensor)]
         self._note_variable(name, given, given_back, addresses)
-        if reads and not (given_back and not mutates and storage_of(given_back[0]) in addresses):
+        is_view = given_back and not mutates and storage_of(given_back[0]) in addresses
+        if reads and not is_view and not self._copies(name, args, given, paints):
             self._note_places(paints.values())
         if reads:
             self._follow(
@@ -146,6 +147,12 @@ class Watch(TorchDispatchMode):
         for listen in self.listeners:
             listen(name, args, kwargs, returned)
         return returned
+
+    def _copies(self, name: str, args: Any, given: list[Tensor], paints: Any) -> bool:
+        """Whether an operation copies numbers, and the paint on them with these."""
+        painted = [t for t in given if paints.get(id(t)) is not None]
+        moves = name.rstrip("_") in MOVING or name in MOVING
+        return moves and (name not in _INDEXING or self._by_constants(args, painted))
 
     def _lifted(self, tensor: Tensor) -> Tensor:
         """A constant that is no buffer, such as a tensor in a list, is in float32 still."""
@@ -203,7 +210,7 @@ class Watch(TorchDispatchMode):
         paint, statistic = self._paint_after(func, base, args, kwargs, given, paints, output)
         step = Step(name, reads, joins=base in ELEMENTWISE, moves=base in MOVING)
         self.trail.steps.append(step)
-        if mutates and (paint is not None or storage_of(output) in self._held):
+        if mutates and not statistic and (paint is not None or storage_of(output) in self._held):
             held = self._hold(output)
             as_laid(held.paint, output).copy_(
                 torch.full(output.shape, NONE, dtype=torch.float64) if paint is None else paint

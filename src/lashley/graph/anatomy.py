@@ -97,7 +97,7 @@ class Mixing:
         heads: By the nodes that compute them.
         products: Those with matrices of experts.
         hidden: The nodes after which units are mixed by a layer or attention, on a way to the
-            output.
+            output; and those of the layers that such a node is another call of.
     """
 
     varies: set[fx.Node]
@@ -118,7 +118,7 @@ def mixing(module: fx.GraphModule) -> Mixing:
 def anatomy(module: fx.GraphModule, known: Mixing | None = None) -> dict[str, Organ]:
     """All that holds units, in forward order, without output layers.
 
-    An output layer is one whose units reach the output without being mixed again.
+    An output layer is one whose units reach the output without being mixed again, in every call.
 
     Args:
         module: A captured graph.
@@ -155,7 +155,7 @@ def _is_same(one: Source, other: Source) -> bool:
 
 
 def output_layers(module: fx.GraphModule, known: Mixing) -> list[Layer]:
-    """The layers whose units reach the output without being mixed again."""
+    """The layers whose units reach the output without being mixed again, in every call."""
     last = (layer(node, module) for node in module.graph.nodes if node not in known.hidden)
     return [one for one in last if one is not None]
 
@@ -184,11 +184,9 @@ def _sources(module: fx.GraphModule, known: Mixing) -> Iterator[Source]:
     """What computes units, in forward order; layers before the sums that they are part of."""
     varies, heads, products, hidden = known.varies, known.heads, known.products, known.hidden
     experts = expert_sources(module, products, varies)
-    recurrent = {node.meta["recurrent"] for node in hidden if "recurrent" in node.meta}
     sums = _Sums(module, varies, {}, Counter())
     for node in module.graph.nodes:
-        steps = node.meta.get("recurrent")  # the last is mixed by none
-        if shape_of(node) is None or (node not in hidden and steps not in recurrent):
+        if shape_of(node) is None or node not in hidden:
             continue
         yield from experts.get(node, ())
         found = (
@@ -346,13 +344,18 @@ def _is_whole(labels: Labels | None, shape: tuple[int, ...] | None) -> bool:
 def _mixed_again(
     module: fx.GraphModule, heads: Mapping[fx.Node, Heads], products: Mapping[fx.Node, Bank]
 ) -> set[fx.Node]:
-    """The nodes after which units are mixed by a layer or attention, on a way to the output."""
-    mixing = {
-        n for n in module.graph.nodes
-        if n in heads or n in products or "recurrent" in n.meta or layer(n, module) is not None
-    }  # fmt: skip
+    """The nodes after which units are mixed by a layer or attention, in one call at least."""
+    called = {node: _called(node, module) for node in module.graph.nodes}
+    mixing = {n for n, own in called.items() if own is not None or n in heads or n in products}
     reach: set[fx.Node] = set()
     for node in reversed(module.graph.nodes):
         if any(user in reach or user in mixing for user in node.users):
             reach.add(node)
-    return reach
+    again = {called[node] for node in reach} - {None}
+    return reach | {node for node, own in called.items() if own in again}
+
+
+def _called(node: fx.Node, module: fx.GraphModule) -> object:
+    """What a node is a call of: a recurrent layer or another one; None if of neither."""
+    known = layer(node, module)
+    return (known.name, known.parameters) if known else node.meta.get("recurrent")

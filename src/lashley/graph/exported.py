@@ -101,10 +101,12 @@ def _pure(program: Any, network: nn.Module, example: Inputs) -> fx.GraphModule:
 def _rebuilt(
     source: fx.GraphModule, network: nn.Module, names: tuple[str, ...]
 ) -> tuple[fx.Graph, dict[str, Any]]:
-    """The graph and what it names, by the network's own names."""
+    """The graph and what it names, by the network's own names; of several by the first."""
     graph, attributes, new = fx.Graph(), {}, {}
     own = own_tensors(network)
     first = {memory_of(tensor): name for name, tensor in reversed(own.items())}
+    modules = dict(network.named_modules(remove_duplicate=False))
+    named = {id(module): name for name, module in reversed(modules.items())}
     placeholders = iter(names)
     for node in source.graph.nodes:
         if node.op == "placeholder":
@@ -121,7 +123,8 @@ def _rebuilt(
             continue
         else:
             new[node] = graph.node_copy(node, new.__getitem__)
-        new[node].meta = {"owner": _owner(node, new[node])}
+        owner = _owner(node, new[node])
+        new[node].meta = {"owner": named.get(id(modules.get(owner)), owner)}
     return graph, attributes
 
 

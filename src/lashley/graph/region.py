@@ -78,7 +78,7 @@ def points(
     held = region(source, labels, module, varies)
     found: dict[fx.Node, tuple[list[int], set[fx.Node]]] = {}
     for units, nodes in _groups(held, width, n_units):
-        last = _last(source, nodes, held, module)
+        last = _last(source, nodes, held, module, (units, width))
         all_units, ways = found.setdefault(last, ([], set()))
         all_units += units
         ways |= nodes
@@ -225,20 +225,29 @@ def _there(found: Any, width: int, n_units: int) -> Tensor:
 
 
 def _last(
-    source: fx.Node, nodes: set[fx.Node], held: Mapping[fx.Node, Any], module: fx.GraphModule
-) -> fx.Node:
+    source: fx.Node, nodes: set[fx.Node], held: Mapping[fx.Node, Any], module: fx.GraphModule,
+    own: tuple[list[int], int],
+) -> fx.Node:  # fmt: skip
     """The last of the nodes that all ways from the source lead through.
 
-    Moves at the end change nothing: the node before them is taken.
+    Moves at the end change nothing: the node before them is taken. But what they cut away is read
+    by none, and is no part of the units.
     """
     order = sorted(nodes)
     shared = _shared(order, source, held, module)
     while len(shared) > 1:
         before, last = shared[-2:]
-        if not all(is_move(n, module) for n in order if before < n <= last):
+        moves = all(is_move(n, module) for n in order if before < n <= last)
+        if not moves or _size(held[last], *own) < _size(held[before], *own):
             break
         shared.pop()
     return shared[-1]
+
+
+def _size(found: Labels, units: list[int], width: int) -> int:
+    """How many numbers of a value belong to units."""
+    there = torch.isin((found.slots - 1) // width, torch.tensor(units))
+    return int(there.sum()) * (found.tensor.numel() // max(1, there.numel()))
 
 
 def _shared(
