@@ -81,7 +81,7 @@ FAMILIES: dict[str, dict[str, dict[str, Any]]] = {
     "mvitv2": {"mvitv2_tiny": {"size": 64, "img_size": 64}},
     "naflexvit": {"naflexvit_base_patch16_gap": {"size": 64, **_VIT}},
     "nasnet": {"nasnetalarge": {"size": 96}},
-    "nest": {"nest_tiny": {"size": 224}},
+    "nest": {"nest_tiny": {"img_size": 64, "size": 64}},
     "nextvit": {"nextvit_small": {"size": 64}},
     "nfnet": {"test_nfnet": {"size": 64}, "nf_regnet_b0": {"size": 64}, "eca_nfnet_l0":
         {"size": 64}, "nf_ecaresnet26": {"size": 64}},
