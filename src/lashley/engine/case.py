@@ -15,8 +15,9 @@ from lashley.ablations import Ablation
 from lashley.data import Examples
 from lashley.data.inputs import take, tensors, varied
 from lashley.engine.checks import check_logits, check_same, scale_of
-from lashley.engine.hooks import forward
+from lashley.engine.hooks import forward, largest
 from lashley.engine.plan import Savings
+from lashley.engine.stacking import Budget
 from lashley.engine.truth import NotRunning, Truth, truth_of
 from lashley.engine.verdict import Verdict, finite
 from lashley.errors import EngineError
@@ -150,7 +151,17 @@ class Case:
         if self.is_one_by_one:
             return 1
         numbers = sum(part[:1].numel() for part in self.inputs)
-        return max(1, min(_PLAIN_BATCH, _PLAIN_NUMBERS // max(1, numbers)))
+        wanted = min(_PLAIN_BATCH, _PLAIN_NUMBERS // max(1, numbers))
+        return max(1, min(wanted, self.fitting(torch.float64)))
+
+    def fitting(self, dtype: torch.dtype) -> int:
+        """Examples of which a full pass fits in memory."""
+        budget = Budget.of(self.options.memory, torch.device(self.options.device))
+        return budget.full(self._largest, dtype.itemsize)
+
+    @cached_property
+    def _largest(self) -> int:
+        return largest(self.exact, self.few, self.names)
 
     def reference_batch(self, size: int) -> int:
         """Reference examples at once: `size`, or all where they depend on one another."""
@@ -165,10 +176,10 @@ class Case:
         Raises:
             EngineError: If that is something else.
         """
-        largest = float(self.outputs.abs().max())
+        scale = float(self.outputs.abs().max())
         seen = 0.0
-        if outputs is not None and largest:
-            seen = float((outputs.double() - self.outputs).abs().max()) / largest
+        if outputs is not None and scale:
+            seen = float((outputs.double() - self.outputs).abs().max()) / scale
         if not seen <= 1e-2:
             raise EngineError(
                 f"engine: on a sample float32 differs from float64 by {seen:.1%} of the largest "
@@ -177,7 +188,7 @@ class Case:
             )
         share = max(_SAFETY * seen, 64 * torch.finfo(torch.float32).eps)
         kind = torch.uint8 if self.outputs.shape[-1] <= 255 else torch.int32
-        return Verdict(self.readout, share, share * largest, kind)
+        return Verdict(self.readout, share, share * scale, kind)
 
 
 def case_of(

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from lashley.errors import EngineError
 from lashley.graph.anatomy import WEIGHTLESS, Organ
@@ -21,6 +22,7 @@ from lashley.graph.doubling import in_its_format
 from lashley.graph.intercepting import Look, intercepting, values_at
 from lashley.graph.layout import Layout
 from lashley.graph.routed import Routed
+from lashley.graph.running import tensors
 from lashley.graph.signature import arguments, logits_of
 
 Donors = Mapping[CallKey, Tensor]
@@ -129,6 +131,26 @@ def forward(network: nn.Module, inputs: Sequence[Tensor], names: tuple[str, ...]
     args, kwargs = arguments(network, [part.clone() for part in inputs], names)
     with in_its_format(network):
         return logits_of(network(*args, **kwargs))
+
+
+class _Largest(TorchDispatchMode):
+    """Sees how many numbers the largest value has that is computed."""
+
+    numbers = 1
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        returned = func(*args, **(kwargs or {}))
+        for value in tensors(returned):
+            held = value.untyped_storage().nbytes() // value.element_size()
+            self.numbers = max(self.numbers, held)
+        return returned
+
+
+def largest(network: nn.Module, inputs: Sequence[Tensor], names: tuple[str, ...]) -> int:
+    """How many numbers the largest value of a full pass has for each example, about."""
+    with _Largest() as seen:
+        forward(network, inputs, names)
+    return max(1, seen.numbers // len(inputs[0]))
 
 
 def activations(

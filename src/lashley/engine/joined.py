@@ -19,7 +19,7 @@ from torch.fx.node import map_arg
 from lashley.engine.plan import Place
 from lashley.engine.program import Live, Program
 from lashley.engine.rows import Units, consecutive, gathered
-from lashley.graph.batch import Batched, Count, Positional
+from lashley.graph.batch import Batched, Count, Positional, parts_of
 from lashley.graph.ways import behind
 
 Changes = list[tuple["Join", int, slice, Units]]  # by which call of a place; rows, units there
@@ -104,7 +104,9 @@ class _Pass:
         for node in program.nodes.values():
             if node.op == "output":
                 break
-            if node in self._changes or (node in affected and _holds(program.batch.get(node.name))):
+            if node in self._changes or (
+                node in affected and parts_of(program.batch.get(node.name))
+            ):
                 value = self._run(node, rows) if node in affected else self._live[node]
                 self._held[node] = value, rows if node in affected else self._live.size
                 rows = self._rows.get(node, rows)
@@ -174,8 +176,3 @@ class _Pass:
             return constants[i].to(like.device, like.dtype)
         assert self._donors is not None
         return gathered(self._donors[self._node(join.place.nodes[i])], known, self._cells[part])
-
-
-def _holds(known: Any) -> bool:
-    """Whether a value, or a part of it, holds examples."""
-    return isinstance(known, Batched) or (isinstance(known, tuple) and any(map(_holds, known)))

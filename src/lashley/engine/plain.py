@@ -105,10 +105,12 @@ def hooking(case: Case, organs: Mapping[str, Organ]) -> Made:
     verdict = case.verdict(forward(network, case.in_float32, case.names))
     alone = case.is_one_by_one or len(case.inputs[0]) < STRUCTURE
     stacked = frozenset() if alone else _stacked(case, hooks)
+    rows, batch = case.fitting(torch.float32), min(case.plain_batch, case.n_examples)
+    at_once = max(1, min(_AT_ONCE, rows // batch - 1))  # the ablation of no units runs along
     engine = Hooking(
-        network, reference, verdict, hooks, case.ablations, stacked, _AT_ONCE, case.truth.dtype
+        network, reference, verdict, hooks, case.ablations, stacked, at_once, case.truth.dtype
     )
-    return engine, case.plain_batch, "hooks", dict
+    return engine, batch, "hooks", dict
 
 
 def _hook_places(case: Case, organs: Mapping[str, Organ]) -> dict[tuple[str, str], HookPlace]:

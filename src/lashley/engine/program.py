@@ -19,7 +19,7 @@ from lashley.engine.lowering import (
 )
 from lashley.engine.winograd import use_winograd, winograd
 from lashley.graph import Captured, retyped
-from lashley.graph.batch import Batched
+from lashley.graph.batch import parts_of
 from lashley.graph.nodes import op, value_of
 from lashley.graph.running import attributes_of, called, last_readers
 
@@ -77,8 +77,8 @@ class Program:
 
     def numbers(self, nodes: Iterable[fx.Node]) -> int:
         """The most numbers that one example has in any of the values."""
-        found = (self.batch.get(node.name) for node in nodes)
-        return max((v.numbers for v in found if isinstance(v, Batched)), default=1)
+        found = (part for node in nodes for part in parts_of(self.batch.get(node.name)))
+        return max((part.numbers for part in found), default=1)
 
 
 def run_along(path: Iterable[fx.Node], start: fx.Node, value: Tensor, program: Program) -> Tensor:

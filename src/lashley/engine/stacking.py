@@ -45,8 +45,7 @@ class Budget:
     def rows(self, numbers: int, size: int = 4) -> int:
         """Rows of a stack whose largest value has so many numbers, of so many bytes, in each."""
         fewest, most = _ROWS
-        allowed = _MOST if self.limit is None else self.limit // (4 * VALUES)
-        wanted = allowed // numbers
+        wanted = self._allowed() // numbers
         if self.cached:
             cached = _ROWS_CACHED * (_HALF if size == 2 else 1)
             wanted = min(wanted, max(cached // numbers, fewest), most)
@@ -54,9 +53,18 @@ class Budget:
 
     def joined(self, numbers: int) -> int:
         """The same for a pass that several places share: their values are small."""
-        most = max(_CACHED, _ROWS[0] * numbers) if self.cached else _MOST
-        limit = most if self.limit is None else min(most, self.limit // (4 * VALUES))
-        return max(1, limit // (numbers * self._shrunk))
+        wanted = self._allowed()
+        if self.cached:
+            wanted = min(wanted, max(_CACHED, _ROWS[0] * numbers))
+        return max(1, wanted // (numbers * self._shrunk))
+
+    def full(self, numbers: int, size: int) -> int:
+        """Examples of a full pass: numbers in the largest value of one, and bytes of each."""
+        return max(1, self._allowed(size) // numbers)
+
+    def _allowed(self, size: int = 4) -> int:
+        """Numbers of so many bytes in one value."""
+        return _MOST if self.limit is None else self.limit // (size * VALUES)
 
     def columns(self, numbers: int) -> int:
         """The same for stacks of columns, for which the caches matter more."""

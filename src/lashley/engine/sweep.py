@@ -20,7 +20,7 @@ from lashley.engine.settle import Ran, decided, settle_intact
 from lashley.engine.shortcuts import WORTH, Group, group_by_touch, touched_units
 from lashley.engine.stacking import out_of_memory
 from lashley.engine.verdict import Found, check_empty
-from lashley.graph.batch import Batched
+from lashley.graph.batch import Batched, parts_of
 
 _OnSome = tuple[Group, Tensor | None]  # ablations, and the examples they run on; None: all
 KEPT = 1 << 26  # numbers: all values of a batch are kept if they take no more
@@ -95,7 +95,7 @@ def _walk(sweep: Sweep, batch: Batch, position: int) -> Walk:
 def _is_small(live: Live) -> bool:
     """Whether all values of a batch may be kept at once."""
     known = (live.program.batch.get(name) for name in live.program.nodes)
-    return live.size * sum(b.numbers for b in known if isinstance(b, Batched)) <= KEPT
+    return live.size * sum(part.numbers for own in known for part in parts_of(own)) <= KEPT
 
 
 def _run(

@@ -52,6 +52,13 @@ class Positional:
     """A tensor that depends on the places of examples in the batch, such as a range of indices."""
 
 
+def parts_of(known: Any) -> list[Batched]:
+    """What holds examples in a value, which may be a tuple."""
+    if isinstance(known, tuple):
+        return [part for own in known for part in parts_of(own)]
+    return [known] if isinstance(known, Batched) else []
+
+
 class NotBatched(Exception):
     """A value mixes examples or does not hold them one after another."""
 
