@@ -7,6 +7,7 @@ one after another along one axis, and none may depend on its neighbours.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import torch
@@ -120,17 +121,29 @@ def _of_tensor(
         raise NotBatched(f"{node.name} does not hold its examples along one axis")
     if not _close(small, large.narrow(axis, 0, per * SIZES[0])):
         raise NotBatched(f"in {node.name} an example depends on the others of its batch")
-    in_order = rolled.unflatten(axis, (-1, per)).roll(-1, axis).flatten(axis, axis + 1)
-    if not _close(in_order, large):
+    rest = per * (SIZES[1] - 1)  # all examples but the last, which comes first in the third run
+    shifted = (rolled.narrow(axis, per, rest), large.narrow(axis, 0, rest))
+    first = (rolled.narrow(axis, 0, per), large.narrow(axis, rest, per))
+    if not (_close(*shifted) and _close(*first)):
         return Positional()
     shape = (*small.shape[:axis], per, *small.shape[axis + 1 :])
     return Batched(axis, per, tuple(shape))
 
 
 def _close(one: Tensor, other: Tensor) -> bool:
-    if not one.is_floating_point():
+    if not one.is_floating_point() and not one.is_complex():
         return torch.equal(one, other)
+    apart, scale = (_largest(part) for part in (one - other, one))
+    if isfinite(apart):
+        return apart <= _TOLERANCE * scale
+    return _close_where_finite(one, other)
+
+
+def _largest(value: Tensor) -> float:
+    return float(torch.linalg.vector_norm(value, torch.inf)) if value.numel() else 0.0
+
+
+def _close_where_finite(one: Tensor, other: Tensor) -> bool:
     finite = torch.isfinite(one) & torch.isfinite(other)
-    scale = one.abs()[finite].max() if finite.any() else 0.0
-    near = (one - other).abs() <= _TOLERANCE * scale
+    near = (one - other).abs() <= _TOLERANCE * _largest(one[finite])
     return bool((near | (one == other) | (~finite & one.isnan() & other.isnan())).all())
