@@ -7,7 +7,7 @@ from torch import nn
 import lashley as la
 from lashley.errors import EngineError
 
-from by_hand import Units, Written, assert_as_by_hand
+from by_hand import ENGINES, Units, Written, assert_as_by_hand
 
 A = Units("a", rows=("a.weight", "a.bias"))
 
@@ -36,6 +36,23 @@ def all_at_once(n, x, at):
 def test_a_layer_that_is_called_for_each_example_alone(engine):
     network, x, others = made(each_alone)
     assert_as_by_hand(network, network.spelled(all_at_once), A, x, others, engine)
+
+
+def loop(n, x, at):
+    """Whose last step alone gives the outputs."""
+    h = n.a(x).tanh()
+    for _ in range(3):
+        h = at(n.square(h).tanh())
+    return h
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_last_call_of_a_layer_counts_though_its_units_are_outputs(engine):
+    with la.networks.seeded(0):
+        network = Written(loop, a=nn.Linear(5, 6), square=nn.Linear(6, 6)).eval()
+        x, others = torch.randn(12, 5), torch.randn(7, 5)
+    square = Units("square", rows=("square.weight", "square.bias"))
+    assert_as_by_hand(network, network, square, x, others, engine)
 
 
 def steps(n, x, at):
