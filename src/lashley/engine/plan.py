@@ -14,6 +14,7 @@ from lashley.ablations import Ablation
 from lashley.engine.program import Program
 from lashley.graph.anatomy import WEIGHTLESS, Call, Organ
 from lashley.graph.described import value_like
+from lashley.graph.formats import format_in
 from lashley.graph.layout import Layout
 from lashley.graph.nodes import is_fixed, value_of, varying
 from lashley.graph.routed import fixed
@@ -181,8 +182,7 @@ def _given(node: fx.Node, exact: Program, device: torch.device, varies: set[fx.N
 
 def _zeros(node: fx.Node, device: torch.device) -> Tensor:
     value = value_like(node)
-    kind = torch.float64 if value.is_floating_point() else value.dtype
-    return torch.zeros(value.shape, dtype=kind, device=device)
+    return torch.zeros(value.shape, dtype=format_in(value.dtype, torch.float64), device=device)
 
 
 def _setting(where: Place, kept: Sequence[tuple[int, tuple[int, ...]]]) -> Setting:

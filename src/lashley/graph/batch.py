@@ -121,7 +121,7 @@ def _of_tensor(
 
 
 def _close(one: Tensor, other: Tensor) -> bool:
-    if not one.is_floating_point():
+    if not (one.is_floating_point() or one.is_complex()):
         return torch.equal(one, other)
     finite = torch.isfinite(one) & torch.isfinite(other)
     scale = one.abs()[finite].max() if finite.any() else 0.0
