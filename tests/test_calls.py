@@ -240,17 +240,18 @@ def test_a_state_that_is_read_is_named_with_the_way_out(engine):
     assert_untouched(network)
 
 
+_MADE = []
+
+
 class ResetFromOutside(Fading):
     """As by snntorch.utils.reset: a list of all that were made, in which no copy is."""
 
-    made = []
-
     def __init__(self):
         super().__init__()
-        self.made.append(self)
+        _MADE.append(self)
 
     def forward(self, x):
-        for network in self.made:
+        for network in _MADE:
             network.calls = torch.zeros_like(network.calls)
         return super().forward(x)
 
