@@ -240,6 +240,29 @@ def test_a_state_that_is_read_is_named_with_the_way_out(engine):
     assert_untouched(network)
 
 
+_MADE = []
+
+
+class ResetFromOutside(Fading):
+    """As by snntorch.utils.reset: a list of all that were made, in which no copy is."""
+
+    def __init__(self):
+        super().__init__()
+        _MADE.append(self)
+
+    def forward(self, x):
+        for network in _MADE:
+            network.calls = torch.zeros_like(network.calls)
+        return super().forward(x)
+
+
+def test_a_reset_that_does_not_reach_copies_is_named_so():
+    network, data = stateful(ResetFromOutside)
+    assert torch.equal(network(data[0]), network(data[0]))
+    with pytest.raises(LashleyError, match=r"calls.*on its own modules.*copy .*reset_mem"):
+        la.evaluate(network, data, la.singles(la.find_sites(network, data)["n.0"]))
+
+
 class Failing(Counting):
     def forward(self, x):
         self.calls += 1

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lashley.graph.formats import format_in
+
 Inputs = Tensor | Mapping[str, Tensor]
 
 
@@ -57,7 +59,7 @@ def inputs_to(
     *,
     non_blocking: bool = False,
 ) -> Inputs:
-    """Inputs on a device, those of real numbers in another number format.
+    """Inputs on a device, those of real and complex numbers in another number format.
 
     Args:
         inputs: As of `Examples`.
@@ -68,6 +70,8 @@ def inputs_to(
     return map_inputs(
         inputs,
         lambda tensor: tensor.to(
-            device, dtype if tensor.is_floating_point() else None, non_blocking=non_blocking
+            device,
+            None if dtype is None else format_in(tensor.dtype, dtype),
+            non_blocking=non_blocking,
         ),
     )

@@ -15,6 +15,7 @@ from lashley.engine.plan import Savings, Setting
 from lashley.engine.program import Live, Program
 from lashley.engine.stacking import Budget
 from lashley.engine.verdict import Verdict
+from lashley.graph.formats import in_format
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,13 +91,12 @@ class Batch:
         return Batch(tuple(i[index] for i in self.inputs), self.labels[index], donors)
 
     def to(self, dtype: torch.dtype) -> Batch:
-        """The same, real numbers in another format."""
-
-        def cast(part: Tensor) -> Tensor:
-            return part.to(dtype) if part.is_floating_point() else part
-
-        donors = None if self.donors is None else tuple(map(cast, self.donors))
-        return replace(self, inputs=tuple(map(cast, self.inputs)), donors=donors)
+        """The same in another format."""
+        inputs, donors = (
+            None if parts is None else tuple(in_format(part, dtype) for part in parts)
+            for parts in (self.inputs, self.donors)
+        )
+        return replace(self, inputs=inputs, donors=donors)
 
     def live(self, program: Program) -> tuple[Live, Live | None]:
         """The values of the intact network on the examples and on the donors."""

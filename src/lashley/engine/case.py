@@ -22,6 +22,7 @@ from lashley.engine.truth import NotRunning, Truth, truth_of
 from lashley.engine.verdict import Verdict, finite
 from lashley.errors import EngineError
 from lashley.graph.copies import copied
+from lashley.graph.formats import in_format
 from lashley.graph.layout import STRUCTURE
 from lashley.graph.snapshot import snapshot
 from lashley.readouts import CLASSIFICATION, Readout
@@ -109,9 +110,7 @@ class Case:
     def structure(self) -> tuple[Tensor, ...]:
         """The same in float32, where the network is."""
         parameter = next(self.network.parameters(), self.inputs[0])
-        return tuple(
-            (p.float() if p.is_floating_point() else p).to(parameter.device) for p in self.few
-        )
+        return tuple(in_format(p, torch.float32).to(parameter.device) for p in self.few)
 
     @property
     def example(self) -> Any:
@@ -132,7 +131,7 @@ class Case:
     @property
     def in_float32(self) -> tuple[Tensor, ...]:
         """The sample in float32."""
-        return tuple(p.float() if p.is_floating_point() else p for p in self.inputs)
+        return tuple(in_format(p, torch.float32) for p in self.inputs)
 
     @cached_property
     def is_independent(self) -> bool:

@@ -242,7 +242,9 @@ def check_same(outputs: Tensor, again: Tensor, changed: Sequence[str]) -> None:
         raise EngineError(
             "network: two runs on the same examples differ, because it carries state from call to "
             f"call ({', '.join(changed[:5])}), so no effect could be told from what came before. "
-            "Let its forward begin anew: reset that state at its start (snntorch: utils.reset)."
+            "Let its forward begin anew: reset that state at its start, on its own modules, for it "
+            "is run as a copy (snntorch: by each layer's reset_mem(); utils.reset, which goes by a "
+            "list of all layers ever made, does not reach copies)."
         )
     if not alike:
         raise EngineError(

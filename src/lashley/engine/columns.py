@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Inexact, Int
 from torch import Tensor, fx
 from torch.nn import functional as F
 
@@ -103,7 +103,7 @@ class ColumnStacks:
         return partial(self._run, change, mixed)
 
     def _run(
-        self, change: Float[Tensor, "unit example"], mixed: Float[Tensor, "feature example"],
+        self, change: Inexact[Tensor, "unit example"], mixed: Inexact[Tensor, "feature example"],
         unit_sets: Sequence[tuple[int, ...]],
     ) -> Float[Tensor, "ablation class example"]:  # fmt: skip
         units = _padded(unit_sets, self.plan.weight.shape[1] - 1).to(mixed.device)

@@ -18,6 +18,7 @@ from lashley.engine.program import Live, Program
 from lashley.errors import EngineError
 from lashley.graph.anatomy import Organ
 from lashley.graph.doubling import in_its_format
+from lashley.graph.formats import in_format
 from lashley.graph.intercepting import Change, intercepting
 from lashley.graph.layout import Layout
 from lashley.graph.routed import Routed
@@ -66,7 +67,7 @@ def check_lengths(case: Case, program: Program) -> None:
     wanted = forward(case.exact, few, case.names)
     try:
         kind = program.dtype
-        found = program.run(tuple(p.to(kind) if p.is_floating_point() else p for p in few))
+        found = program.run(tuple(in_format(p, kind) for p in few))
         alike = found.shape == wanted.shape and bool(
             ((found - wanted).abs().amax() <= 1e-2 * scale_of(wanted)).item()
         )
@@ -205,4 +206,4 @@ def reference_batches(case: Case, size: int, kind: torch.dtype) -> Iterator[list
     assert case.reference is not None
     for start in range(0, len(case.reference), size):
         part = tensors(take(case.reference.inputs, slice(start, start + size)))
-        yield [p.to(case.options.device, kind if p.is_floating_point() else p.dtype) for p in part]
+        yield [in_format(p.to(case.options.device), kind) for p in part]

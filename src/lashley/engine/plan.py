@@ -14,7 +14,8 @@ from lashley.ablations import Ablation
 from lashley.engine.program import Program
 from lashley.graph.anatomy import WEIGHTLESS, Call, Organ
 from lashley.graph.described import value_like
-from lashley.graph.layout import Layout
+from lashley.graph.formats import format_in
+from lashley.graph.layout import Layout, fitted
 from lashley.graph.nodes import is_fixed, value_of, varying
 from lashley.graph.routed import fixed
 
@@ -118,7 +119,8 @@ def place(
     """Where a method replaces the units of a site, and by what.
 
     Behind zeroed weights a unit holds a constant, as long as all acts on each unit alone. Where
-    layer or group normalisation follows, zeros at the layer itself change the other units too.
+    layer or group normalisation follows, zeros at the layer itself change the other units too; and
+    where a value holds a unit more than once, it may hold several constants.
 
     Args:
         organ: The site's anatomy.
@@ -134,8 +136,10 @@ def place(
         return _placed(organ, nodes, layouts, [means[organ.name, n] for n in nodes])
     if method == "zero_weights" and organ.kind not in WEIGHTLESS:
         if all(call.separable for call in organ.calls):
-            constants = [c for call in organ.calls for c in behind_zeros(call, exact)]
-            return _placed(organ, nodes, layouts, constants)
+            found = [c for call in organ.calls for c in behind_zeros(call, exact)]
+            constants = [c for c in found if c is not None]
+            if len(constants) == len(found):
+                return _placed(organ, nodes, layouts, constants)
         nodes = tuple(call.source.name for call in organ.calls)
         layouts = tuple(fixed(call.at_source) for call in organ.calls)
     zeros = [torch.zeros(lay.n_units * lay.width, dtype=torch.float64) for lay in layouts]
@@ -149,8 +153,11 @@ def _placed(
     return Place(organ.name, nodes, layouts, values)
 
 
-def behind_zeros(call: Call, exact: Program) -> list[Tensor]:
-    """(slot) For each point, what the units hold there when they are 0 at the layer."""
+def behind_zeros(call: Call, exact: Program) -> list[Tensor | None]:
+    """(slot) For each point, what the units hold there when they are 0 at the layer.
+
+    None where a unit holds several numbers: a value that two ways lead to has it twice.
+    """
     device = next(exact.module.parameters(), torch.zeros(1)).device
     source, *rest = (exact.nodes[node.name] for node in call.nodes)
     interpreter = fx.Interpreter(exact.module, garbage_collect_values=False)
@@ -162,9 +169,15 @@ def behind_zeros(call: Call, exact: Program) -> list[Tensor]:
                 env[given] = _given(given, exact, device, varies)
         interpreter.env = env
         env[node] = interpreter.run_node(node)
-    return [
-        held.layout.first(env[exact.nodes[held.node.name]]).nan_to_num() for held in call.points
-    ]
+    points = [(fixed(held.layout), env[exact.nodes[held.node.name]]) for held in call.points]
+    return [_constants(layout, value) for layout, value in points]
+
+
+def _constants(layout: Layout, value: Tensor) -> Tensor | None:
+    found = layout.first(value).nan_to_num()
+    spread = fitted(layout.spread(found.cpu()), value.shape).to(value)
+    there = fitted(layout.slots, value.shape).to(value.device) > 0
+    return found if bool(((value == spread) | ~there | value.isnan()).all()) else None
 
 
 def _given(node: fx.Node, exact: Program, device: torch.device, varies: set[fx.Node]) -> Any:
@@ -183,8 +196,7 @@ def _given(node: fx.Node, exact: Program, device: torch.device, varies: set[fx.N
 
 def _zeros(node: fx.Node, device: torch.device) -> Tensor:
     value = value_like(node)
-    kind = torch.float64 if value.is_floating_point() else value.dtype
-    return torch.zeros(value.shape, dtype=kind, device=device)
+    return torch.zeros(value.shape, dtype=format_in(value.dtype, torch.float64), device=device)
 
 
 def _setting(where: Place, kept: Sequence[tuple[int, tuple[int, ...]]]) -> Setting:

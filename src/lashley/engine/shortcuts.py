@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from functools import cache
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Inexact, Int
 from torch import Tensor
 
 
 def updated_consumer(
-    intact: Float[Tensor, "feature example"],
-    weight: Float[Tensor, "feature unit"],
-    change: Float[Tensor, "unit example"],
+    intact: Inexact[Tensor, "feature example"],
+    weight: Inexact[Tensor, "feature unit"],
+    change: Inexact[Tensor, "unit example"],
     units: Int[Tensor, "ablation slot"],
-) -> Float[Tensor, "ablation feature example"]:
+) -> Inexact[Tensor, "ablation feature example"]:
     """The consumer's output under each ablation, without running the consumer.
 
     Args:

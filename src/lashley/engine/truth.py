@@ -19,6 +19,7 @@ from lashley.engine.hooks import forward
 from lashley.errors import EngineError, LashleyError
 from lashley.graph.copies import copied as copy_of
 from lashley.graph.doubling import LOWER, constants, doubled, mark, runs_doubled
+from lashley.graph.formats import in_format
 from lashley.graph.layout import STRUCTURE
 from lashley.graph.running import tensors
 
@@ -135,11 +136,11 @@ def _in_float32(
 
 
 def _wide(sample: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    return tuple(p.double() if p.is_floating_point() else p for p in sample)
+    return tuple(in_format(p, torch.float64) for p in sample)
 
 
 def _narrow(sample: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    return tuple(p.float() if p.is_floating_point() else p for p in sample)
+    return tuple(in_format(p, torch.float32) for p in sample)
 
 
 class _Narrowing(TorchDispatchMode):

@@ -131,7 +131,7 @@ def _of_tensor(
 
 
 def _close(one: Tensor, other: Tensor) -> bool:
-    if not one.is_floating_point() and not one.is_complex():
+    if not (one.is_floating_point() or one.is_complex()):
         return torch.equal(one, other)
     apart, scale = (_largest(part) for part in (one - other, one))
     if isfinite(apart):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Inexact
 from torch import Tensor, fx, nn
 
 from lashley.graph.nodes import Layer, weights
 
 
-def by_unit(weight: Tensor, unit_axis: int, groups: int = 1) -> Float[Tensor, "unit weight"]:
+def by_unit(weight: Tensor, unit_axis: int, groups: int = 1) -> Inexact[Tensor, "unit weight"]:
     """A layer's weights unit by unit; a view where the order in memory allows it.
 
     Args:
@@ -46,12 +46,12 @@ def into_units(
     return found
 
 
-def of_layer(known: Layer, module: fx.GraphModule) -> Float[Tensor, "unit weight"]:
+def of_layer(known: Layer, module: fx.GraphModule) -> Inexact[Tensor, "unit weight"]:
     """The incoming weights of a layer of the module's graph."""
     return by_unit(weights(known, module), known.unit_axis, known.groups)
 
 
-def of_module(held: nn.Module) -> Float[Tensor, "unit weight"] | None:
+def of_module(held: nn.Module) -> Inexact[Tensor, "unit weight"] | None:
     """The incoming weights of a Linear or a convolution; None where it holds them otherwise."""
     weight = getattr(held, "weight", None)
     if not isinstance(weight, Tensor):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Inexact, Int
 from torch import Tensor
 
 STRUCTURE = 3  # examples of the sample on which layouts are found
@@ -80,7 +80,7 @@ class Layout:
         owner = fitted(self.owner, shape)
         return torch.isin(owner, torch.tensor(list(units), dtype=torch.int64))
 
-    def spread(self, by_slot: Float[Tensor, " slot"]) -> Float[Tensor, "*shape"]:
+    def spread(self, by_slot: Inexact[Tensor, " slot"]) -> Inexact[Tensor, "*shape"]:
         """A number for each slot as a value, to be broadcast; 0 where there is no unit."""
         padded = torch.cat([by_slot.new_zeros(1), by_slot])
         return padded[self.slots.to(by_slot.device)]
@@ -108,7 +108,7 @@ class Layout:
 
     def sums(
         self, value: Tensor, counted: Bool[Tensor, "*shape"] | None = None
-    ) -> tuple[Float[Tensor, " slot"], Float[Tensor, " slot"]]:
+    ) -> tuple[Inexact[Tensor, " slot"], Inexact[Tensor, " slot"]]:
         """Of each slot the sum over examples and positions, in float64, and of how many numbers.
 
         Args:
@@ -117,7 +117,8 @@ class Layout:
         """
         slots = fitted(self.slots, value.shape).to(value.device)
         weight = None if counted is None else counted.to(value.device).expand(value.shape)
-        numbers = value.double() if weight is None else value.double() * weight
+        wide = value.to(torch.complex128 if value.is_complex() else torch.float64)
+        numbers = wide if weight is None else wide * weight
         over = [i for i in range(value.ndim) if slots.shape[i] == 1]
         total = numbers.sum(over, keepdim=True) if over else numbers
         if weight is None:
@@ -125,12 +126,13 @@ class Layout:
             count = torch.full_like(total, share)
         else:
             count = weight.double().sum(over, keepdim=True) if over else weight.double()
-        found = torch.zeros(2, 1 + self.n_units * self.width, dtype=torch.float64)
+        found = torch.zeros(2, 1 + self.n_units * self.width, dtype=wide.dtype)
         found = found.to(value.device)
-        found.index_add_(1, slots.flatten(), torch.stack([total.flatten(), count.flatten()]))
+        both = torch.stack([total.flatten(), count.flatten().to(wide.dtype)])
+        found.index_add_(1, slots.flatten(), both)
         return found[0, 1:], found[1, 1:]
 
-    def first(self, value: Tensor) -> Float[Tensor, " slot"]:
+    def first(self, value: Tensor) -> Inexact[Tensor, " slot"]:
         """Of each slot one of its numbers; NaN of a slot that the value does not hold."""
         slots = fitted(self.slots, value.shape).to(value.device)
         for axis in range(value.ndim):

@@ -10,6 +10,7 @@ from torch import Tensor, fx, nn
 from torch.fx.node import map_aggregate
 from torch.nn.utils.parametrize import is_parametrized
 
+from lashley.graph.formats import format_in
 from lashley.graph.running import assembled, attributes_of
 
 
@@ -27,13 +28,14 @@ def retyped(module: fx.GraphModule, dtype: torch.dtype) -> fx.GraphModule:
     attributes = attributes_of(module, module.graph)
     copies: dict[int, Any] = {}
     twins = {name: _twin(value, dtype, copies) for name, value in attributes.items()}
-    formats = {torch.float32, *(t.dtype for t in _floating(attributes.values()))}
+    formats = {torch.float32, torch.complex64, *(t.dtype for t in _inexact(attributes.values()))}
     return assembled(_graph(module.graph, formats, dtype), twins)
 
 
-def _floating(values: Any) -> list[Tensor]:
+def _inexact(values: Any) -> list[Tensor]:
     held = [list(v.parameters()) if isinstance(v, nn.Module) else [v] for v in values]
-    return [t for group in held for t in group if isinstance(t, Tensor) and t.is_floating_point()]
+    found = [t for group in held for t in group if isinstance(t, Tensor)]
+    return [t for t in found if t.is_floating_point() or t.is_complex()]
 
 
 def _twin(value: Any, dtype: torch.dtype, copies: dict[int, Any]) -> Any:
@@ -50,8 +52,7 @@ def _twin(value: Any, dtype: torch.dtype, copies: dict[int, Any]) -> Any:
             twin.__dict__[table] = held
         return twin
     if isinstance(value, Tensor):
-        kind = dtype if value.is_floating_point() else value.dtype
-        new = value.detach().to(kind, copy=True)
+        new = value.detach().to(format_in(value.dtype, dtype), copy=True)
         parameter = isinstance(value, nn.Parameter)
         copies[id(value)] = nn.Parameter(new, requires_grad=False) if parameter else new
         return copies[id(value)]
@@ -63,7 +64,7 @@ def _graph(source: fx.Graph, formats: set[torch.dtype], dtype: torch.dtype) -> f
 
     def mapped(value: Any) -> Any:
         if isinstance(value, torch.dtype):
-            return dtype if value in formats else value
+            return format_in(value, dtype) if value in formats else value
         if isinstance(value, float) and largest < abs(value) < float("inf"):
             return largest if value > 0 else -largest
         return value
