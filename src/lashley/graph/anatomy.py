@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from torch import Tensor, fx
 
@@ -185,17 +184,9 @@ def _sources(module: fx.GraphModule, known: Mixing) -> Iterator[Source]:
     """What computes units, in forward order; layers before the sums that they are part of."""
     varies, heads, products, hidden = known.varies, known.heads, known.products, known.hidden
     experts = expert_sources(module, products, varies)
-<<<<<<< HEAD
     sums = _Sums(module, varies, {}, Counter())
     for node in module.graph.nodes:
         if shape_of(node) is None or node not in hidden:
-=======
-    again = {_repeated(node, module) for node in hidden} - {None}
-    sums = _Sums(module, varies, {}, Counter())
-    for node in module.graph.nodes:
-        last = node not in hidden  # a layer that is mixed by none, at least not in this call
-        if shape_of(node) is None or (last and _repeated(node, module) not in again):
->>>>>>> zoo-a
             continue
         yield from experts.get(node, ())
         found = (
@@ -212,14 +203,6 @@ def _sources(module: fx.GraphModule, known: Mixing) -> Iterator[Source]:
                 if isinstance(labels, Labels):
                     sums.streams[held] = labels
         yield found
-
-
-def _repeated(node: fx.Node, module: fx.GraphModule) -> Any:
-    """What is the same for all calls of a layer, or all steps of a recurrent one; else None."""
-    if "recurrent" in node.meta:
-        return node.meta["recurrent"]
-    known = layer(node, module)
-    return (known.name, known.parameters) if known is not None and known.parameters else None
 
 
 def _told(node: fx.Node, products: Mapping[fx.Node, Bank]) -> bool:
