@@ -19,7 +19,7 @@ from torch.fx.node import map_arg
 from lashley.engine.plan import Place
 from lashley.engine.program import Live, Program
 from lashley.engine.rows import Units, consecutive, gathered
-from lashley.graph.batch import Batched, Count, Positional, parts_of
+from lashley.graph.batch import Batched, Count, Positional
 from lashley.graph.ways import behind
 
 Changes = list[tuple["Join", int, slice, Units]]  # by which call of a place; rows, units there
@@ -43,8 +43,11 @@ class Join:
 
 
 def can_join(place: Place, program: Program) -> bool:
-    """Whether all values that it changes hold examples: others are shared by all rows."""
-    return all(isinstance(program.batch.get(name), Batched) for name in place.nodes)
+    """Whether all that it changes holds examples, and nothing behind it tells their places."""
+    points = {program.nodes[name] for name in place.nodes}
+    if not all(isinstance(program.batch.get(point.name), Batched) for point in points):
+        return False
+    return not any(isinstance(program.batch.get(n.name), Positional) for n in behind(points))
 
 
 def first_of(place: Place, program: Program) -> int:
@@ -104,14 +107,13 @@ class _Pass:
         for node in program.nodes.values():
             if node.op == "output":
                 break
-            if node in self._changes or (
-                node in affected and parts_of(program.batch.get(node.name))
-            ):
-                value = self._run(node, rows) if node in affected else self._live[node]
-                self._held[node] = value, rows if node in affected else self._live.size
-                rows = self._rows.get(node, rows)
-                if node in self._changes:
-                    self._held[node] = self._changed(node, rows), rows
+            if node in affected:
+                self._held[node] = self._run(node, rows), rows
+            elif node in self._changes:
+                self._held[node] = self._live[node], self._live.size
+            rows = self._rows.get(node, rows)
+            if node in self._changes:
+                self._held[node] = self._changed(node, rows), rows
             self._forget(node)
         return self._read(program.output, rows)
 
@@ -128,6 +130,8 @@ class _Pass:
     def _read(self, node: fx.Node, rows: int) -> Any:
         """A value of so many rows."""
         known = self._program.batch.get(node.name)
+        if isinstance(known, Count):
+            return known.base + known.slope * rows
         if isinstance(known, Positional):
             return self._run(node, rows)
         if node not in self._held:

@@ -181,6 +181,12 @@ class Live:
                 waiting.extend(missing)
         return self._values[node]
 
+    def advance(self, position: int) -> None:
+        """Run to a node of the program; what no node from there on reads is freed."""
+        for node in list(self.program.nodes.values())[:position]:
+            self[node]
+            self.forget(node)
+
     def forget(self, node: fx.Node) -> None:
         """Free what is read by no node behind this one."""
         position = self.program.position[node]

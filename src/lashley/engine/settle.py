@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lashley.engine.batch import Batch, Sweep
-from lashley.engine.joined import Join, can_join, outputs_of
+from lashley.engine.joined import Join, can_join, first_of, outputs_of
 from lashley.engine.margins import chosen, errors, largest, measured
 from lashley.engine.plan import Setting
 from lashley.engine.program import Live
@@ -121,6 +121,10 @@ def exactly(
         Join(s.place, s.unit_sets, which.to(device), torch.searchsorted(known, own).to(device))
         for s, which, own in asked
     ]
+    begin = min(first_of(cell.place, sweep.exact) for cell in cells)
+    for one in live:
+        if one is not None:
+            one.advance(begin)
     joining = [can_join(cell.place, sweep.exact) for cell in cells]
     together = iter(outputs_of(list(itertools.compress(cells, joining)), *live)[1:])
     return [

@@ -350,7 +350,10 @@ def _function_layer(node: fx.Node, name: str, module: nn.Module) -> Layer | None
 
 def _is_only_matrix(name: str, owner: str, module: nn.Module) -> bool:
     """Whether a parameter is the only one of its module with two axes or more."""
-    held = module.get_submodule(owner).named_parameters(recurse=False)
+    try:
+        held = module.get_submodule(owner).named_parameters(recurse=False)
+    except AttributeError:  # what the graph names was given other holders
+        return False
     return [n for n, p in held if p.ndim > 1] == [name.rpartition(".")[2]]
 
 
