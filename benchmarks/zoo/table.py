@@ -79,12 +79,11 @@ def _cells(row: Row) -> list[str]:
     seconds = [
         _decimal(row.get(f"{name}_seconds")) for name in ("find_sites", "evaluate", "forward")
     ]
-    more = row.get("evaluate_gib", 0) - row.get("forward_gib", 0)
     return [
         str(row.get("engine", "-")), sites, f"{row['share']:.1%}" if "share" in row else "-",
         str(_number(row.get("unaccounted", []))), str(row.get("checked", 0)),
         str(_number(row.get("not_checked", []))), str(_number(row.get("wrong", []))), *seconds,
-        _decimal(more), _error(row),
+        _decimal(row.get("gib")), _error(row),
     ]  # fmt: skip
 
 
