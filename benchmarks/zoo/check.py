@@ -21,7 +21,7 @@ from benchmarks.zoo.truth import METHODS, methods_of, part
 from benchmarks.zoo.twin.sources import Target
 from benchmarks.zoo.twin.twin import READINGS, Twin
 
-TWIN_SECONDS = 30.0  # about as long may the twin run
+TWIN_SECONDS = 12.0  # about as long may the twin run
 MOST_REFUSED = 8  # ablations are looked for one by one; then what is refused together is taken so
 
 

@@ -13,12 +13,31 @@ def edited(network: nn.Module, site: str, units: Sequence[int]) -> nn.Module | N
     """A copy in which units have no weights and no bias; None where these are computed."""
     modules = dict(network.named_modules())
     module = modules.get(site)
+    if is_kernel(site):
+        return _of_kernel(network, site, list(units))
     if module is None or not _is_plain(module):
         return None
     twin = copy.deepcopy(network)
     changed = twin.get_submodule(site)
     with torch.no_grad():
         _zero(changed, list(units))
+    return twin
+
+
+def is_kernel(site: str) -> bool:
+    """Whether a site is named after a parameter of a layer of Keras."""
+    return site.endswith("/kernel")
+
+
+def _of_kernel(network: nn.Module, site: str, units: list[int]) -> nn.Module:
+    """Of a layer of Keras, known by its parameter's name: the units lie on the last axis."""
+    twin = copy.deepcopy(network)
+    own = dict(twin.named_parameters(remove_duplicate=False))
+    with torch.no_grad():
+        own[site][..., units] = 0
+        bias = own.get(site.removesuffix("kernel") + "bias")
+        if bias is not None:
+            bias[units] = 0
     return twin
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from benchmarks.zoo.twin.edited import edited
+from benchmarks.zoo.twin.edited import edited, is_kernel
 from benchmarks.zoo.twin.paint import PLACES, as_laid
 from benchmarks.zoo.twin.recurrent import looped, place_of, without_weights
 from benchmarks.zoo.twin.sources import Palette, Sources, Target, Unclear
@@ -186,7 +186,7 @@ class Twin:
 
     def zeroed(self, inputs: Inputs, target: Target) -> Tensor | None:
         """Outputs of an edited copy, after `ways`; None where no module with weights is called."""
-        if target.site not in self._called:
+        if target.site not in self._called and not is_kernel(target.site):
             return None  # a function uses them, perhaps with a bias of its own
         changed = edited(self._network, target.site, target.units)
         return None if changed is None else self._run(changed, inputs, self._watch(), [], Palette())
