@@ -11,6 +11,7 @@ from torch import Tensor, fx
 from torch.fx.node import map_arg
 
 from lashley.engine.lowering import (
+    contiguous_norms,
     fold_batch_norm,
     fold_weights,
     functional_layers,
@@ -125,6 +126,7 @@ def lowered(
         wide, module = module, retyped(module, dtype)
         widen_output(module, wide)
     if channels_last:
+        contiguous_norms(module, batch)
         _channels_last(module)
     return _program(module, batch, dtype)
 
