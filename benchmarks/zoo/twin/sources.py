@@ -304,8 +304,8 @@ def _by_heads(output: Tensor, heads: int, apart: Sequence[int]) -> tuple[Tensor,
     """What attention gives with an axis of heads, and which it is: one as long, or part of one."""
     if output.ndim == 3 and apart and len(output) == torch.Size(apart).numel():
         output = output.unflatten(0, apart)
-    axes = [d for d in (1, *range(output.ndim - 2)) if d < output.ndim - 2]
-    for axis in axes:
+    axes = [*range(1, output.ndim - 2), 0][: output.ndim - 2]
+    for axis in axes:  # the examples' comes last: they may be as many as heads
         if output.shape[axis] == heads:
             return output, axis
     for axis in sorted(axes):
