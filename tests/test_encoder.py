@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+import lashley as la
 from lashley.errors import EngineError
 from lashley.graph import capture, retyped
 from lashley.graph.encoder import emptied, is_fused, is_nested
@@ -224,3 +225,25 @@ def test_attention_without_any_key_has_no_value_where_the_fast_path_has_none():
             assert wanted[2].isnan().all()
             with in_plain_operations(network):
                 same(network(x, x, x, **given)[0], wanted)
+
+
+class _Measuring(nn.Module):
+    """An encoder layer, the length of the batch asked for: torch.export then goes by Dynamo."""
+
+    def __init__(self, measures):
+        super().__init__()
+        self.t = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        self.out, self.measures = nn.Linear(8, 3), measures
+
+    def forward(self, x):
+        if self.measures:
+            len(x)
+        return self.out(self.t(x).mean(1))
+
+
+def test_sites_have_one_name_by_every_tracer():
+    data = (torch.randn(5, 4, 8), torch.arange(5) % 3)
+    plain, measuring = (la.find_sites(_Measuring(m).eval(), data) for m in (False, True))
+    assert list(plain) == list(measuring)
+    assert "t.self_attn.out_proj" in plain
+    assert {p.name for p in plain.left_out} == {p.name for p in measuring.left_out}

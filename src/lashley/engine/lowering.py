@@ -113,7 +113,7 @@ def map_products(module: fx.GraphModule, shapes: dict[str, Any]) -> None:
 
 
 def contiguous_norms(module: fx.GraphModule, batch: dict[str, Any]) -> None:
-    """Let group normalisation read images in the usual order: with channels last it rounds far more.
+    """Let group norms read images in the usual order: with channels last they round far more.
 
     findings/torch-group-norm-channels-last.sh shows how much.
     """

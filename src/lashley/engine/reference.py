@@ -20,9 +20,11 @@ from lashley.graph.anatomy import WEIGHTLESS, Organ
 from lashley.graph.doubling import in_its_format
 from lashley.graph.incoming import into_units
 from lashley.graph.layout import Layout, fitted
+from lashley.graph.nodes import is_fixed
 from lashley.graph.recurrent_units import into_recurrent_units
 from lashley.graph.routed import fixed
 from lashley.graph.signature import arguments, logits_of
+from lashley.graph.ways import reached
 
 Donors = tuple[Tensor, ...]
 
@@ -79,7 +81,7 @@ class Reference:
         organ = self.organs[site]
         if method == "zero_weights" and organ.kind not in WEIGHTLESS:
             named = site not in self.aside and is_plain(self.network, organ)
-            if named and not self._shares(organ):
+            if named and not self._shares(organ) and not self._is_read_elsewhere(organ):
                 zeroed = zero_weights(self.network, organ, units)
                 return with_parameters(self.network, zeroed, inputs, self.names)
             at = {call.source.name: fixed(call.at_source) for call in organ.calls}
@@ -92,6 +94,16 @@ class Reference:
         return self.graph is not None and any(
             own & set(other.parameters) for other in self.organs.values() if other is not organ
         )
+
+    def _is_read_elsewhere(self, organ: Organ) -> bool:
+        """Whether forward takes parameters of this site for anything else: they stay there."""
+        assert self.graph is not None
+        sources = {call.source.name for call in organ.calls}
+        own = [n for n in self.graph.graph.nodes
+               if n.op == "get_attr" and str(n.target) in organ.parameters]  # fmt: skip
+        made = reached(set(own), lambda n: [u for u in n.users if is_fixed(u)]) | set(own)
+        readers = {user for node in made for user in node.users if not is_fixed(user)}
+        return any(user.name not in sources for user in readers)
 
     def _replaced(
         self, organ: Organ, method: str, units: tuple[int, ...], inputs: Sequence[Tensor],

@@ -32,6 +32,7 @@ from lashley.graph.source import Source
 from lashley.graph.ways import in_front
 
 WEIGHTLESS = frozenset({"head", "residual"})  # kinds of units without weights of their own
+_TURNS = frozenset({"t", "T", "mT", "transpose", "swapaxes", "permute"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +130,7 @@ def anatomy(module: fx.GraphModule, known: Mixing | None = None) -> dict[str, Or
     for source in _sources(module, known):
         call = _call(source, module, known.varies)
         if not (feeds_weights(call.points[0].node, module) or _is_overwritten(call, module)):
-            found.setdefault(_free_name(source, found), []).append((source, call))
+            found.setdefault(_free_name(source, found, module), []).append((source, call))
     return {name: _organ(name, calls) for name, calls in found.items()}
 
 
@@ -141,17 +142,32 @@ def _is_overwritten(call: Call, module: fx.GraphModule) -> bool:
     )  # fmt: skip
 
 
-def _free_name(source: Source, found: dict[str, list[tuple[Source, Call]]]) -> str:
+def _free_name(
+    source: Source, found: dict[str, list[tuple[Source, Call]]], module: fx.GraphModule
+) -> str:
     """The source's name, with a number if units of another kind have it already."""
     name, number = source.name, 0
-    while name in found and not _is_same(source, found[name][0][0]):
+    while name in found and not _is_same(source, found[name][0][0], module):
         number += 1
         name = f"{source.name}_{number}"
     return name
 
 
-def _is_same(one: Source, other: Source) -> bool:
-    return (one.kind, one.n_units, one.width) == (other.kind, other.n_units, other.width)
+def _is_same(one: Source, other: Source, module: fx.GraphModule) -> bool:
+    """Whether both have the same units; rows of a matrix and its columns are not."""
+    sides = {_side(source, module) for source in (one, other)} - {None}
+    alike = (one.kind, one.n_units, one.width) == (other.kind, other.n_units, other.width)
+    return alike and len(sides) < 2
+
+
+def _side(source: Source, module: fx.GraphModule) -> int | None:
+    """Along which axis of its parameter a layer has its units; None where that is not plain."""
+    known = source.layer
+    if known is None or known.held is None or known.held.op == "get_attr":
+        return None if known is None else known.unit_axis
+    turned = op(known.held, module) in _TURNS and len(shape_of(known.held) or ()) == 2
+    plain = [given.op for given in known.held.all_input_nodes] == ["get_attr"]
+    return 1 - known.unit_axis if turned and plain else None
 
 
 def output_layers(module: fx.GraphModule, known: Mixing) -> list[Layer]:

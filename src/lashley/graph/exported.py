@@ -23,6 +23,7 @@ from lashley.graph.tidy import with_plain_norms, without_idle, without_unused
 from lashley.graph.unrolled import unroll
 
 _PREFIX = "network"
+_IN_FORM = ".forward.args[0]"  # what Dynamo calls a module whose forward is a plain form of it
 
 
 class _Wrapper(nn.Module):
@@ -139,6 +140,7 @@ def _no_graph(value: Any) -> Any:
 
 
 def _stripped(name: str) -> str:
+    name = name.replace(_IN_FORM, "")
     return "" if name == _PREFIX else name.removeprefix(f"{_PREFIX}.")
 
 
