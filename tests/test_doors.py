@@ -380,3 +380,20 @@ class TestNumberFormats:
         with pytest.raises(la.LashleyError, match=r"shape .* does not run through it") as found:
             la.recover(network, cut, (inputs[:, :3], labels), (inputs[:, :3], labels))
         assert "vector" not in str(found.value)
+
+
+@pytest.mark.parametrize("engine", ["auto", "hooks", "reference"])
+def test_reference_examples_of_another_width(engine):
+    network = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
+    data = (torch.randn(9, 6), torch.arange(9) % 3)
+    cut = la.Ablation(la.find_sites(network, data)["0"], (1,), "mean")
+    with pytest.raises(la.LashleyError, match=r"reference: inputs of shape \(3, 5\) do not run"):
+        la.evaluate(network, data, [cut], reference=(torch.randn(9, 5), data[1]), engine=engine)
+
+
+def test_a_saving_is_made_or_not():
+    network = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
+    data = (torch.randn(9, 6), torch.arange(9) % 3)
+    cuts = la.singles(la.find_sites(network, data)["0"])
+    with pytest.raises(la.LashleyError, match="savings: given joining='no'; allowed are True"):
+        la.evaluate(network, data, cuts, savings=la.Savings(joining="no"))

@@ -109,3 +109,33 @@ def test_where_float64_cannot_be_had_the_outcomes_say_so(engine):
         hidden[..., 5] = 0
         logits = net.c(torch.tanh(net.b(hidden))).mean(1)
     assert torch.equal(torch.from_numpy(found["prediction"].values[5]).long(), logits.argmax(1))
+
+
+class _SaysItsFormat(nn.Module):
+    """Brings its inputs into the format of its weights, or leaves that to others."""
+
+    def __init__(self, kind, casts=True):
+        super().__init__()
+        self.a, self.out = nn.Linear(6, 8), nn.Linear(8, 3)
+        self.kind, self.casts = kind, casts
+        self.to(kind)
+
+    def forward(self, x):
+        return self.out(torch.relu(self.a(x.to(self.kind) if self.casts else x)))
+
+
+@pytest.mark.parametrize("engine", ["auto", "export", "hooks", "reference"])
+@pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16, torch.float16])
+def test_a_network_that_says_in_which_format_it_runs(kind, engine):
+    with la.networks.seeded(0):
+        network = _SaysItsFormat(kind).eval()
+        plain = _SaysItsFormat(torch.float32, casts=False).double().eval()
+        plain.load_state_dict(network.state_dict())
+    data = (torch.randn(60, 6, generator=torch.Generator().manual_seed(1)), torch.arange(60) % 3)
+    cuts = la.singles(la.find_sites(network, data)["a"])
+    found = la.evaluate(network, data, cuts, engine=engine)
+    truth = la.evaluate(
+        plain, data, la.singles(la.find_sites(plain, data)["a"]), engine="reference"
+    )
+    assert (found["rank"].values == truth["rank"].values).all()
+    assert {p.dtype for p in network.parameters()} == {kind}

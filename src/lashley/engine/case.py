@@ -20,7 +20,7 @@ from lashley.engine.plan import Savings
 from lashley.engine.stacking import Budget
 from lashley.engine.truth import NotRunning, Truth, truth_of
 from lashley.engine.verdict import Verdict, finite
-from lashley.errors import EngineError
+from lashley.errors import DataError, EngineError, LashleyError
 from lashley.graph.copies import copied
 from lashley.graph.formats import in_format
 from lashley.graph.layout import STRUCTURE
@@ -204,8 +204,7 @@ def case_of(
     numbers = sum(part[:1].numel() for part in tensors(inputs))
     size = min(_SAMPLE, max(STRUCTURE, _SAMPLE_NUMBERS // max(1, numbers)))
     names = tuple(inputs) if isinstance(inputs, Mapping) else ()
-    plain = all(p.dtype == torch.float32 for p in network.parameters() if p.is_floating_point())
-    base = network if plain else copied(network).float()
+    base = _in_float32(network, tensors(take(inputs, slice(STRUCTURE))), names)
 
     def truth(which: Tensor | slice, few: int) -> Truth:
         sample = [p.to(options.device, copy=True) for p in tensors(take(inputs, which))]
@@ -223,8 +222,44 @@ def case_of(
         if found is None:
             raise
     _check_outputs(found, few)
+    if reference is not None and few == STRUCTURE:
+        _check_reference(found, reference)
     return Case(base, found, len(examples), names, reference, ablations, readout, options,
                 counted=counted, is_whole=few > STRUCTURE)  # fmt: skip
+
+
+def _in_float32(network: nn.Module, few: list[Tensor], names: tuple[str, ...]) -> nn.Module:
+    """The network in float32; as it is where forward itself says in which format it runs."""
+    held = [p for p in network.parameters() if p.is_floating_point()]
+    if all(p.dtype == torch.float32 for p in held):
+        return network
+    copy = copied(network).float()
+    inputs = [(p.float() if p.is_floating_point() else p).to(held[0].device) for p in few]
+    return network if _runs(network, inputs, names) and not _runs(copy, inputs, names) else copy
+
+
+def _runs(network: nn.Module, inputs: list[Tensor], names: tuple[str, ...]) -> bool:
+    try:
+        forward(network, inputs, names)
+    except Exception:
+        return False
+    return True
+
+
+def _check_reference(truth: Truth, reference: Examples) -> None:
+    """Refuse reference examples that do not run through the network, before anything else does."""
+    few = tensors(take(reference.inputs, slice(STRUCTURE)))
+    inputs = [own.to(like.device, like.dtype) for own, like in zip(few, truth.inputs, strict=True)]
+    try:
+        forward(truth.network, inputs, truth.names)
+    except LashleyError:
+        raise
+    except Exception as error:
+        shapes = " and ".join(str(tuple(part.shape)) for part in inputs)
+        raise DataError(
+            f"reference: inputs of shape {shapes} do not run through the network ({error}). Give "
+            "examples of the same kind as those that are evaluated."
+        ) from error
 
 
 def _check_outputs(truth: Truth, few: int) -> None:

@@ -46,6 +46,9 @@ def check_arguments(
         _check_number("memory", memory, 1, 2**63)
     if not isinstance(savings, Savings):
         raise EngineError(f"savings: given {savings!r}; allowed is lashley.Savings(...) or None.")
+    for name, value in vars(savings).items():
+        if not isinstance(value, bool):
+            raise EngineError(f"savings: given {name}={value!r}; allowed are True and False.")
     listed = isinstance(ablations, list | tuple)
     wrong = [a for a in ablations if not isinstance(a, Ablation)] if listed else [ablations]
     if wrong or not ablations:
