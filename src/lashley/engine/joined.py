@@ -20,6 +20,7 @@ from lashley.engine.plan import Place
 from lashley.engine.program import Live, Program
 from lashley.engine.rows import Units, consecutive, gathered
 from lashley.graph.batch import Batched, Count, Positional
+from lashley.graph.running import with_parts
 from lashley.graph.ways import behind
 
 Changes = list[tuple["Join", int, slice, Units]]  # by which call of a place; rows, units there
@@ -159,7 +160,7 @@ class _Pass:
             return known.base + known.slope * rows
         if isinstance(known, tuple):
             parts = [part(v, k, rows) for v, k in zip(value, known, strict=True)]
-            return type(value)(parts) if type(value) in (list, tuple) else tuple(parts)
+            return with_parts(value, parts)
         return value
 
     def _changed(self, node: fx.Node, rows: int) -> Tensor:

@@ -16,6 +16,7 @@ from lashley.engine.plan import Place
 from lashley.engine.program import Program, run_along
 from lashley.engine.suffix import Suffix, suffix
 from lashley.graph.batch import Batched, Count
+from lashley.graph.running import with_parts
 from lashley.graph.ways import behind
 
 Units = tuple[int, ...]
@@ -210,7 +211,7 @@ class Stacks:
             parts = [
                 self._of(v, k, cells, times, n_rows) for v, k in zip(value, known, strict=True)
             ]
-            return type(value)(parts) if type(value) in (list, tuple) else tuple(parts)
+            return with_parts(value, parts)
         return value
 
     def _gathered(self, value: Tensor, known: Batched, cells: Tensor | None, times: int) -> Tensor:

@@ -18,6 +18,7 @@ from lashley.engine.rows import Rows, Stacks
 from lashley.engine.shortcuts import Group
 from lashley.engine.stacking import Choice, out_of_memory
 from lashley.engine.verdict import Found
+from lashley.graph.running import with_parts
 
 _EMPTY = 16  # examples on which the ablation of no units is compared with the intact network
 SAMPLE = 96  # outcomes of a place on which the rounding of the quick way is measured
@@ -112,8 +113,8 @@ class Cast(Live):
     def _cast(self, value: Any) -> Any:
         if isinstance(value, Tensor):
             return value.to(self._dtype) if value.is_floating_point() else value
-        if type(value) in (list, tuple):
-            return type(value)(self._cast(v) for v in value)
+        if isinstance(value, tuple | list):
+            return with_parts(value, [self._cast(v) for v in value])
         return value
 
 

@@ -49,6 +49,12 @@ def storage_of(value: Any) -> int:
         return id(value)
 
 
+def with_parts(value: Any, parts: Sequence[Any]) -> Any:
+    """A tuple or list like this one, of other parts; fields keep their names."""
+    kind = type(value)
+    return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
+
+
 def kinds_of_tensors(kind: type = Tensor) -> set[type]:
     """Tensor and all that derives from it."""
     return {kind}.union(*(kinds_of_tensors(derived) for derived in kind.__subclasses__()))
