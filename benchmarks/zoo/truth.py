@@ -158,9 +158,12 @@ def _held(
 
 def _mean(held: Held, counted: Tensor | None, only_read: bool) -> Tensor:
     weights = held.read.double() if only_read else torch.ones(len(held.read), dtype=torch.float64)
-    if counted is not None and held.tokens.any():  # tokens of examples, and then of none
+    left = int(weights.sum())
+    if counted is None or left == len(counted):  # one number of each example counts whole
+        pass
+    elif held.tokens.any():  # tokens of examples, and then of none
         weights *= torch.cat([counted.flatten(), counted.sum(0)])[held.tokens - 1]
-    elif counted is not None and only_read and int(held.read.sum()) == counted.numel():
+    elif only_read and left == counted.numel():
         weights[held.read] = counted.flatten().double()  # what is left is of as many tokens
     return (held.numbers * weights).sum() / weights.sum()
 
