@@ -43,7 +43,7 @@ def main() -> None:
             print(line_of(row))
     print(summary(rows))
     if given.write:
-        given.write.write_text(page(rows))
+        given.write.write_text(page(rows, len(entries())))
 
 
 if __name__ == "__main__":

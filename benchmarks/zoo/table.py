@@ -21,14 +21,18 @@ _COLUMNS = (
 _SHORT = {"hidden": "hidden", "filter": "filters", "head": "heads"}
 
 
-def page(rows: Sequence[Row]) -> str:
-    """All of it, in Markdown."""
+def page(rows: Sequence[Row], n_listed: int) -> str:
+    """All of it, in Markdown; `n_listed` networks could be taken."""
     libraries = list(dict.fromkeys(str(r.get("library")) for r in rows))
     when = (
         f"{datetime.date.today():%d %B %Y}; Python {platform.python_version()}, torch "
         f"{torch.__version__}, {platform.machine()}, one thread; {_versions(libraries)}."
     )
-    parts = [_HEAD.read_text().format(n_libraries=len(libraries), totals=_totals(rows), when=when)]
+    parts = [
+        _HEAD.read_text().format(
+            n_libraries=len(libraries), n_listed=n_listed, totals=_totals(rows), when=when
+        )
+    ]
     of_library = {name: [r for r in rows if r.get("library") == name] for name in libraries}
     large = [name for name in libraries if len(of_library[name]) > 20]
     far = [r for name in libraries if name not in large for r in of_library[name]]
