@@ -128,8 +128,8 @@ def check_empty(verdict: Verdict, empty: Found, intact: Found, slack: Found) -> 
     if differing(verdict, empty, intact, slack):
         raise EngineError(
             "engine: an ablation of no units has an effect, so the network does not compute what "
-            "its graph says, gives another output each time, or mixes the examples of a batch where "
-            "units are replaced. Use engine='reference', and please report the network."
+            "its graph says, gives another output each time, or mixes the examples of a batch "
+            "where units are replaced. Use engine='reference', and please report the network."
         )
 
 
