@@ -18,9 +18,9 @@ from lashley.engine.checks import check_logits, check_same, scale_of
 from lashley.engine.hooks import forward, largest
 from lashley.engine.plan import Savings
 from lashley.engine.stacking import Budget
-from lashley.engine.truth import NotRunning, Truth, truth_of
+from lashley.engine.truth import NotRunning, Truth, check_runs, truth_of
 from lashley.engine.verdict import Verdict, finite
-from lashley.errors import DataError, EngineError, LashleyError
+from lashley.errors import DataError, EngineError
 from lashley.graph.copies import copied
 from lashley.graph.formats import in_format
 from lashley.graph.layout import STRUCTURE
@@ -234,7 +234,7 @@ def _in_float32(network: nn.Module, few: list[Tensor], names: tuple[str, ...]) -
     if all(p.dtype == torch.float32 for p in held):
         return network
     copy = copied(network).float()
-    inputs = [(p.float() if p.is_floating_point() else p).to(held[0].device) for p in few]
+    inputs = [in_format(p, torch.float32).to(held[0].device) for p in few]
     return network if _runs(network, inputs, names) and not _runs(copy, inputs, names) else copy
 
 
@@ -250,16 +250,8 @@ def _check_reference(truth: Truth, reference: Examples) -> None:
     """Refuse reference examples that do not run through the network, before anything else does."""
     few = tensors(take(reference.inputs, slice(STRUCTURE)))
     inputs = [own.to(like.device, like.dtype) for own, like in zip(few, truth.inputs, strict=True)]
-    try:
-        forward(truth.network, inputs, truth.names)
-    except LashleyError:
-        raise
-    except Exception as error:
-        shapes = " and ".join(str(tuple(part.shape)) for part in inputs)
-        raise DataError(
-            f"reference: inputs of shape {shapes} do not run through the network ({error}). Give "
-            "examples of the same kind as those that are evaluated."
-        ) from error
+    way_out = "Give examples of the same kind as those that are evaluated."
+    check_runs(truth.network, inputs, truth.names, DataError, "reference", way_out)
 
 
 def _check_outputs(truth: Truth, few: int) -> None:

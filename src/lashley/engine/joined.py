@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,9 +19,8 @@ from torch.fx.node import map_arg
 
 from lashley.engine.plan import Place
 from lashley.engine.program import Live, Program
-from lashley.engine.rows import Units, consecutive, gathered
+from lashley.engine.rows import Units, consecutive, gathered, rows_of, stacked
 from lashley.graph.batch import Batched, Count, Positional
-from lashley.graph.running import with_parts
 from lashley.graph.ways import behind
 
 Changes = list[tuple["Join", int, slice, Units]]  # by which call of a place; rows, units there
@@ -45,10 +45,11 @@ class Join:
 
 def can_join(place: Place, program: Program) -> bool:
     """Whether all that it changes holds examples, and nothing behind it tells their places."""
-    points = {program.nodes[name] for name in place.nodes}
-    if not all(isinstance(program.batch.get(point.name), Batched) for point in points):
-        return False
-    return not any(isinstance(program.batch.get(n.name), Positional) for n in behind(points))
+    return all(
+        isinstance(program.batch.get(name), Batched)
+        and program.nodes[name] not in program.before_places
+        for name in place.nodes
+    )
 
 
 def first_of(place: Place, program: Program) -> int:
@@ -82,13 +83,12 @@ class _Pass:
         own = [join.examples for join in joins]
         self._cells = torch.cat([torch.arange(live.size, device=device), *own])
         self._changes: dict[fx.Node, Changes] = {}
-        self._rows: dict[fx.Node, int] = {}  # of the stack, from a node on
+        self._rows: dict[int, int] = {}  # of the stack, from a position on
         start = live.size
         for join in joins:
             self._add(join, start)
             start += len(join.which)
-            first = min(map(self._node, join.place.nodes), key=self._program.position.__getitem__)
-            self._rows[first] = start
+            self._rows[first_of(join.place, self._program)] = start
         self._held: dict[fx.Node, tuple[Any, int]] = {}  # with the rows it had when it was made
 
     def _node(self, name: str) -> fx.Node:
@@ -105,14 +105,14 @@ class _Pass:
     def outputs(self) -> Tensor:
         program, rows = self._program, self._live.size
         affected = behind(set(self._changes))
-        for node in program.nodes.values():
+        for position, node in enumerate(program.nodes.values()):
             if node.op == "output":
                 break
             if node in affected:
                 self._held[node] = self._run(node, rows), rows
             elif node in self._changes:
                 self._held[node] = self._live[node], self._live.size
-            rows = self._rows.get(node, rows)
+            rows = self._rows.get(position, rows)
             if node in self._changes:
                 self._held[node] = self._changed(node, rows), rows
             self._forget(node)
@@ -132,36 +132,22 @@ class _Pass:
         """A value of so many rows."""
         known = self._program.batch.get(node.name)
         if isinstance(known, Count):
-            return known.base + known.slope * rows
+            return known.of(rows)  # without what it counts
         if isinstance(known, Positional):
             return self._run(node, rows)
-        if node not in self._held:
-            return self._of(self._live[node], known, rows)
+        if node not in self._held:  # no place reaches it
+            cells = self._cells[:rows]
+            return stacked(self._live[node], known, rows, lambda v, k: gathered(v, k, cells))
         value, before = self._held[node]
         if before < rows:
-            value = self._more(value, known, before, rows)
+            value = stacked(value, known, rows, partial(self._more, self._cells[before:rows]))
             self._held[node] = value, rows
         return value
 
-    def _of(self, value: Any, known: Any, rows: int) -> Any:
-        """The same of a value of the intact network that no place reaches."""
-        if isinstance(known, Batched):
-            return gathered(value, known, self._cells[:rows])
-        return self._otherwise(value, known, rows, self._of)
-
-    def _more(self, value: Any, known: Any, before: int, rows: int) -> Any:
-        """A stack of more rows: those that join are as in the intact network."""
-        if isinstance(known, Batched):
-            return torch.cat([value, gathered(value, known, self._cells[before:rows])], known.axis)
-        return self._otherwise(value, known, rows, lambda v, k, n: self._more(v, k, before, n))
-
-    def _otherwise(self, value: Any, known: Any, rows: int, part: Any) -> Any:
-        if isinstance(known, Count):
-            return known.base + known.slope * rows
-        if isinstance(known, tuple):
-            parts = [part(v, k, rows) for v, k in zip(value, known, strict=True)]
-            return with_parts(value, parts)
-        return value
+    @staticmethod
+    def _more(cells: Tensor, value: Tensor, known: Batched) -> Tensor:
+        """A stack and the rows that join it, which are as in the intact network."""
+        return torch.cat([value, gathered(value, known, cells)], known.axis)
 
     def _changed(self, node: fx.Node, rows: int) -> Tensor:
         known = self._program.batch[node.name]
@@ -169,10 +155,8 @@ class _Pass:
         value = self._read(node, rows)
         value = value.clone() if value is before else value
         for join, i, part, units in self._changes[node]:
-            target = value.narrow(
-                known.axis, part.start * known.per, (part.stop - part.start) * known.per
-            )
-            join.place.layouts[i].put(target, units, self._new(join, i, part, known, value))
+            new = self._new(join, i, part, known, value)
+            join.place.layouts[i].put(rows_of(value, known, part), units, new)
         return value
 
     def _new(self, join: Join, i: int, part: slice, known: Batched, like: Tensor) -> Tensor:

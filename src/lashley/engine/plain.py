@@ -22,7 +22,7 @@ from lashley.engine.hooks import (
 from lashley.engine.means import means_at_calls, means_at_points, reference_along
 from lashley.engine.positions import Along
 from lashley.engine.program import Program
-from lashley.engine.reference import Reference, is_plain, is_read_by_name, values_of
+from lashley.engine.reference import Reference, in_parameters, values_of
 from lashley.errors import EngineError
 from lashley.graph.anatomy import WEIGHTLESS, Organ
 from lashley.graph.calls import CallKey
@@ -54,7 +54,7 @@ def referring(case: Case, program: Program | None, organs: Mapping[str, Organ]) 
     else:
         hooks = _hook_places(case, organs)
     along = {} if case.is_independent else _donors_along(case, graph, organs, hooks)
-    aside = frozenset() if graph is None else _aside(case, organs)
+    aside = frozenset() if graph is None else _aside(case, graph, organs)
     reference = Reference(case.exact, case.names, graph, organs, hooks, means, along, aside)
     verdict = case.verdict(None)
     for site, method in case.methods:
@@ -67,13 +67,13 @@ def referring(case: Case, program: Program | None, organs: Mapping[str, Organ]) 
     return engine, case.plain_batch, "reference", lambda: {"settled_in_float64": 0}
 
 
-def _aside(case: Case, organs: Mapping[str, Organ]) -> frozenset[str]:
-    """The sites whose weights forward reads in another way than by their names."""
+def _aside(case: Case, graph: fx.GraphModule, organs: Mapping[str, Organ]) -> frozenset[str]:
+    """The sites whose weights cannot be zeroed as parameters alone."""
     zeroed = {site for site, method in case.methods if method == "zero_weights"}
     return frozenset(
         site for site in zeroed
-        if organs[site].kind not in WEIGHTLESS and is_plain(case.exact, organs[site])
-        and not is_read_by_name(case.exact, organs[site], case.few, case.names)
+        if organs[site].kind not in WEIGHTLESS
+        and not in_parameters(case.exact, site, graph, organs, case.few, case.names)
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -20,9 +21,10 @@ from lashley.engine.lowering import (
 )
 from lashley.engine.winograd import use_winograd, winograd
 from lashley.graph import Captured, retyped
-from lashley.graph.batch import parts_of
+from lashley.graph.batch import Positional, parts_of
 from lashley.graph.nodes import op, value_of
 from lashley.graph.running import attributes_of, called, last_readers
+from lashley.graph.ways import in_front
 
 _RESHAPES = ("view", "reshape", "_unsafe_view")
 
@@ -66,6 +68,12 @@ class Program:
     def run(self, inputs: Sequence[Tensor]) -> Tensor:
         """The network's output, without keeping anything else."""
         return fx.Interpreter(self.module).run(*inputs)
+
+    @cached_property
+    def before_places(self) -> set[fx.Node]:
+        """The nodes that lead to a value which tells examples' places in the batch."""
+        telling = {n for n in self.position if isinstance(self.batch.get(n.name), Positional)}
+        return in_front(telling)
 
     @property
     def has_winograd(self) -> bool:

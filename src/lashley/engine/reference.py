@@ -41,7 +41,7 @@ class Reference:
         hooks: By names of sites and methods; empty with a graph.
         means: (slot) By names of sites and points, for the method "mean".
         along: By points, along which axis these hold examples; where donors are drawn of more.
-        aside: Sites whose weights forward reads in another way than by their names.
+        aside: Sites whose units are zeroed in the graph for "zero_weights": see `in_parameters`.
     """
 
     network: nn.Module
@@ -80,30 +80,12 @@ class Reference:
             return self._with_hook(self.hooks[site, method], units, inputs, donors, drawn)
         organ = self.organs[site]
         if method == "zero_weights" and organ.kind not in WEIGHTLESS:
-            named = site not in self.aside and is_plain(self.network, organ)
-            if named and not self._shares(organ) and not self._is_read_elsewhere(organ):
+            if site not in self.aside:
                 zeroed = zero_weights(self.network, organ, units)
                 return with_parameters(self.network, zeroed, inputs, self.names)
             at = {call.source.name: fixed(call.at_source) for call in organ.calls}
             return _Replacing(self.graph, dict.fromkeys(at, 0.0), units, at).run(*inputs)
         return self._replaced(organ, method, units, inputs, donors, drawn)
-
-    def _shares(self, organ: Organ) -> bool:
-        """Whether another site has parameters of this one: then only its own reader is zeroed."""
-        own = set(organ.parameters)
-        return self.graph is not None and any(
-            own & set(other.parameters) for other in self.organs.values() if other is not organ
-        )
-
-    def _is_read_elsewhere(self, organ: Organ) -> bool:
-        """Whether forward takes parameters of this site for anything else: they stay there."""
-        assert self.graph is not None
-        sources = {call.source.name for call in organ.calls}
-        own = [n for n in self.graph.graph.nodes
-               if n.op == "get_attr" and str(n.target) in organ.parameters]  # fmt: skip
-        made = reached(set(own), lambda n: [u for u in n.users if is_fixed(u)]) | set(own)
-        readers = {user for node in made for user in node.users if not is_fixed(user)}
-        return any(user.name not in sources for user in readers)
 
     def _replaced(
         self, organ: Organ, method: str, units: tuple[int, ...], inputs: Sequence[Tensor],
@@ -137,6 +119,41 @@ class Reference:
             return dict(values)
         return {k: self.along[k].take(v, drawn) if k in self.along else v
                 for k, v in values.items()}  # fmt: skip
+
+
+def in_parameters(
+    network: nn.Module, site: str, graph: fx.GraphModule, organs: Mapping[str, Organ],
+    inputs: Sequence[Tensor], names: tuple[str, ...],
+) -> bool:  # fmt: skip
+    """Whether parameters set to 0 take away what leads into a site's units, and nothing else.
+
+    Args:
+        network: Which holds them.
+        site: Its name.
+        graph: As captured.
+        organs: Of the graph.
+        inputs: A few, for the network.
+        names: Of these.
+    """
+    organ = organs[site]
+    alone = not (_is_shared(organ, organs) or _is_read_elsewhere(organ, graph))
+    return is_plain(network, organ) and alone and is_read_by_name(network, organ, inputs, names)
+
+
+def _is_shared(organ: Organ, organs: Mapping[str, Organ]) -> bool:
+    """Whether another site has parameters of this one: then only its own reader is zeroed."""
+    own = set(organ.parameters)
+    return any(own & set(other.parameters) for other in organs.values() if other is not organ)
+
+
+def _is_read_elsewhere(organ: Organ, graph: fx.GraphModule) -> bool:
+    """Whether forward takes parameters of this site for anything else: they stay there."""
+    sources = {call.source.name for call in organ.calls}
+    own = {n for n in graph.graph.nodes
+           if n.op == "get_attr" and str(n.target) in organ.parameters}  # fmt: skip
+    made = own | reached(own, lambda n: [u for u in n.users if is_fixed(u)])
+    readers = {user for node in made for user in node.users if not is_fixed(user)}
+    return any(user.name not in sources for user in readers)
 
 
 def is_plain(network: nn.Module, organ: Organ) -> bool:

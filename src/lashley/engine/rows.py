@@ -192,27 +192,16 @@ class Stacks:
         varied = self.plan.place.constants is None
         given = self._gathered(constants, known, cells, times) if varied else constants
         for units, part in runs:
-            rows = slice(part.start * known.per, part.stop * known.per)
-            target = value[(slice(None),) * known.axis + (rows,)]
-            new = given[(slice(None),) * known.axis + (rows,)] if varied else given
-            layout.put(target, units, new)
+            new = rows_of(given, known, part) if varied else given
+            layout.put(rows_of(value, known, part), units, new)
         return value
 
     def _stacked(self, node: fx.Node, cells: Tensor | None, times: int) -> Any:
         n_rows = self.live.size * times if cells is None else len(cells)
-        return self._of(self.live[node], self.plan.program.batch[node.name], cells, times, n_rows)
-
-    def _of(self, value: Any, known: Any, cells: Tensor | None, times: int, n_rows: int) -> Any:
-        if isinstance(known, Batched):
-            return self._gathered(value, known, cells, times)
-        if isinstance(known, Count):
-            return known.base + known.slope * n_rows
-        if isinstance(known, tuple):
-            parts = [
-                self._of(v, k, cells, times, n_rows) for v, k in zip(value, known, strict=True)
-            ]
-            return with_parts(value, parts)
-        return value
+        known = self.plan.program.batch[node.name]
+        return stacked(
+            self.live[node], known, n_rows, lambda v, k: self._gathered(v, k, cells, times)
+        )
 
     def _gathered(self, value: Tensor, known: Batched, cells: Tensor | None, times: int) -> Tensor:
         """The slices of the cells' examples, one after another."""
@@ -229,6 +218,32 @@ def consecutive(which: Int[Tensor, " cell"]) -> list[tuple[int, slice]]:
     ends = lengths.cumsum(0).tolist()
     parts = map(slice, [0, *ends[:-1]], ends)
     return list(zip(found.tolist(), parts, strict=True))
+
+
+def stacked(
+    value: Any, known: Any, n_rows: int, of_rows: Callable[[Tensor, Batched], Tensor]
+) -> Any:
+    """A value for a stack of so many rows.
+
+    Args:
+        value: On a batch.
+        known: What of the batch it depends on, by `batch_dependence`.
+        n_rows: Of the stack.
+        of_rows: What becomes of a tensor that holds examples.
+    """
+    if isinstance(known, Batched):
+        return of_rows(value, known)
+    if isinstance(known, Count):
+        return known.of(n_rows)
+    if isinstance(known, tuple):
+        parts = zip(value, known, strict=True)
+        return with_parts(value, [stacked(v, k, n_rows, of_rows) for v, k in parts])
+    return value
+
+
+def rows_of(value: Tensor, known: Batched, part: slice) -> Tensor:
+    """The slices of some rows of a stack, one after another; a view."""
+    return value.narrow(known.axis, part.start * known.per, (part.stop - part.start) * known.per)
 
 
 def gathered(value: Tensor, known: Batched, cells: Int[Tensor, " cell"]) -> Tensor:

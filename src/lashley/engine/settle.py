@@ -15,7 +15,6 @@ from lashley.engine.margins import chosen, errors, largest, measured
 from lashley.engine.plan import Setting
 from lashley.engine.program import Live
 from lashley.engine.rows import Rows, Stacks, consecutive
-from lashley.engine.stacking import VALUES
 from lashley.engine.verdict import Found
 from lashley.errors import EngineError
 
@@ -179,9 +178,7 @@ def _put(
 def _size(sweep: Sweep) -> int:
     """Cells of one pass in float64."""
     numbers = sweep.exact.numbers(sweep.exact.nodes.values())
-    limit = sweep.budget.limit
-    most = _AT_ONCE if limit is None else min(_AT_ONCE, limit // (8 * VALUES))
-    return max(1, most // numbers)
+    return max(1, min(_AT_ONCE // numbers, sweep.budget.full(numbers, torch.float64.itemsize)))
 
 
 def _in_parts(lengths: Sequence[int], size: int) -> Iterator[list[tuple[int, slice]]]:

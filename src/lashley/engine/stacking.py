@@ -17,7 +17,7 @@ _ROWS_CACHED = 1 << 19  # and in one of rows, of which more live at the same tim
 _HALF = 4  # times as many where numbers have two bytes: matrix units want larger stacks
 _ROWS = (128, 2048)  # examples in one stack, fewest and most
 _MOST = 1 << 26  # numbers in one stacked value: 256 MB
-VALUES = 4  # stacked values that live at the same time, about
+_VALUES = 4  # stacked values that live at the same time, about
 _OF_FREE = 4  # on a GPU stacks take one part in so many of the free memory
 TRIALS = 2  # of each of two ways
 
@@ -64,7 +64,7 @@ class Budget:
 
     def _allowed(self, size: int = 4) -> int:
         """Numbers of so many bytes in one value."""
-        return _MOST if self.limit is None else self.limit // (size * VALUES)
+        return _MOST if self.limit is None else self.limit // (size * _VALUES)
 
     def columns(self, numbers: int) -> int:
         """The same for stacks of columns, for which the caches matter more."""

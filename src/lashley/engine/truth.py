@@ -108,7 +108,7 @@ def precise(truth: Truth, network: nn.Module, graph: nn.Module | None) -> Truth:
 def _another_way(
     network: nn.Module, sample: Sequence[Tensor], names: tuple[str, ...], device: str, n_few: int
 ) -> Truth:
-    _check_runs(network, [p[:n_few] for p in _narrow(sample)], names)
+    check_runs(network, [p[:n_few] for p in _narrow(sample)], names)
     wide, marked = _wide(sample), mark(doubled(network, device), constants())
     outputs = _in_float64(marked, wide, names)
     if outputs is not None:
@@ -163,16 +163,24 @@ def _narrows(truth: Truth) -> bool:
     return seen.found
 
 
-def _check_runs(network: nn.Module, inputs: Sequence[Tensor], names: tuple[str, ...]) -> None:
+def check_runs(
+    network: nn.Module, inputs: Sequence[Tensor], names: tuple[str, ...],
+    refused: type[LashleyError] = NotRunning, what: str = "examples",
+    way_out: str = "Give inputs shaped and normalised as in training.",
+) -> None:  # fmt: skip
+    """Refuse inputs that do not run through the network, in these words.
+
+    Raises:
+        LashleyError: The `refused` one; or what the network raises of these.
+    """
     try:
         forward(network, inputs, names)
     except LashleyError:
         raise
     except Exception as error:
         shapes = " and ".join(str(tuple(part.shape)) for part in inputs)
-        raise NotRunning(
-            f"examples: inputs of shape {shapes} do not run through the network "
-            f"({error}). Give inputs shaped and normalised as in training."
+        raise refused(
+            f"{what}: inputs of shape {shapes} do not run through the network ({error}). {way_out}"
         ) from error
 
 

@@ -47,6 +47,10 @@ class Count:
     base: int
     slope: int
 
+    def of(self, size: int) -> int:
+        """What it is in a batch of so many examples."""
+        return self.base + self.slope * size
+
 
 @dataclass(frozen=True)
 class Positional:

@@ -16,7 +16,7 @@ from torch.fx.node import map_arg
 
 from lashley.graph.functional import without_writes
 from lashley.graph.plain_forms import in_plain_operations
-from lashley.graph.running import Refused, memory_of, own_tensors
+from lashley.graph.running import Refused, memory_of, names_by_memory, own_tensors
 from lashley.graph.signature import Inputs, arguments, flat, logits_of, names_of
 from lashley.graph.symbolic import finished
 from lashley.graph.tidy import with_plain_norms, without_idle, without_unused
@@ -105,7 +105,7 @@ def _rebuilt(
     """The graph and what it names, by the network's own names; of several by the first."""
     graph, attributes, new = fx.Graph(), {}, {}
     own = own_tensors(network)
-    first = {memory_of(tensor): name for name, tensor in reversed(own.items())}
+    first = names_by_memory(own)
     modules = dict(network.named_modules(remove_duplicate=False))
     named = {id(module): name for name, module in reversed(modules.items())}
     placeholders = iter(names)

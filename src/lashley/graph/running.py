@@ -32,6 +32,11 @@ def own_tensors(network: nn.Module) -> dict[str, Tensor]:
             **dict(network.named_parameters(remove_duplicate=False))}  # fmt: skip
 
 
+def names_by_memory(own: dict[str, Tensor]) -> dict[Any, str]:
+    """The first name of the tensors in each memory, by `memory_of`."""
+    return {memory_of(tensor): name for name, tensor in reversed(own.items())}
+
+
 def memory_of(value: Any) -> Any:
     """What is the same for a tensor and others of the very same numbers, such as its `.data`."""
     try:

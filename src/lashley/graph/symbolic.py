@@ -21,6 +21,7 @@ from lashley.graph.running import (
     assembled,
     attributes_of,
     memory_of,
+    names_by_memory,
     own_tensors,
     storage_of,
     walked,
@@ -192,7 +193,7 @@ def _name_own(graph: fx.Graph, network: nn.Module) -> None:
         Refused: If it makes a view of one where the tracer does not see it.
     """
     own = own_tensors(network)
-    first = {memory_of(tensor): name for name, tensor in reversed(own.items())}
+    first = names_by_memory(own)
     stored = {storage_of(parameter) for parameter in network.parameters()}
     for node in graph.nodes:
         if node.op == "get_attr" and str(node.target) not in own:
