@@ -365,3 +365,31 @@ def test_a_kernel_computed_from_the_input_is_no_layer_of_all_its_numbers():
     assert "route" in sites
     assert "experts" in {row.name for row in sites.left_out} | {
         p for s in sites.values() for p in s.parameters}  # fmt: skip
+
+
+class Expanding(nn.Module):
+    """As a module of escnn: in eval mode a buffer, with its history, holds what weights come to."""
+
+    def __init__(self):
+        super().__init__()
+        self.weights = nn.Parameter(torch.randn(3, 2))
+        self.register_buffer("basis", torch.randn(4, 3))
+        self.register_buffer("filter", self.basis @ self.weights)
+        self.hidden, self.out = nn.Linear(4, 5), nn.Linear(5, 10)
+
+    def forward(self, x):
+        return self.out(torch.relu(self.hidden(torch.relu(F.linear(x, self.filter)))))
+
+
+@pytest.mark.parametrize("tracer", TRACERS)
+def test_what_a_buffer_holds_of_a_parameter_is_told(tracer):
+    with la.networks.seeded(0):
+        network, data = twin(Expanding().eval(), tracer), examples(torch.randn(12, 2), 10)
+    sites = la.find_sites(network, data)
+    (own,) = (row for row in sites.left_out if row.name == "weights")
+    assert "does not read it" in own.reason
+    assert own.reason.endswith("filter")
+    cuts = la.singles(sites["hidden"])
+    quick, slow = (la.evaluate(network, data, cuts, engine=e) for e in ("auto", "reference"))
+    assert (quick["rank"] == slow["rank"]).all()
+    assert network.filter.grad_fn is not None  # afterwards as before

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -128,7 +129,7 @@ def _e3nn_net() -> Made:
     return (Net(), torch.randn(14, 9))
 
 
-def _escnn_c4() -> Made:
+def _escnn_c4(exported: bool = False) -> Made:
     _without_lie_learn()
     from escnn import gspaces
     from escnn import nn as enn
@@ -154,7 +155,18 @@ def _escnn_c4() -> Made:
         def forward(s, x):
             return s.o(s.a(enn.GeometricTensor(x, i)).tensor.mean((2, 3)))
 
-    return (Net(), torch.randn(14, 1, 9, 9))
+    class Exported(nn.Module):
+        """The same of plain layers: a field is four channels."""
+
+        def __init__(s):
+            super().__init__()
+            net = Net().eval()
+            s.a, s.o = net.a.export(), net.o
+
+        def forward(s, x):
+            return s.o(s.a(x).mean((2, 3)))
+
+    return (Exported() if exported else Net(), torch.randn(14, 1, 9, 9))
 
 
 NETWORKS = {
@@ -165,4 +177,5 @@ NETWORKS = {
     "egnn": ("egnn-pytorch", _egnn),
     "e3nn": ("e3nn", _e3nn_net),
     "escnn c4": ("escnn", _escnn_c4),
+    "escnn c4, exported": ("escnn", partial(_escnn_c4, exported=True)),
 }

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from torch import fx, nn
 
 from lashley.graph.anatomy import Organ
-from lashley.graph.nodes import Layer, is_move, op
+from lashley.graph.nodes import Layer, attribute, is_move, op
 from lashley.graph.vocabulary import ELEMENTWISE, MOVES, NORMALISATION, STANDARDISED
 
 _NORMS = NORMALISATION | STANDARDISED | {"batch_norm"}
@@ -35,7 +35,21 @@ def left_out(
     own = dict(network.named_parameters(remove_duplicate=False))
     known = {id(own[p]) for organ in organs.values() for p in organ.parameters if p in own}
     reasons = _reasons(module, outputs)
-    return {name: reasons.get(i, _UNREAD) for i, name in names.items() if i not in known}
+    return {
+        name: reasons.get(i) or _unread(name, module) for i, name in names.items() if i not in known
+    }
+
+
+def _unread(name: str, module: fx.GraphModule) -> str:
+    """Why; a module of escnn, say, reads in eval mode what it made of its parameters before."""
+    owner = name.rpartition(".")[0]
+    parameters = dict(module.named_parameters(remove_duplicate=False))
+    read = [str(node.target) for node in module.graph.nodes if node.op == "get_attr"]
+    beside = [own for own in read if own.rpartition(".")[0] == owner and own not in parameters]
+    made = [own for own in beside if attribute(module, own).is_floating_point()]
+    if not made:
+        return _UNREAD
+    return f"{_UNREAD}, but buffers of its module, which may hold what it comes to: {made[0]}"
 
 
 def _reasons(module: fx.GraphModule, outputs: Sequence[Layer]) -> dict[int, str]:

@@ -1,23 +1,32 @@
-"""Copies of networks, also of those whose weights `torch.nn.utils` makes anew at each call."""
+"""Copies of networks, also of those that hold tensors with a gradient's history."""
 
 from __future__ import annotations
 
 import copy
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 Network = TypeVar("Network", bound=nn.Module)
 
 
 def copied(network: Network) -> Network:
-    """A deep copy; what hooks made of the weights is copied as it stands.
+    """A deep copy; what was computed with a gradient's history is copied as it stands.
 
-    Old weight_norm and prune leave a tensor with a gradient's history on a module, which deepcopy
-    refuses; the hook makes it anew at the next call.
+    Old weight_norm and prune leave such a tensor on a module, and a forward pass with gradients or
+    `.eval()` may leave others anywhere in it; deepcopy refuses them.
     """
-    made = [
-        value for module in network.modules() for value in vars(module).values()
-        if isinstance(value, Tensor) and not value.is_leaf
-    ]  # fmt: skip
-    return copy.deepcopy(network, {id(tensor): tensor.detach().clone() for tensor in made})
+    with _Detaching():
+        return copy.deepcopy(network)
+
+
+class _Detaching(TorchFunctionMode):
+    """Copies tensors without their history where they have one."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is not Tensor.__deepcopy__ or args[0].is_leaf:
+            return func(*args, **(kwargs or {}))
+        tensor, memo = args
+        memo[id(tensor)] = tensor.detach().clone()
+        return memo[id(tensor)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +10,7 @@ from torch import nn
 
 from lashley.ablations import Ablation
 from lashley.errors import TrainingError
+from lashley.graph.copies import copied as copy_of
 from lashley.recovery.ablated import Held, ablated, naively
 from lashley.recovery.freezing import Frozen, trained_modules
 from lashley.recovery.starts import anew, redrawn
@@ -35,7 +35,7 @@ class Start:
     watched: Mapping[str, Held]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "before", copy.deepcopy(self.network))
+        object.__setattr__(self, "before", copy_of(self.network))
 
 
 def start_of(
@@ -60,7 +60,7 @@ def start_of(
         TrainingError: If a module has no initial weights to draw, or new ones would not be trained.
     """
     if kind == "intact":
-        return Start(copy.deepcopy(network).eval(), {}, {})
+        return Start(copy_of(network).eval(), {}, {})
     if kind == "redrawn":
         if f"{ablation.site.name}.weight" in frozen.tensors:
             raise TrainingError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,6 +14,7 @@ from torch.nn import functional as F
 from lashley.ablations import Ablation
 from lashley.data.inputs import Inputs, tensors
 from lashley.errors import AblationError, SiteError
+from lashley.graph.copies import copied as copy_of
 from lashley.graph.incoming import into_units
 from lashley.graph.nodes import Layer, attribute, op, value_of
 from lashley.sites import first_inputs
@@ -83,7 +83,7 @@ def place_of(network: nn.Module, ablation: Ablation, examples: Any) -> Place:
         SiteError: If the units have no weights that are theirs alone, or no single activation.
     """
     _check_ablation(ablation)
-    copied = copy.deepcopy(network).eval()
+    copied = copy_of(network).eval()
     with torch.no_grad():
         units = units_of(copied, ablation.site, examples)
     if units.layer is None:

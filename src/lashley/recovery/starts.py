@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from lashley.ablations import Ablation
 from lashley.errors import TrainingError
+from lashley.graph.copies import copied as copy_of
 from lashley.networks.seeding import seeded
 from lashley.recovery.holding import Held, put
 from lashley.recovery.order import named_tensors
@@ -73,7 +73,7 @@ def anew(
     Raises:
         TrainingError: If a module has weights, but cannot draw initial ones.
     """
-    copied = copy.deepcopy(network).eval()
+    copied = copy_of(network).eval()
     tensors = named_tensors(copied)
     for name, value in _fresh(copied, trained, seed).items():
         stays = isinstance(tensors[name], nn.Parameter) and not tensors[name].requires_grad
@@ -97,7 +97,7 @@ def _reset(name: str, module: nn.Module) -> dict[str, Tensor]:
     """The module's own tensors, as it draws them when it is made; drawn on the CPU."""
     if not _own(module):
         return {}
-    new = copy.deepcopy(module).cpu()
+    new = copy_of(module).cpu()
     reset = getattr(new, "reset_parameters", None) or getattr(new, "_reset_parameters", None)
     if reset is not None:
         reset()

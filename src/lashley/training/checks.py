@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 from lashley.data import Examples
 from lashley.data.examples import require_classes, require_tensor
 from lashley.errors import DivergenceError, LashleyError, TrainingError
+from lashley.graph.copies import copied
 from lashley.networks import as_network, check_finite
 from lashley.training.recipe import Recipe
 
@@ -41,7 +41,7 @@ def copies(networks: Sequence[nn.Module]) -> list[nn.Module]:
             "networks: no parameter requires a gradient; at least one must. Call "
             "network.requires_grad_() first."
         )
-    return [copy.deepcopy(network) for network in networks]
+    return [copied(network) for network in networks]
 
 
 def _architecture(network: nn.Module) -> tuple[Any, ...]:

@@ -5,7 +5,6 @@ Mapped is what the network's last layer reads: distances of pixels mean little f
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
@@ -22,6 +21,7 @@ from lashley.data.image_transform import IMAGENET_MEAN, IMAGENET_STD
 from lashley.data.subset import stratified
 from lashley.embedding import embed
 from lashley.errors import DataError
+from lashley.graph.copies import copied as copy_of
 from lashley.studies.folder import RunFolder, Tell
 from lashley.studies.layers.study import LayerStudy, MapPart
 
@@ -95,7 +95,7 @@ def last_hidden(
         batches: Of inputs, at least one.
         device: Where to run the copy.
     """
-    copied, read, found = copy.deepcopy(network).to(device).eval(), [], []
+    copied, read, found = copy_of(network).to(device).eval(), [], []
     for module in copied.modules():
         if isinstance(module, nn.Linear):
             module.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from torch import nn
 from lashley import networks
 from lashley.data import Examples
 from lashley.distribute import Report, Work
+from lashley.graph.copies import copied
 from lashley.recovery import Recovery, recover
 from lashley.recovery.freezing import frozen_by, trained_modules
 from lashley.studies.layers.recovering import rows
@@ -86,7 +86,7 @@ def _prepare(
     device: str, part: RecoveryPart, network: nn.Module, layers: Mapping[str, int],
     **sets: Examples,
 ) -> Shared:  # fmt: skip
-    return Shared(part, copy.deepcopy(network).to(device), layers, Sets(**sets))
+    return Shared(part, copied(network).to(device), layers, Sets(**sets))
 
 
 def _carry_out(shared: Shared, given: Retraining, report: Report) -> Kept:
@@ -107,7 +107,7 @@ def _carry_out(shared: Shared, given: Retraining, report: Report) -> Kept:
 def _begins_with(intact: nn.Module, given: Retraining) -> nn.Module:
     if given.weights is None:
         return intact
-    return networks.with_weights(copy.deepcopy(intact), given.weights)
+    return networks.with_weights(copied(intact), given.weights)
 
 
 def _tables(shared: Shared, given: Retraining, found: Recovery) -> dict[str, pd.DataFrame]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 
 from lashley import stats
 from lashley.data import Examples
+from lashley.graph.copies import copied
 from lashley.recovery import Recovery
 from lashley.recovery.freezing import Frozen
 from lashley.recovery.measuring import measured
@@ -42,7 +42,7 @@ def undone(
         A row per module: `undone_pp`, against the recovered network, with its paired 95 %
         interval `undone_low_pp`, `undone_high_pp`.
     """
-    network = copy.deepcopy(recovery.network)
+    network = copied(recovery.network)
     inputs, labels = on_device(test, network)
     run, inputs = _behind(network, frozen, inputs, recipe, cache_gb)
 
