@@ -83,6 +83,19 @@ def cut():
     )  # fmt: skip
 
 
+def unused():
+    """Of the whole map something is made that nobody uses; the output reads a part of it."""
+
+    def forward(m, x):
+        h = m.conv(x).sigmoid()
+        m.aside(h.flatten(1))
+        return m.out(h[..., :2].flatten(1))
+
+    return Forward(
+        forward, conv=nn.Conv2d(3, 6, 1), aside=nn.Linear(54, 4), out=nn.Linear(36, 6)
+    )
+
+
 def stepped():
     return Forward(lambda m, x: m.step(m.step(x.mean((2, 3))).tanh()), step=nn.Linear(3, 3))
 
@@ -95,7 +108,9 @@ def recurrent():
     )  # fmt: skip
 
 
-HAND_MADE = (conv_net, gated, attention, windowed, normed, cut, stepped, recurrent)
+HAND_MADE = (
+    conv_net, gated, attention, windowed, normed, cut, unused, stepped, recurrent,
+)  # fmt: skip
 
 
 def first(returned):
