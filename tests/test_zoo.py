@@ -83,6 +83,17 @@ def cut():
     )  # fmt: skip
 
 
+def unused():
+    """Of the whole map something is made that nobody uses; the output reads a part of it."""
+
+    def forward(m, x):
+        h = m.conv(x).sigmoid()
+        m.aside(h.flatten(1))
+        return m.out(h[..., :2].flatten(1))
+
+    return Forward(forward, conv=nn.Conv2d(3, 6, 1), aside=nn.Linear(54, 4), out=nn.Linear(36, 6))
+
+
 def stepped():
     return Forward(lambda m, x: m.step(m.step(x.mean((2, 3))).tanh()), step=nn.Linear(3, 3))
 
@@ -95,7 +106,72 @@ def recurrent():
     )  # fmt: skip
 
 
-HAND_MADE = (conv_net, gated, attention, windowed, normed, cut, stepped, recurrent)
+def from_zeros():
+    """A loop of which the first step multiplies a state of zeros, which depends on no input."""
+
+    def forward(m, x):
+        h = x.new_zeros(len(x), 6)
+        for step in x.flatten(2).unbind(2):
+            h = (m.given(step) + torch.addmm(m.bias, h, m.kept).sigmoid()).tanh()
+        return m.out(h)
+
+    return Forward(
+        forward, given=nn.Linear(3, 6), kept=nn.Parameter(torch.randn(6, 6)),
+        bias=nn.Parameter(torch.randn(6)), out=nn.Linear(6, 6),
+    )  # fmt: skip
+
+
+class Paths(nn.Module):
+    """As a network of Keras: weights in one place, under paths; a copy has paths of its own."""
+
+    def __init__(self, root):
+        super().__init__()
+        sizes = {"dense/kernel": (3, 8), "dense/bias": (8,), "dense_1/kernel": (8, 6)}
+        self.params = nn.ParameterDict({root + n: torch.randn(s) for n, s in sizes.items()})
+        self.root = root
+
+    def forward(self, x):
+        names = ("dense/kernel", "dense/bias", "dense_1/kernel")
+        kernel, bias, last = (self.params[self.root + name] for name in names)
+        return torch.matmul((torch.matmul(x.mean((2, 3)), kernel) + bias).sigmoid(), last)
+
+    def __deepcopy__(self, memo):
+        copied = Paths("")
+        for name, parameter in self.params.items():
+            copied.params[name.removeprefix(self.root)].data = parameter.data.clone()
+        return copied.eval()
+
+
+def paths():
+    return Paths("net/")
+
+
+class Expanded(nn.Conv2d):
+    """Keeps in eval mode the kernel that its weights make, as escnn does."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.register_buffer("kernel", None)
+
+    def train(self, mode=True):
+        self.kernel = None if mode else self.weight * 2
+        return super().train(mode)
+
+    def forward(self, x):
+        return nn.functional.conv2d(x, self.kernel, self.bias)
+
+
+def expanded():
+    return Forward(
+        lambda m, x: m.out(m.up(m.conv(x).sigmoid().mean((2, 3))).relu()),
+        conv=Expanded(3, 6, 2), up=nn.Linear(6, 8), out=nn.Linear(8, 6),
+    )  # fmt: skip
+
+
+HAND_MADE = (
+    conv_net, gated, attention, windowed, normed, cut, unused, stepped, recurrent, from_zeros,
+    paths, expanded,
+)  # fmt: skip
 
 
 def first(returned):

@@ -105,6 +105,7 @@ def _chosen(row: dict[str, Any], twin: Twin, made: Made, sites: Any) -> list[Tar
     targets = {s.name: target_of(s, sites) for s in sites.values()}
     ways = {n: "in a loop" for n, t in targets.items() if t.kind == "recurrent"}
     painted = {n: t for n, t in targets.items() if n not in ways}
+    runs = 1
     try:
         found = twin.ways(few, list(painted.values()))
         words: dict[str, set[str]] = {name: set() for name in painted}
@@ -112,13 +113,14 @@ def _chosen(row: dict[str, Any], twin: Twin, made: Made, sites: Any) -> list[Tar
             words[site].add(f"{unit > 0} {way[READINGS[0]].words}")
         ways |= {name: " | ".join(sorted(w)) for name, w in words.items()}
     except Exception:
+        runs += len(painted)
         for name, target in painted.items():
             try:
                 found = twin.ways(few, [target])
                 ways[name] = "|".join(sorted({w[READINGS[0]].words for w in found.values()}))
             except Exception as error:
                 unclear[name] = f"{type(error).__name__}: {error}"[:200]
-    seconds = (time.process_time() - started) / 2
+    seconds = (time.process_time() - started) / (2 * runs)
     row["unclear"] = dict(list(unclear.items())[:10])
     row["n_unclear"] = len(unclear)
     most = max(2, min(5, int(TWIN_SECONDS / (8 * max(seconds, 0.01)))))

@@ -1,44 +1,60 @@
-"""An edited copy of a network: rows of weights and biases at 0."""
+"""A network with rows of weights and biases at 0, for as long as it runs so."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from benchmarks.zoo.twin.copied import kernel_of
+from benchmarks.zoo.twin.sources import Target
 
 
-def edited(network: nn.Module, site: str, units: Sequence[int]) -> nn.Module | None:
-    """A copy in which units have no weights and no bias; None where these are computed."""
+@contextmanager
+def edited(network: nn.Module, held: Mapping[str, Tensor], target: Target) -> Iterator[bool]:
+    """Inside, units have no weights and no bias; gives whether that is so, or these are computed.
+
+    Args:
+        network: Any.
+        held: Its parameters by name.
+        target: Whose units, and which.
+    """
+    rows = _rows(network, held, target)
+    before = [row.clone() for row in rows]
+    with torch.no_grad():
+        for row in rows:
+            row.zero_()
+        yield bool(rows)
+        for row, numbers in zip(rows, before, strict=True):
+            row.copy_(numbers)
+
+
+def _rows(network: nn.Module, held: Mapping[str, Tensor], target: Target) -> list[Tensor]:
+    """Views of all numbers that lead into units."""
     modules = dict(network.named_modules())
-    module = modules.get(site)
-    if is_kernel(site):
-        return _of_kernel(network, site, list(units))
-    if module is None or not _is_plain(module):
-        return None
-    twin = copy.deepcopy(network)
-    changed = twin.get_submodule(site)
-    with torch.no_grad():
-        _zero(changed, list(units))
-    return twin
+    kernel, module = kernel_of(target.site, held), modules.get(target.site)
+    if kernel is not None:
+        one = partial(_of_kernel, held, kernel, target.n_units)
+    elif module is not None and _is_plain(module):
+        one = partial(_of_unit, module)
+    else:
+        return []
+    return [row for unit in target.units for row in one(unit)]
 
 
-def is_kernel(site: str) -> bool:
-    """Whether a site is named after a parameter of a layer of Keras."""
-    return site.endswith("/kernel")
-
-
-def _of_kernel(network: nn.Module, site: str, units: list[int]) -> nn.Module:
-    """Of a layer of Keras, known by its parameter's name: the units lie on the last axis."""
-    twin = copy.deepcopy(network)
-    own = dict(twin.named_parameters(remove_duplicate=False))
-    with torch.no_grad():
-        own[site][..., units] = 0
-        bias = own.get(site.removesuffix("kernel") + "bias")
-        if bias is not None:
-            bias[units] = 0
-    return twin
+def _of_kernel(held: Mapping[str, Tensor], kernel: str, n_units: int, unit: int) -> list[Tensor]:
+    """Of a layer of Keras: units lie on the last axis; channel by channel on the last two."""
+    owner, _, last = kernel.rpartition("/")
+    weight, bias = held[kernel], held.get(f"{owner}/bias")
+    found = [(weight if weight.shape[-1] == n_units else weight.flatten(-2))[..., unit]]
+    if bias is not None and bias.ndim == 2:  # of what a GRU reads, and of its state
+        bias = bias[int(last == "recurrent_kernel")]
+    elif last in ("recurrent_kernel", "depthwise_kernel"):
+        return found
+    return found if bias is None else [*found, bias[..., unit]]
 
 
 def _is_plain(module: nn.Module) -> bool:
@@ -49,17 +65,12 @@ def _is_plain(module: nn.Module) -> bool:
     return plain and "weight" in parameters and not hasattr(module, "parametrizations")
 
 
-def _zero(module: nn.Module, units: list[int]) -> None:
+def _of_unit(module: nn.Module, unit: int) -> list[Tensor]:
     weight = module.weight
     if isinstance(module, nn.modules.conv._ConvTransposeNd):
-        per = weight.shape[1]
-        for unit in units:
-            group, within = divmod(unit, per)
-            of_group = weight.shape[0] // module.groups
-            weight[group * of_group : (group + 1) * of_group, within] = 0
-    elif type(module).__name__ == "Conv1D":
-        weight[:, units] = 0
+        group, within = divmod(unit, weight.shape[1])
+        of_group = weight.shape[0] // module.groups
+        row = weight[group * of_group : (group + 1) * of_group, within]
     else:
-        weight[units] = 0
-    if module.bias is not None:
-        module.bias[units] = 0
+        row = weight[:, unit] if type(module).__name__ == "Conv1D" else weight[unit]
+    return [row] if module.bias is None else [row, module.bias[unit]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import _disable_current_modes
 
+from benchmarks.zoo.twin.copied import kernel_of
 from benchmarks.zoo.twin.paint import ELEMENTWISE, MOVING, NONE, PLACES, storage_of
 from benchmarks.zoo.twin.watch import Watch
 
@@ -60,14 +61,40 @@ class Target:
     place: tuple[int, int] = (0, 0)
 
 
+class Steps:
+    """Products of weights that are units' also while they depend on no input, as in first steps.
+
+    A weight times what depends on no input may be a part of how another weight is computed. It is a
+    layer at work if the same product is taken elsewhere of what depends on inputs: so a state of
+    zeros is multiplied in the first step of a loop, and others in the later ones.
+    """
+
+    def __init__(self) -> None:
+        self.known: set[tuple[str, str, int]] = set()  # (site, operation, number of axes)
+        self._of_inputs: set[tuple[str, str, int]] = set()
+        self._of_none: set[tuple[str, str, int]] = set()
+
+    def counts(self, form: tuple[str, str, int], constant: bool) -> bool:
+        """Whether a product is a layer at work."""
+        (self._of_none if constant else self._of_inputs).add(form)
+        return not constant or form in self.known
+
+    def learn(self) -> bool:
+        """Whether first steps were passed over that are known from here on."""
+        new = (self._of_none & self._of_inputs) - self.known
+        self.known |= new
+        return bool(new)
+
+
 class Palette:
     """Colours: one for each channel of each unit in each call of each site."""
 
-    def __init__(self) -> None:
+    def __init__(self, steps: Steps | None = None) -> None:
         self._known: dict[tuple[str, int, int, int], float] = {}
         self.calls: dict[str, int] = {}
         self.called: set[str] = set()  # sites whose module was called
         self.placed = False  # whether colours say where a number is
+        self.steps = Steps() if steps is None else steps
 
     def colour(self, site: str, call: int, unit: int, channel: int) -> float:
         """The colour of a channel."""
@@ -91,11 +118,18 @@ class Sources:
 
     Args:
         network: Which runs.
+        held: Its parameters and buffers by the names that targets go by.
         targets: What to paint.
         palette: Gives the colours.
     """
 
-    def __init__(self, network: nn.Module, targets: Sequence[Target], palette: Palette):
+    def __init__(
+        self,
+        network: nn.Module,
+        held: Mapping[str, Tensor],
+        targets: Sequence[Target],
+        palette: Palette,
+    ):
         self._network, self._palette = network, palette
         self._modules = dict(network.named_modules())
         self._names = {id(m): n for n, m in self._modules.items()}
@@ -111,16 +145,17 @@ class Sources:
         layers = [t for t in layers if t.kind != "embedding"]
         self._by_module = {t.site: t for t in layers if _is_layer(self._modules.get(t.site))}
         self._by_weight = {}
-        held = dict(network.named_parameters(remove_duplicate=False))
         for t in layers:
-            weight = held.get(f"{t.site}.weight", held.get(t.site))
-            if weight is not None:
-                self._by_weight[storage_of(weight)] = t
+            names = (f"{t.site}.weight", t.site, kernel_of(t.site, held))
+            name = next((n for n in names if n in held), None)
+            if name is not None:
+                self._by_weight[storage_of(held[name])] = t
             elif t.site not in self._by_module:
                 self._by_module[t.site] = t
         self._tables = {
             storage_of(held[name]): t
-            for t in tables for name in (f"{t.site}.weight", t.site) if name in held
+            for t in tables for name in (f"{t.site}.weight", t.site, kernel_of(t.site, held))
+            if name in held
         }  # fmt: skip
         self._made_of: dict[int, int] = {}  # memory computed from a weight alone, by the weight
         self._soft: dict[int, Tensor] = {}
@@ -159,8 +194,8 @@ class Sources:
         with _disable_current_modes():  # hooks are watched too
             self._paint_layer(target, output)
 
-    def _paint_layer(self, target: Target, output: Tensor) -> None:
-        axis = target.axis % output.ndim
+    def _paint_layer(self, target: Target, output: Tensor, axis: int | None = None) -> None:
+        axis = (target.axis if axis is None else axis) % output.ndim
         if output.shape[axis] != target.n_units:
             raise Unclear(
                 f"{target.site}: {target.n_units} units, but its output is {tuple(output.shape)}"
@@ -197,7 +232,7 @@ class Sources:
             if name.startswith(_ATTENTION):
                 self._paint_heads(first)
         if name in _PRODUCTS:
-            self._note_product(tensors, first)
+            self._note_product(name, tensors, first)
         if name == "embedding" and storage_of(args[0]) in self._tables:
             self._paint_layer(self._tables[storage_of(args[0])], first)
         if self._sums and name in ("add", "add_"):
@@ -227,15 +262,19 @@ class Sources:
             if origin in self._by_weight and self._watch.constant(output):
                 self._made_of[address] = origin
 
-    def _note_product(self, tensors: list[Tensor], output: Tensor) -> None:
+    def _note_product(self, name: str, tensors: list[Tensor], output: Tensor) -> None:
         for tensor in tensors:
             origin = self._made_of.get(storage_of(tensor), storage_of(tensor))
             target = self._by_weight.get(origin)
-            if target is None or self._watch.constant(output):
+            if target is None:
+                continue
+            form = (target.site, name, output.ndim)
+            if not self._palette.steps.counts(form, self._watch.constant(output)):
                 continue
             if target.site in self._by_module and target.site in self._inside:
                 return  # its module is at work, and will return it
-            self._paint_layer(target, output)
+            axis = 1 if "convolution" in name else target.axis  # wherever a site says it is later
+            self._paint_layer(target, output, axis)
             return
 
     def _note_softmax(self, name: str, tensors: list[Tensor], output: Tensor) -> None:

@@ -17,6 +17,8 @@ class Step:
         statistic: Whether it sums numbers up, to normalise the same numbers with.
         joins: Whether it is done on each number alone, so that a statistic may come in.
         moves: Whether it copies numbers, and changes none.
+        operation: Its number among all that the network does; None of what is no operation.
+        used: Whether what it gives leads to the output.
     """
 
     name: str
@@ -26,6 +28,8 @@ class Step:
     statistic: bool = False
     joins: bool = True
     moves: bool = False
+    operation: int | None = None
+    used: bool = True
 
 
 @dataclass
@@ -73,7 +77,7 @@ class Trail:
             elif written_norms and step.statistic and step.gives is not None:
                 on = step.gives
                 statistics.add(on)
-            for v in {*seen, *summed}:
+            for v in {*seen, *summed} if step.used else ():
                 out = v in summed and not step.joins and not step.statistic
                 readers.setdefault(v, []).append((step.name, None if out else on))
         return values, readers

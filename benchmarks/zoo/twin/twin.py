@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,10 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from benchmarks.zoo.twin.edited import edited, is_kernel
+from benchmarks.zoo.twin.copied import by_old_names, copied, kernel_of
+from benchmarks.zoo.twin.edited import edited
 from benchmarks.zoo.twin.paint import PLACES, as_laid
 from benchmarks.zoo.twin.recurrent import looped, place_of, without_weights
-from benchmarks.zoo.twin.sources import Palette, Sources, Target, Unclear
+from benchmarks.zoo.twin.sources import Palette, Sources, Steps, Target, Unclear
 from benchmarks.zoo.twin.watch import Watch
 
 Inputs = Any
@@ -63,12 +63,15 @@ class Twin:
         call: Callable[[nn.Module, Any], Any],
         dtype: torch.dtype = torch.float64,
     ):
-        self._network = copy.deepcopy(network).eval()._apply(lambda t: in_dtype(t, dtype))
+        self._network = copied(network).eval()
+        self._network._apply(lambda t: in_dtype(t, dtype))
         if dtype == torch.float32:
             self._network.to(memory_format=torch.channels_last)
+        self._parameters = by_old_names(self._network, network)
         self._dtype = dtype
         self._output, self._call = output, call
         self._called: set[str] = set()
+        self._steps = Steps()
 
     def intact(self, inputs: Inputs) -> Tensor:
         """Outputs (example, ...) of the whole network."""
@@ -78,8 +81,11 @@ class Twin:
         self, inputs: Inputs, targets: Sequence[Target]
     ) -> dict[tuple[str, int, int, int], dict[str, Way]]:
         """By (site, call, unit, channel) and reading: where the number's point is."""
-        watch, palette = self._watch(), Palette()
+        watch, palette = self._watch(), Palette(self._steps)
         self._run(self._network, inputs, watch, targets, palette)
+        if self._steps.learn():
+            watch, palette = self._watch(), Palette(self._steps)
+            self._run(self._network, inputs, watch, targets, palette)
         self._called |= palette.called
         missing = [t.site for t in targets if not palette.of(t.site)]
         if missing:
@@ -108,7 +114,7 @@ class Twin:
             reading: One of READINGS.
             tokens: How many examples and tokens there are, where a mask counts these.
         """
-        palette, kept = Palette(), {}
+        palette, kept = Palette(self._steps), {}
         palette.placed = True
         points = _at(palette, target, ways, reading)
 
@@ -164,7 +170,7 @@ class Twin:
             reading: One of READINGS.
             values: By (call, unit, channel) one number, or as many as the point holds; None: zeros.
         """
-        palette = Palette()
+        palette = Palette(self._steps)
         points, done = _at(palette, target, ways, reading), set()
 
         def put(colours: list[float], numbers: Tensor, paint: Tensor, at: Tensor) -> None:
@@ -186,10 +192,11 @@ class Twin:
 
     def zeroed(self, inputs: Inputs, target: Target) -> Tensor | None:
         """Outputs of an edited copy, after `ways`; None where no module with weights is called."""
-        if target.site not in self._called and not is_kernel(target.site):
+        held = self._parameters
+        if target.site not in self._called and kernel_of(target.site, held) is None:
             return None  # a function uses them, perhaps with a bias of its own
-        changed = edited(self._network, target.site, target.units)
-        return None if changed is None else self._run(changed, inputs, self._watch(), [], Palette())
+        with edited(self._network, held, target) as is_so:
+            return self._run(self._network, inputs, self._watch(), [], Palette()) if is_so else None
 
     def _watch(self, *args: Any) -> Watch:
         return Watch(*args, lifts=self._dtype == torch.float64)
@@ -204,7 +211,7 @@ class Twin:
     ) -> Tensor:
         given = tree_map_only(Tensor, torch.clone, in_dtype(inputs, self._dtype))
         watch.take_inputs([t for t in tree_leaves(given) if isinstance(t, Tensor)])
-        sources = Sources(network, targets, palette)
+        sources = Sources(network, self._parameters, targets, palette)
         with (
             torch.no_grad(),
             _plain_attention(),

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from benchmarks.zoo.twin.flow import Flow
 from benchmarks.zoo.twin.paint import (
     BLIND,
     ELEMENTWISE,
@@ -69,6 +70,8 @@ class Watch(TorchDispatchMode):
         self._versions = 0
         self._at, self._do = dict(at or {}), do
         self._seen: dict[float, int] = {}
+        self._flow = Flow()
+        self._places_read: list[tuple[int | None, float, Tensor]] = []  # by (operation, colour)
         self.read: dict[float, Tensor] = {}  # which places of a colour are read after its point
 
     def paint(self, tensor: Tensor, colours: Tensor) -> None:
@@ -94,13 +97,20 @@ class Watch(TorchDispatchMode):
             self._variable[storage_of(tensor)] = True
 
     def end(self, output: Any) -> None:
-        """What the network returned, with all the paint on it."""
-        for tensor in tree_leaves(output):
-            if isinstance(tensor, Tensor):
-                reads = self._reads([tensor])
-                if reads:
-                    self._note_places([self.paint_of(tensor)])
-                    self.trail.steps.append(Step("output", reads))
+        """What the network returned, with all the paint on it; what leads nowhere is no reader."""
+        returned = [t for t in tree_leaves(output) if isinstance(t, Tensor)]
+        for tensor in returned:
+            reads = self._reads([tensor])
+            if reads:
+                self._note_places([self.paint_of(tensor)], None)
+                self.trail.steps.append(Step("output", reads))
+        used = self._flow.used_for(returned)
+        for step in self.trail.steps:
+            step.used = step.operation is None or step.operation in used
+        for operation, colour, places in self._places_read:
+            if operation is None or operation in used:
+                at = self.read.setdefault(colour, torch.zeros(PLACES, dtype=torch.bool))
+                at[places] = True
 
     def _hold(self, tensor: Tensor) -> Held:
         address = storage_of(tensor)
@@ -121,6 +131,7 @@ class Watch(TorchDispatchMode):
         if self._lifts and kwargs.get("dtype") is torch.complex64:
             kwargs["dtype"] = torch.complex128
         name = func.overloadpacket.__name__
+        narrow = [t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)]
         if self._lifts and not func._schema.is_mutable:
             args = tree_map_only(Tensor, self._lifted, args)
         given = [t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)]
@@ -136,14 +147,18 @@ class Watch(TorchDispatchMode):
         )
         returned = _grouped(*args, **kwargs) if name == "_grouped_mm" else func(*args, **kwargs)
         given_back = [t for t in tree_leaves(returned) if isinstance(t, Tensor)]
+        operation = self._flow.note(func, args, kwargs, [*narrow, *given], given_back)
         self._note_variable(name, given, given_back, addresses)
         is_view = given_back and not mutates and storage_of(given_back[0]) in addresses
         if reads and not is_view and not self._copies(name, args, given, paints):
-            self._note_places(paints.values())
+            self._note_places(paints.values(), operation)
         if reads:
+            done = len(self.trail.steps)
             self._follow(
                 func, name, args, kwargs, given, before, reads, returned, addresses, mutates
             )
+            for step in self.trail.steps[done:]:
+                step.operation = operation
         for listen in self.listeners:
             listen(name, args, kwargs, returned)
         return returned
@@ -172,14 +187,14 @@ class Watch(TorchDispatchMode):
                 self._variable[address] = varies
                 self._held.pop(address, None)
 
-    def _note_places(self, paints: Iterable[Tensor | None]) -> None:
+    def _note_places(self, paints: Iterable[Tensor | None], operation: int | None) -> None:
         """Where numbers at or after their point are read."""
         due = [c for c, number in self._at.items() if self._seen.get(c, -1) >= number]
         for paint in paints:
             for colour in due if paint is not None else ():
                 at = paint[paint.floor() == colour]
-                places = ((at - colour) * PLACES).round().long()
-                self.read.setdefault(colour, torch.zeros(PLACES, dtype=torch.bool))[places] = True
+                places = ((at - colour) * PLACES).round().long().unique()
+                self._places_read.append((operation, colour, places))
 
     def _reads(self, given: list[Tensor]) -> list[tuple[int, frozenset[float]]]:
         found: dict[int, frozenset[float]] = {}

@@ -13,15 +13,18 @@ from lashley.graph.banks import Bank, banks
 from lashley.graph.described import shape_of, value_like
 from lashley.graph.experts import expert_sources
 from lashley.graph.heads import Heads, heads_of
-from lashley.graph.labels import Labels, along
+from lashley.graph.labels import Labels, along, moved
 from lashley.graph.layout import Layout
 from lashley.graph.nodes import (
     Layer,
     feeds_weights,
     held_by,
     is_fixed,
+    is_move,
     layer,
+    named_after,
     op,
+    value_of,
     varying,
 )
 from lashley.graph.recurrent_units import Recurrent
@@ -227,10 +230,13 @@ def _told(node: fx.Node, products: Mapping[fx.Node, Bank]) -> bool:
 
 
 def _layer_source(node: fx.Node, module: fx.GraphModule) -> Source | None:
-    known, shape = layer(node, module), shape_of(node)
-    if known is None or shape is None or not known.parameters or _is_of_attention(known):
+    known = layer(node, module)
+    if known is None or not known.parameters or _is_of_attention(known):
         return None
     node, known = _with_bias(node, known, module)
+    shape = shape_of(node)
+    if shape is None:
+        return None
     kind = "filter" if known.op.startswith("conv") else "hidden"
     kind = "router" if kind == "hidden" and chooses(node, module) else kind
     return Source(node, known.name, kind, shape[known.axis], 1, known.axis,
@@ -246,18 +252,38 @@ def _recurrent_source(node: fx.Node) -> Source | None:
 
 
 def _with_bias(node: fx.Node, known: Layer, module: fx.GraphModule) -> tuple[fx.Node, Layer]:
-    """A layer that adds its own bias in a step of its own, with that step; else as it is."""
-    user = next(iter(node.users)) if len(node.users) == 1 and known.bias is None else None
-    if user is None or op(user, module) != "add" or not known.weight:
+    """A layer that adds its own bias in a step of its own, with that step; else as it is.
+
+    What moves numbers may stand between them, as where channels come last.
+    """
+    owners, shape = {_owner_of(name) for name in known.parameters}, shape_of(node)
+    if known.bias is not None or len(owners) != 1 or owners == {""} or shape is None:
         return node, known
-    others = [n for n in user.all_input_nodes if n is not node]
-    if len(others) != 1 or others[0].op != "get_attr":
+    held, labels = node, along(shape, known.axis)
+    user = _only_user(held)
+    while user is not None and is_move(user, module):
+        found = moved(user, {held: labels}, module)
+        if not isinstance(found, Labels):
+            return node, known
+        held, labels, user = user, found, _only_user(user)
+    others = [n for n in user.all_input_nodes if n is not held] if user is not None else []
+    if user is None or op(user, module) != "add" or len(others) != 1 or not is_fixed(others[0]):
         return node, known
-    bias, owner = str(others[0].target), _owner_of(known.weight)
-    own = bool(owner) and _owner_of(bias) == owner
-    if not own or shape_of(others[0]) != (shape_of(node) or ())[known.axis :][:1]:
+    names = held_by(others[0], module)
+    if {_owner_of(name) for name in names} != owners or len(labels.axes) != 1:
         return node, known
-    return user, replace(known, bias=bias, parameters=(*known.parameters, bias))
+    axis = min(labels.axes) - labels.tensor.ndim
+    bias = value_of(others[0], module)
+    lengths = {i - bias.ndim: n for i, n in enumerate(bias.shape) if n > 1}
+    if len(names) != 1 or lengths != {axis: shape[known.axis]}:
+        return node, known
+    whole = others[0].op == "get_attr" and bias.ndim == 1
+    return user, replace(known, bias=names[0] if whole else "", axis=axis,
+                         parameters=(*known.parameters, *names))  # fmt: skip
+
+
+def _only_user(node: fx.Node) -> fx.Node | None:
+    return next(iter(node.users)) if len(node.users) == 1 else None
 
 
 def _owner_of(name: str) -> str:
@@ -297,7 +323,7 @@ def _embedding_source(node: fx.Node, module: fx.GraphModule) -> Source | None:
         if not tables or not held_by(tables[0], module):
             return None
         held = held_by(tables[0], module)[0]
-        name = held.removesuffix(".weight")
+        name = named_after(held, module)
     return Source(node, name, "embedding", shape[-1], 1, -1, along(shape, -1), None, (held,))
 
 

@@ -340,7 +340,7 @@ def _function_layer(node: fx.Node, name: str, module: nn.Module) -> Layer | None
         *(held_by(bias, module) if isinstance(bias, fx.Node) else ()),
     )
     made_of = tuple(n for n in found if isinstance(attribute(module, n), nn.Parameter))
-    named = path.removesuffix(".weight") if path else computed_name(weight, module)
+    named = named_after(path, module) if path else computed_name(weight, module)
     if owner and named.rpartition(".")[0] == owner and _is_only_matrix(named, owner, module):
         named = owner  # a layer of another library, whose weights have another name
     return Layer(node, source, kind, named, path, _bias_name(bias), unit_axis, axis, weight,
@@ -378,7 +378,7 @@ def computed_name(weight: fx.Node, module: nn.Module) -> str:
         steps = _index(current, name) + steps
         (current,) = current.all_input_nodes
     if current.op == "get_attr":
-        return str(current.target).removesuffix(".weight") + steps
+        return named_after(str(current.target), module) + steps
     owners = [name.split(".")[:-1] for name in held_by(weight, module)]
     shared: list[str] = []
     for parts in zip(*owners, strict=False):
@@ -387,6 +387,25 @@ def computed_name(weight: fx.Node, module: nn.Module) -> str:
         shared.append(parts[0])
     whole = ".".join(shared).partition(".parametrizations")[0]
     return whole or (held_by(weight, module) or ("",))[0]
+
+
+def named_after(parameter: str, module: nn.Module) -> str:
+    """What weights are called after their name: "fc" of "fc.weight".
+
+    Keras holds the weights of all layers in one place, under their paths. Of "params.dense/kernel"
+    it is "dense", of "params.gru/recurrent_kernel" all of the path. A first part that all paths
+    share is the network's own name, and left away.
+    """
+    if "/" not in parameter:
+        return parameter.removesuffix(".weight")
+    paths = [n.rpartition(".")[2].split("/") for n, _ in module.named_parameters() if "/" in n]
+    parts = parameter.rpartition(".")[2].split("/")
+    if {len(path) > 2 and path[0] for path in paths} == {parts[0]}:
+        parts = parts[1:]
+    return "/".join(parts[:-1] if parts[-1] in _MAIN else parts)
+
+
+_MAIN = frozenset({"weight", "kernel", "embeddings"})  # of weights called after their layer
 
 
 def _index(node: fx.Node, name: str) -> str:
