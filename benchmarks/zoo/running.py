@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import re
 import resource
+import signal
 import time
 import traceback
 from collections.abc import Sequence
@@ -19,7 +20,8 @@ import torch
 from benchmarks.zoo.check import row_of
 from benchmarks.zoo.networks import entries
 
-SECONDS, GIB = 900, 12
+SECONDS, GIB = 900, 12  # of one core, and of memory
+HANGS = 8 * SECONDS  # by the clock: other work may take most of the machine
 
 
 def file_of(folder: Path, name: str) -> Path:
@@ -67,7 +69,7 @@ def run_all(names: Sequence[str], folder: Path, jobs: int) -> None:
             running[name] = _started(name, folder), time.monotonic()
         time.sleep(0.1)
         for name, (process, since) in list(running.items()):
-            if process.is_alive() and time.monotonic() - since < SECONDS:
+            if process.is_alive() and time.monotonic() - since < HANGS:
                 continue
             del running[name]
             _ended(name, process, folder)
@@ -83,6 +85,7 @@ def _started(name: str, folder: Path) -> BaseProcess:
 
 def _alone(name: str, folder: Path) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (GIB << 30, GIB << 30))
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     torch.set_num_threads(1)
     log = os.open(file_of(folder, name).with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(log, 1)
@@ -93,11 +96,13 @@ def _alone(name: str, folder: Path) -> None:
 def _ended(name: str, process: BaseProcess, folder: Path) -> None:
     if process.is_alive():
         process.kill()
-        _write(_begun(name) | {"died": f"took longer than {SECONDS} s"}, folder)
+        _write(_begun(name) | {"died": f"took longer than {HANGS} s by the clock"}, folder)
     process.join()
     row = known(folder, name)
     if row is None:
-        row = _begun(name) | {"died": f"ended with {process.exitcode}"}
+        slow = process.exitcode in (-signal.SIGXCPU, -signal.SIGKILL)
+        why = f"took longer than {SECONDS} s or was killed" if slow else "ended"
+        row = _begun(name) | {"died": f"{why} ({process.exitcode})"}
         _write(row, folder)
     print(line_of(row), flush=True)
 

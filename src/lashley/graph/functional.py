@@ -7,6 +7,7 @@ import inspect
 import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -45,13 +46,9 @@ def without_writes(graph: fx.Graph, attributes: dict[str, Any], inputs: Sequence
         written = _written(node)
         if written is not None and written.op == "get_attr":
             raise Refused(f"{node.name} writes to {written.target}")
-    values = run(graph, attributes, [tensor.clone() for tensor in inputs], pure=False)
-    order = {node: place for place, node in enumerate(graph.nodes)}
-    sharing = _by_memory(values)
+    memory = _Memory(graph, run(graph, attributes, [t.clone() for t in inputs], pure=False))
     for node in writes:
-        for old in _overwritten(node, values, order, sharing):
-            for user in [u for u in old.users if order[u] > order[node]]:
-                user.replace_input_with(old, node)
+        memory.replace_readers(node)
     for node in writes:
         _apply(node, _twin(node, attributes), attributes)
 
@@ -75,24 +72,72 @@ def _written(node: fx.Node) -> fx.Node | None:
     return first if isinstance(first, fx.Node) else None
 
 
-def _overwritten(
-    node: fx.Node, values: dict[fx.Node, Any], order: dict[fx.Node, int],
-    sharing: dict[int, list[fx.Node]],
-) -> list[fx.Node]:  # fmt: skip
-    """The earlier values that are the tensor which `node` writes to, under any name."""
-    target, found = _written(node), []
-    if target is None or not isinstance(values[target], Tensor):  # `i += 1` of a number
-        return []
-    for other in sharing.get(_memory(values[target]), ()):
-        if order[other] >= order[node]:
-            continue
-        if other.op == "get_attr":
-            raise Refused(f"{node.name} writes to {other.target}")
-        if _same(values[other], values[target]):
-            found.append(other)
-        elif any(order[user] > order[node] for user in other.users):
-            raise Refused(f"{node.name} writes to a view, and {other.name} is read later")
-    return found
+class _Memory:
+    """Which values of a run share their memory, and who reads them when."""
+
+    def __init__(self, graph: fx.Graph, values: dict[fx.Node, Any]) -> None:
+        self._values, self._sharing = values, _by_memory(values)
+        self._order: dict[fx.Node, float] = {node: i for i, node in enumerate(graph.nodes)}
+
+    def replace_readers(self, node: fx.Node) -> None:
+        """Let those who read later what a node writes to read the result instead.
+
+        Raises:
+            Refused: If that is a view, and something but what it is a view of is read later.
+        """
+        target = _written(node)
+        if target is None or not isinstance(self._values[target], Tensor):  # `i += 1` of a number
+            return
+        viewed, users = self._viewed(target), list[tuple[fx.Node, int, list[fx.Node]]]()
+        for other in self._sharing.get(_memory(self._values[target]), ()):
+            if self._order[other] >= self._order[node]:
+                continue
+            if other.op == "get_attr":
+                raise Refused(f"{node.name} writes to {other.target}")
+            later = [user for user in other.users if self._order[user] > self._order[node]]
+            place = next((i for i, v in enumerate(viewed) if self._are_same(other, v)), None)
+            if later and place is None:
+                raise Refused(f"{node.name} writes to a view, and {other.name} is read later")
+            if later:
+                users.append((other, place or 0, later))
+        deepest = max((place for _, place, _ in users), default=0)
+        new = self._results(node, viewed[: deepest + 1])
+        for other, place, later in users:
+            for user in later:
+                user.replace_input_with(other, new[place])
+
+    def _viewed(self, target: fx.Node) -> list[fx.Node]:
+        """A value and what it is a part of, and that is a part of, and so on."""
+        found = [target]
+        while found[-1].target in _INTO and isinstance(found[-1].args[0], fx.Node):
+            found.append(found[-1].args[0])
+        return found
+
+    def _are_same(self, one: fx.Node, other: fx.Node) -> bool:
+        return _same(self._values[one], self._values[other])
+
+    def _results(self, node: fx.Node, viewed: Sequence[fx.Node]) -> list[fx.Node]:
+        """What a write makes of a value, and of those that it is a part of."""
+        found = [node]
+        for part, whole in pairwise(viewed):
+            if _INTO[part.target] is None:
+                found.append(found[-1])
+                continue
+            with node.graph.inserting_after(found[-1]):
+                into = node.graph.call_function(
+                    _INTO[part.target], (whole, found[-1], *part.args[1:]), part.kwargs
+                )
+            into.meta = dict(node.meta)
+            self._values[into], self._order[into] = self._values[whole], self._order[node] + 0.5
+            self._sharing[_memory(self._values[whole])].append(into)
+            found.append(into)
+        return found
+
+
+_ATEN = torch.ops.aten
+_INTO: dict[Any, Any] = {_ATEN.slice.Tensor: _ATEN.slice_scatter.default,
+                         _ATEN.select.int: _ATEN.select_scatter.default,
+                         _ATEN.alias.default: None}  # the same under another name  # fmt: skip
 
 
 def _by_memory(values: dict[fx.Node, Any]) -> dict[int, list[fx.Node]]:
