@@ -40,8 +40,10 @@ class Call:
         self.answer = answer
 
 
-def worker(prepare=HERE, carry_out=lambda content: (content * 10, []), close=None):
-    methods = {"prepare": prepare, "carry_out": carry_out, "close": close, "progress": 0}
+def worker(
+    prepare=HERE, carry_out=lambda task: (task.content * 10, []), close=None, progress=lambda: ("", 0)
+):
+    methods = {"prepare": prepare, "carry_out": carry_out, "close": close, "progress": progress}
     return SimpleNamespace(
         **{name: Method(*(m if isinstance(m, tuple) else (m,))) for name, m in methods.items()}
     )
@@ -127,8 +129,26 @@ class TestTasks:
         gone = [worker(prepare=GONE, carry_out=LOST) for _ in range(5)]
         assert run(pool_of(*gone, worker())) == {0: 0, 1: 10, 2: 20}
 
+    def test_are_as_far_as_the_worker_says_of_them_and_not_of_the_one_before(
+        self, ray, monkeypatch
+    ):
+        monkeypatch.setattr(module, "_LOOK", -1)
+        pool, wait, told = pool_of(worker(progress=lambda: ("1", 70))), ray.wait, []
+        asked = []
+
+        def late(calls, **how):  # each task takes several looks
+            if pool._hands[0].task and calls[0] is pool._hands[0].call:
+                asked.append(calls)
+                return wait(calls, **how) if len(asked) % 6 == 0 else ([], calls)
+            return wait(calls, **how)
+
+        monkeypatch.setattr(ray, "wait", late)
+        run(pool, tell=told.append)
+        assert {"1": 70} in told
+        assert {done for now in told for name, done in now.items() if name != "1"} == {0}
+
     def test_are_counted_anew_by_the_next_run(self):
-        bad = worker(carry_out=(ValueError("two"), ValueError("two"), lambda c: (c, [])))
+        bad = worker(carry_out=(ValueError("two"), ValueError("two"), lambda task: (task.content, [])))
         pool = Pool(lambda: bad, 1)
         assert run(pool)[0] == 0
         bad.carry_out.answers.extendleft([ValueError("two"), ValueError("two")])
@@ -154,7 +174,7 @@ class TestTasks:
         assert run(pool, 5) == {i: 10 * i for i in range(5)}
 
     def test_keep_their_results_whatever_they_warn_of(self):
-        pool = pool_of(worker(carry_out=lambda content: (content, ["UserWarning: hot"])))
+        pool = pool_of(worker(carry_out=lambda task: (task.content, ["UserWarning: hot"])))
         with pytest.warns(UserWarning, match="hot"):
             assert run(pool) == {0: 0, 1: 1, 2: 2}
         kept = []

@@ -151,7 +151,7 @@ class Pool:
             return
         hand.task = source.take(hand.number)
         if hand.task is not None:
-            hand.call = hand.actor.carry_out.remote(hand.task.content)
+            hand.call = hand.actor.carry_out.remote(hand.task)
             hand.done, hand.look = 0, None
 
     def _answered(self, source: Source, stage: Stage) -> None:
@@ -242,9 +242,13 @@ class Pool:
             elif ray.wait([hand.look], timeout=0)[0]:
                 look, hand.look = hand.look, None
                 try:
-                    hand.done, self._heard = ray.get(look), time.monotonic()
+                    name, done = ray.get(look)
                 except exceptions.RayError:
                     hand.done = 0  # it is lost: its task's own answer will say so
+                    continue
+                self._heard = time.monotonic()
+                if hand.task is not None and name == hand.task.name:  # not of the one before
+                    hand.done = done
         return {hand.task.name: hand.done for hand in self._hands if hand.task is not None}
 
 

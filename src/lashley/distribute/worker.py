@@ -10,7 +10,7 @@ from typing import Any
 
 from lashley.distribute.local import threads
 from lashley.distribute.sharing import Refused, Shared
-from lashley.distribute.work import Work
+from lashley.distribute.work import Task, Work
 
 _ALIKE = ("lashley", "torch")  # packages whose versions must be those of the driver
 
@@ -33,7 +33,7 @@ class Worker:
         self._device, self._cpus, self._node = device, cpus, node()
         self._work: Work | None = None
         self._prepared: Any = None
-        self._done = 0
+        self._done = ("", 0)
 
     def prepare(self, work: Work, inputs: Mapping[str, Shared], same: Mapping[str, str]) -> str:
         """Make what all tasks of a stage share; what the stage before had is given up.
@@ -63,19 +63,19 @@ class Worker:
         self._work = work
         return self._node
 
-    def carry_out(self, content: Any) -> tuple[Any, list[str]]:
+    def carry_out(self, task: Task) -> tuple[Any, list[str]]:
         """Do a task of the stage that was prepared last; also what was warned of meanwhile."""
         assert self._work is not None, "prepare comes first"
-        self._done = 0
+        self._done = (task.name, 0)
         with (
             warnings.catch_warnings(record=True) as said,
             threads(self._work.threads or self._cpus),
         ):
-            found = self._work.carry_out(self._prepared, content, self._report)
+            found = self._work.carry_out(self._prepared, task.content, self._report)
         return found, [f"{warning.category.__name__}: {warning.message}" for warning in said]
 
-    def progress(self) -> int:
-        """How much of the task in hand is done."""
+    def progress(self) -> tuple[str, int]:
+        """The task that was begun last, by name, and how much of it is done."""
         return self._done
 
     def close(self) -> None:
@@ -89,4 +89,4 @@ class Worker:
             prepared.close()
 
     def _report(self, done: int) -> None:
-        self._done = done
+        self._done = (self._done[0], done)
