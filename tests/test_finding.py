@@ -99,6 +99,24 @@ class Residual(nn.Module):
         return x + self.inner(x)
 
 
+class Looking(nn.Module):
+    """Looks its modules up in a way of its own, as those of diffusers do; len() asks for Dynamo."""
+
+    def __init__(self, **parts):
+        super().__init__()
+        self.known = {}
+        for name, part in parts.items():
+            setattr(self, name, part)
+
+    def __getattr__(self, name):
+        if "known" in self.__dict__ and name in self.known:
+            return self.known[name]
+        return super().__getattr__(name)
+
+    def forward(self, x):
+        return self.b(self.a(x).relu()) + torch.zeros(len(x), 1)
+
+
 class Mean(nn.Module):
     def __init__(self, *axes):
         super().__init__()
@@ -116,6 +134,11 @@ def bcos(n, x, at):
     """Mixes by the parameter of two matrices in one."""
     one, two = n.both.chunk(2)
     return n.out((x @ one.T).relu() * (x @ two.T).sigmoid())
+
+
+def halves(value):
+    one, two = value.chunk(2, 1)
+    return two.sigmoid() + one.tanh()
 
 
 VECTORS, TOKENS, IMAGES, SIGNALS = (6,), (4, 6), (3, 6, 6), (3, 8)
@@ -170,6 +193,17 @@ NETWORKS = {
         lambda: Written(lambda n, x, at: n.out((x @ n.mix).relu()),
                         mix=nn.Parameter(torch.randn(6, 5)), out=nn.Linear(5, 4)),
         VECTORS, {"mix": ("hidden", 5)}),
+    "masked from outside": (
+        lambda: Written(lambda n, x, at: n.out(F.linear(x, n.a.weight * n.mask, n.a.bias).relu()),
+                        a=nn.Linear(6, 5), mask=nn.Parameter(torch.rand(5, 6)),
+                        out=nn.Linear(5, 4)), VECTORS, {"a": ("hidden", 5)}),
+    "halves that are added": (
+        lambda: Written(lambda n, x, at: n.out(halves(n.a(x)).relu()), a=nn.Linear(6, 10),
+                        out=nn.Linear(5, 4)),
+        VECTORS, {"a": ("hidden", 10), "residual": ("residual", 5)}),
+    "modules looked up": (
+        lambda: line(Looking(a=nn.Linear(6, 5), b=nn.Linear(5, 7)), nn.ReLU(), nn.Linear(7, 4)),
+        VECTORS, {"0.a": ("hidden", 5), "0.b": ("hidden", 7)}),
     "called twice": (
         lambda: Written(lambda n, x, at: n.out(n.a(n.a(x).relu()).relu()), a=nn.Linear(6, 6),
                         out=nn.Linear(6, 4)), VECTORS, {"a": ("hidden", 6)}),
