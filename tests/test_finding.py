@@ -358,6 +358,29 @@ class Blurred(nn.Module):
         return self.out(self.b(h.mean(2) @ self.cosines).relu().flatten(1))
 
 
+class Kept(nn.Conv2d):
+    """Keeps in eval mode the kernel that its weights make, as escnn does."""
+
+    def __init__(self, *args):
+        super().__init__(*args, bias=False)
+        self.register_buffer("kernel", None)
+
+    def train(self, mode=True):
+        self.kernel = None if mode else self.weight * 2
+        return super().train(mode)
+
+    def forward(self, x):
+        return F.conv2d(x, self.kernel)
+
+
+@every_tracer
+def test_weights_of_which_a_buffer_was_made_are_left_out_with_that_reason(tracer):
+    network = twin(line(Kept(3, 5, 3), nn.ReLU(), Mean(2, 3), nn.Linear(5, 4)).eval(), tracer)
+    sites = la.find_sites(network, examples(torch.randn(12, *IMAGES), 4))
+    reasons = {p.name: p.reason for p in sites.left_out}
+    assert reasons["0.weight"] == "forward reads a buffer in its place: 0.kernel"
+
+
 @every_tracer
 def test_fixed_filters_are_no_sites(tracer):
     network, x = twin(Blurred(), tracer), torch.randn(12, *IMAGES)
