@@ -15,7 +15,18 @@ def forward(n, x, at):
     return n.out(n.b(at(torch.tanh(n.a(x + 1j * x.flip(1))))).abs())
 
 
-def made():
+def split(n, x, at):
+    """The parts have each their own nonlinearity, as in complextorch."""
+    y = n.a(x + 1j * x.flip(1))
+    return n.out(n.b(at(torch.complex(torch.relu(y.real), torch.sigmoid(y.imag)))).abs())
+
+
+def viewed(n, x, at):
+    y = torch.sigmoid(torch.view_as_real(n.a(x + 1j * x.flip(1))))
+    return n.out(n.b(at(torch.view_as_complex(y))).abs())
+
+
+def made(forward=forward):
     with la.networks.seeded(0):
         parts = {"a": nn.Linear(5, 6, dtype=torch.complex64),
                  "b": nn.Linear(6, 4, dtype=torch.complex64), "out": nn.Linear(4, 3)}  # fmt: skip
@@ -28,7 +39,7 @@ def wide(tensor):
 
 def by_hand(network, x, others, unit, method):
     n = copy.deepcopy(network)._apply(wide)
-    held = []
+    held, forward = [], network.function
     forward(n, wide(others), lambda value: held.append(value) or value)
 
     def at(value):
@@ -40,8 +51,9 @@ def by_hand(network, x, others, unit, method):
 
 @pytest.mark.parametrize("complex_inputs", [False, True])
 @pytest.mark.parametrize("engine", ENGINES)
-def test_outcomes_are_those_by_hand(engine, complex_inputs):
-    network, x, others = made()
+@pytest.mark.parametrize("function", [forward, split, viewed])
+def test_outcomes_are_those_by_hand(function, engine, complex_inputs):
+    network, x, others = made(function)
     if complex_inputs:
         x, others = torch.complex(x, x.roll(2, 1)), torch.complex(others, others.roll(2, 1))
     site = la.find_sites(network, examples(x))["a"]

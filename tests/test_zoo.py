@@ -55,6 +55,49 @@ def attention():
     return Forward(forward, qkv=nn.Linear(3, 24), proj=nn.Linear(8, 8), out=nn.Linear(8, 6))
 
 
+def mixed_heads():
+    """Heads are mixed by weights and normalised, after the softmax."""
+
+    def forward(m, x):
+        q, k, v = (
+            m.qkv(x.flatten(2).transpose(1, 2)).unflatten(-1, (3, 2, 4)).permute(2, 0, 3, 1, 4)
+        )
+        soft = torch.einsum("bhij,hg->bgij", (q @ k.transpose(-2, -1) / 2).softmax(-1), m.mix)
+        heads = m.norm(soft.permute(0, 2, 3, 1)).permute(0, 3, 1, 2) @ v
+        return m.out(m.proj(heads.transpose(1, 2).flatten(2)).mean(1))
+
+    return Forward(
+        forward, qkv=nn.Linear(3, 24), mix=nn.Parameter(torch.randn(2, 2)), norm=nn.LayerNorm(2),
+        proj=nn.Linear(8, 8), out=nn.Linear(8, 6),
+    )  # fmt: skip
+
+
+def complex_parts():
+    """Complex numbers whose parts are each overwritten by a nonlinearity of its own."""
+
+    def forward(m, x):
+        y = m.up(torch.complex(x.mean((2, 3)), x.amax((2, 3))))
+        return m.out(m.on(torch.complex(y.real.relu_(), y.imag.sigmoid_())).abs())
+
+    return Forward(
+        forward, up=nn.Linear(3, 8, dtype=torch.complex64),
+        on=nn.Linear(8, 8, dtype=torch.complex64), out=nn.Linear(8, 6),
+    )  # fmt: skip
+
+
+def sums():
+    """Two sums of one module, of different widths."""
+
+    def forward(m, x):
+        x = x.mean((2, 3))
+        y = m.a(x) + m.b(x).relu()
+        z = m.c(y.tanh())
+        return m.out((z + m.d(z.sigmoid())).tanh())
+
+    sizes = {"a": (3, 8), "b": (3, 8), "c": (8, 5), "d": (5, 5), "out": (5, 6)}
+    return Forward(forward, **{name: nn.Linear(*size) for name, size in sizes.items()})
+
+
 def windowed():
     """Attention within windows, which lie between heads and tokens."""
 
@@ -170,7 +213,7 @@ def expanded():
 
 HAND_MADE = (
     conv_net, gated, attention, windowed, normed, cut, unused, stepped, recurrent, from_zeros,
-    paths, expanded,
+    paths, expanded, mixed_heads, complex_parts, sums,
 )  # fmt: skip
 
 

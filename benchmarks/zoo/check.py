@@ -138,10 +138,11 @@ def _chosen(row: dict[str, Any], twin: Twin, made: Made, sites: Any) -> list[Tar
 
 def target_of(site: la.Site, sites: Any) -> Target:
     """What the twin is to paint of a site: its first, middle and last unit."""
-    owner = site.name.rpartition(".")[0]
-    sums = [
-        s.name for s in sites.values() if s.kind == site.kind and s.name.rpartition(".")[0] == owner
-    ]
+
+    def form(one: la.Site) -> tuple[str, str, int, int]:
+        return one.kind, one.name.rpartition(".")[0], one.n_units, one.axis
+
+    sums = [s.name for s in sites.values() if form(s) == form(site)]
     place = (sums.index(site.name), len(sums)) if site.kind == "residual" else (0, 0)
     return Target(site.name, site.kind, site.axis, site.n_units, _units(site.n_units), place)
 

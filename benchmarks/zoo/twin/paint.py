@@ -32,7 +32,7 @@ ELEMENTWISE = frozenset({
     "round", "trunc", "frac", "_to_copy", "gt", "ge", "lt", "le", "eq", "ne", "logical_and",
     "logical_or", "logical_not", "bitwise_and", "bitwise_or", "bitwise_not", "isnan",
     "isfinite", "isinf", "nan_to_num", "masked_fill", "native_dropout", "heaviside", "logit",
-    "remainder", "fmod", "__and__", "__or__", "_conj_physical",
+    "remainder", "fmod", "__and__", "__or__", "_conj_physical", "complex", "angle",
 })  # fmt: skip
 NORMALISING = frozenset({
     "native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training",
@@ -68,6 +68,25 @@ def flat(tensor: Tensor) -> Tensor:
 def as_laid(paint: Tensor, like: Tensor) -> Tensor:
     """The paint of a storage, seen as a tensor on it sees its numbers."""
     return paint.as_strided(like.shape, like.stride(), like.storage_offset())
+
+
+def refitted(paint: Tensor, of: Tensor, tensor: Tensor) -> Tensor | None:
+    """The paint of a storage by the numbers of another tensor on it; None where these cut it up.
+
+    Args:
+        paint: By the numbers of `of`.
+        of: A tensor on the storage.
+        tensor: Another: its real and imaginary parts, or the complex numbers that these make up.
+    """
+    size = tensor.untyped_storage().nbytes() // tensor.element_size()
+    if size == len(paint):
+        return paint
+    if of.is_complex() and size == 2 * len(paint):
+        return paint.repeat_interleave(2)
+    if tensor.is_complex() and 2 * size == len(paint):
+        real, imaginary = paint.view(-1, 2).unbind(1)
+        return real.masked_fill(real != imaginary, NONE)
+    return None
 
 
 def blank(like: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import _disable_current_modes
 
 from benchmarks.zoo.twin.copied import kernel_of
-from benchmarks.zoo.twin.paint import ELEMENTWISE, MOVING, NONE, PLACES, storage_of
+from benchmarks.zoo.twin.paint import ELEMENTWISE, MOVING, NONE, NORMALISING, PLACES, storage_of
 from benchmarks.zoo.twin.watch import Watch
 
 _PRODUCTS = frozenset(
@@ -50,7 +50,8 @@ class Target:
         axis: Of the units, from the end.
         n_units: How many it has.
         units: Which are painted.
-        place: Of a sum, its number among those of its module, and how many sites these are.
+        place: Of a sum, its number among those of its module that have as many units along the same
+            axis, and how many sites these are.
     """
 
     site: str
@@ -136,7 +137,7 @@ class Sources:
         self._inside: list[str] = []
         self._heads = [t for t in targets if t.kind == "head"]
         self._sums = [t for t in targets if t.kind == "residual"]
-        self._n_sums: dict[str, int] = {}
+        self._n_sums: dict[tuple[str, int, int], int] = {}
         layers = [t for t in targets if t.kind in LAYERS]
         other = [t for t in targets if t.kind not in (*LAYERS, "head", "residual")]
         if other:
@@ -177,7 +178,7 @@ class Sources:
             watch.listeners.append(self._dispatched)
             yield
         for target in self._sums:
-            found = self._n_sums.get(_owner(target.site), 0)
+            found = self._n_sums.get(_sums_of(target), 0)
             if found != target.place[1]:
                 raise Unclear(f"{target.site}: {found} sums for {target.place[1]} sites")
 
@@ -243,14 +244,17 @@ class Sources:
         parts = [t for t in tensors if t.shape == output.shape and not self._watch.constant(t)]
         if len(parts) != 2 or not output.is_floating_point():
             return
-        forms = [t for t in self._sums if _owner(t.site) == owner]
-        if not any(output.ndim >= -t.axis and output.shape[t.axis] == t.n_units for t in forms):
-            return
-        number = self._n_sums.get(owner, 0)
-        self._n_sums[owner] = number + 1
-        for target in self._sums:
-            if _owner(target.site) == owner and target.place[0] == number:
-                self._paint_layer(target, output)
+        forms = {
+            _sums_of(t) for t in self._sums
+            if _owner(t.site) == owner
+            and output.ndim >= -t.axis and output.shape[t.axis] == t.n_units
+        }  # fmt: skip
+        for form in forms:
+            number = self._n_sums.get(form, 0)
+            self._n_sums[form] = number + 1
+            for target in self._sums:
+                if _sums_of(target) == form and target.place[0] == number:
+                    self._paint_layer(target, output)
 
     def _note_weights(self, tensors: list[Tensor], output: Tensor) -> None:
         address = storage_of(output)
@@ -297,6 +301,8 @@ class Sources:
                 self._paint_heads(output, self._soft[storage_of(soft[0])].shape[:-2])
         elif base in ELEMENTWISE | MOVING:
             self._soft[address] = output
+        elif base in NORMALISING:  # over heads, which then lie on other axes
+            self._soft[address] = self._soft[storage_of(soft[0])]
 
     def _paint_heads(self, output: Tensor, apart: Sequence[int] = ()) -> None:
         """Paint what attention gives; `apart` are the axes along which its softmax is taken."""
@@ -356,6 +362,11 @@ def _by_heads(output: Tensor, heads: int, apart: Sequence[int]) -> tuple[Tensor,
 def _owner(site: str) -> str:
     """The module that makes a sum: what is before the last point of its name."""
     return site.rpartition(".")[0]
+
+
+def _sums_of(target: Target) -> tuple[str, int, int]:
+    """Sums of one module that are told apart by their order alone."""
+    return _owner(target.site), target.n_units, target.axis
 
 
 def _is_layer(module: nn.Module | None) -> bool:

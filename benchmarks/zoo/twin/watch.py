@@ -26,6 +26,7 @@ from benchmarks.zoo.twin.paint import (
     colours_of,
     flat,
     moved,
+    refitted,
     storage_of,
     uneven,
     without,
@@ -88,7 +89,8 @@ class Watch(TorchDispatchMode):
         held = None if address is None else self._held.get(address)
         if held is None or held.paint is None:
             return None
-        seen = as_laid(held.paint, tensor) if self._fits(held, tensor) else None
+        paint = refitted(held.paint, held.keep, tensor)
+        seen = None if paint is None else as_laid(paint, tensor)
         return seen if seen is not None and (seen != NONE).any() else None
 
     def take_inputs(self, inputs: list[Tensor]) -> None:
@@ -116,13 +118,25 @@ class Watch(TorchDispatchMode):
         address = storage_of(tensor)
         self._versions += 1
         old = self._held.get(address)
-        painted = old.paint if old is not None and old.paint is not None else blank(tensor)
-        self._held[address] = Held(self._versions, painted, tensor)
+        painted = None
+        if old is not None and old.paint is not None:
+            painted = refitted(old.paint, old.keep, tensor)
+        self._held[address] = Held(
+            self._versions, blank(tensor) if painted is None else painted, tensor
+        )
         return self._held[address]
 
-    @staticmethod
-    def _fits(held: Held, tensor: Tensor) -> bool:
-        return tensor.untyped_storage().nbytes() // tensor.element_size() == len(held.paint)
+    def _write(self, tensor: Tensor, paint: Tensor | None) -> Held:
+        """Paint what was written into; complex numbers stay such, also if their parts are."""
+        old = self._held.get(storage_of(tensor))
+        held = self._hold(tensor)
+        new = torch.full(tensor.shape, NONE, dtype=torch.float64) if paint is None else paint
+        as_laid(held.paint, tensor).copy_(new)
+        if old is not None and old.paint is not None and old.keep.is_complex():
+            whole = refitted(held.paint, tensor, old.keep)
+            if whole is not None:
+                held.paint, held.keep = whole, old.keep
+        return held
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
@@ -204,8 +218,8 @@ class Watch(TorchDispatchMode):
                 continue
             if held.paint is None:
                 found.setdefault(held.version, frozenset())
-            elif self._fits(held, tensor):
-                seen = colours_of(as_laid(held.paint, tensor))
+            elif (paint := refitted(held.paint, held.keep, tensor)) is not None:
+                seen = colours_of(as_laid(paint, tensor))
                 if seen:
                     found[held.version] = found.get(held.version, frozenset()) | seen
             else:  # seen as another type: all of it
@@ -226,12 +240,9 @@ class Watch(TorchDispatchMode):
         step = Step(name, reads, joins=base in ELEMENTWISE, moves=base in MOVING)
         self.trail.steps.append(step)
         if mutates and not statistic and (paint is not None or storage_of(output) in self._held):
-            held = self._hold(output)
-            as_laid(held.paint, output).copy_(
-                torch.full(output.shape, NONE, dtype=torch.float64) if paint is None else paint
-            )
+            held = self._write(output, paint)
             step.gives, step.carries = held.version, colours_of(held.paint)
-            self._happen(step.carries, output)
+            self._happen(step.carries, held.keep)
         elif paint is not None and (paint != NONE).any():
             held = self._hold(output)
             as_laid(held.paint, output).copy_(paint)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from torch import fx, nn
 
 from lashley.graph.anatomy import Organ
-from lashley.graph.nodes import Layer, attribute, is_move, op
+from lashley.graph.nodes import Layer, is_move, layer, op
 from lashley.graph.vocabulary import ELEMENTWISE, MOVES, NORMALISATION, STANDARDISED
 
 _NORMS = NORMALISATION | STANDARDISED | {"batch_norm"}
@@ -34,22 +34,25 @@ def left_out(
     names = {id(p): name for name, p in network.named_parameters()}
     own = dict(network.named_parameters(remove_duplicate=False))
     known = {id(own[p]) for organ in organs.values() for p in organ.parameters if p in own}
-    reasons = _reasons(module, outputs)
+    reasons, kept = _reasons(module, outputs), _kept_kernels(network, module)
     return {
-        name: reasons.get(i) or _unread(name, module) for i, name in names.items() if i not in known
-    }
+        name: reasons.get(i) or kept.get(name.rpartition(".")[0], _UNREAD)
+        for i, name in names.items() if i not in known
+    }  # fmt: skip
 
 
-def _unread(name: str, module: fx.GraphModule) -> str:
-    """Why; a module of escnn, say, reads in eval mode what it made of its parameters before."""
-    owner = name.rpartition(".")[0]
-    parameters = dict(module.named_parameters(remove_duplicate=False))
-    read = [str(node.target) for node in module.graph.nodes if node.op == "get_attr"]
-    beside = [own for own in read if own.rpartition(".")[0] == owner and own not in parameters]
-    made = [own for own in beside if attribute(module, own).is_floating_point()]
-    if not made:
-        return _UNREAD
-    return f"{_UNREAD}, but buffers of its module, which may hold what it comes to: {made[0]}"
+def _kept_kernels(network: nn.Module, module: fx.GraphModule) -> dict[str, str]:
+    """By modules, what to say of parameters that are unread where a buffer beside them is weights.
+
+    Such a buffer may have been made of them once, as escnn makes one for eval mode.
+    """
+    buffers = {name for name, _ in network.named_buffers(remove_duplicate=False)}
+    read = (layer(node, module) for node in module.graph.nodes)
+    kernels = [str(one.held.target) for one in read if one is not None and one.held is not None]
+    return {
+        name.rpartition(".")[0]: f"forward reads a buffer in its place: {name}"
+        for name in kernels if name in buffers
+    }  # fmt: skip
 
 
 def _reasons(module: fx.GraphModule, outputs: Sequence[Layer]) -> dict[int, str]:
@@ -63,8 +66,8 @@ def _reasons(module: fx.GraphModule, outputs: Sequence[Layer]) -> dict[int, str]
             held = module.get_submodule(str(node.target))
             for parameter in held.parameters():
                 found.setdefault(id(parameter), _said(op(node, module), type(held).__name__))
-    for layer in outputs:
-        for name in layer.parameters:
+    for one in outputs:
+        for name in one.parameters:
             found[own.get(name, 0)] = _OUTPUT
     return found
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor, fx
 
 from lashley.graph.attention import PROJECTIONS
@@ -358,6 +359,7 @@ class _Sums:
         labels = next((found for found in given if _is_whole(found, shape)), None)
         if labels is None or any(shape_of(n) != shape for n in parts):
             return None
+        labels = _from_one(labels)
         slots, owner = labels.slots, str(node.meta.get("owner", ""))
         axes = [i for i, length in enumerate(slots.shape) if length > 1]
         axis = axes[0] - slots.ndim if len(axes) == 1 else -1
@@ -376,6 +378,15 @@ class _Sums:
         number = self.numbers[owner]
         self.numbers[owner] += 1
         return f"{owner}.residual".lstrip(".") + (f"_{number}" if number else "")
+
+
+def _from_one(labels: Labels) -> Labels:
+    """Labels in the same order without gaps: those of one half of a layer are 1, 2, ..., too."""
+    found = labels.slots.unique()
+    if len(found) == int(found[-1]):
+        return labels
+    place = torch.searchsorted(found, labels.slots) + 1
+    return Labels(place.to(labels.tensor.dtype).expand(labels.tensor.shape))
 
 
 def _is_whole(labels: Labels | None, shape: tuple[int, ...] | None) -> bool:

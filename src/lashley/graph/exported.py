@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
@@ -24,6 +25,8 @@ from lashley.graph.unrolled import unroll
 
 _PREFIX = "network"
 _IN_FORM = ".forward.args[0]"  # what Dynamo calls a module whose forward is a plain form of it
+# What Dynamo calls a module that is found by a `__getattr__` of its owner's own, as in diffusers.
+_LOOKED_UP = re.compile(r"\.__dict__\['_modules'\]\['([^']+)'\]")
 
 
 class _Wrapper(nn.Module):
@@ -140,7 +143,7 @@ def _no_graph(value: Any) -> Any:
 
 
 def _stripped(name: str) -> str:
-    name = name.replace(_IN_FORM, "")
+    name = _LOOKED_UP.sub(r".\1", name.replace(_IN_FORM, ""))
     return "" if name == _PREFIX else name.removeprefix(f"{_PREFIX}.")
 
 

@@ -123,7 +123,27 @@ def _index(node: fx.Node, module: nn.Module) -> Any:
     return value_of(node, module)
 
 
+def _of_pairs(labels: Tensor) -> Tensor:
+    """The labels of complex numbers by those of their parts, (..., real and imaginary)."""
+    real, imaginary = labels.unbind(-1)
+    if not torch.equal(real, imaginary):
+        raise ValueError("a complex number is made of two units")
+    return real
+
+
+# Both parts of a complex number are its unit's.
+_OF_PARTS: dict[str, Callable[..., Tensor]] = {
+    "real": lambda labels: labels, "imag": lambda labels: labels,
+    "view_as_real": lambda labels: labels.unsqueeze(-1).expand(*labels.shape, 2),
+    "view_as_complex": _of_pairs,
+}  # fmt: skip
+
+
 def _function(node: fx.Node, module: nn.Module) -> Callable[..., Any]:
+    name = op(node, module)
+    name = str(node.args[1]) if name == "getattr" else name
+    if name in _OF_PARTS:
+        return lambda labels, *_: _OF_PARTS[name](labels)
     if op(node, module) in _VIEWS:  # labels need not lie in memory as the numbers do
         return lambda value, *size, **named: value.reshape(*size, *named.values())
     if node.op == "call_method":

@@ -367,7 +367,7 @@ def computed_name(weight: fx.Node, module: nn.Module) -> str:
     """Of weights that forward computes: their part of a parameter, or who holds what they are of.
 
     "w1[0]" of the first of several matrices in one parameter; "conv" of what is made of
-    "conv.weight_g" and "conv.weight_v".
+    "conv.weight_g" and "conv.weight_v"; "cell.up" of "cell.up.weight" and "cell.mask".
     """
     steps, current = "", weight
     while current.op != "get_attr" and len(current.all_input_nodes) == 1:
@@ -379,14 +379,18 @@ def computed_name(weight: fx.Node, module: nn.Module) -> str:
         (current,) = current.all_input_nodes
     if current.op == "get_attr":
         return named_after(str(current.target), module) + steps
-    owners = [name.split(".")[:-1] for name in held_by(weight, module)]
+    held = held_by(weight, module)
+    plain = [name for name in held if name.endswith(".weight")]
+    if len(plain) == 1:
+        return named_after(plain[0], module)
+    owners = [name.split(".")[:-1] for name in held]
     shared: list[str] = []
     for parts in zip(*owners, strict=False):
         if len(set(parts)) > 1:
             break
         shared.append(parts[0])
     whole = ".".join(shared).partition(".parametrizations")[0]
-    return whole or (held_by(weight, module) or ("",))[0]
+    return whole or (held or ("",))[0]
 
 
 def named_after(parameter: str, module: nn.Module) -> str:

@@ -15,7 +15,7 @@ ELEMENTWISE = frozenset({
     "masked_fill", "minimum", "maximum", "gt", "lt", "ge", "le", "eq", "ne", "greater", "less",
     "fmax", "fmin", "addcmul", "addcdiv", "logical_and", "logical_or", "logical_not",
     "logical_xor", "bitwise_and", "bitwise_or", "bitwise_not", "and_", "or_", "invert",
-    "nan_to_num", "heaviside",
+    "nan_to_num", "heaviside", "complex", "conj", "conj_physical", "angle",
 })  # fmt: skip
 NORMALISATION = frozenset({"layer_norm", "group_norm", "instance_norm", "rms_norm", "normalize"})
 STANDARDISED = frozenset({"native_layer_norm", "native_group_norm"})  # the result comes first
@@ -29,8 +29,9 @@ MOVES = frozenset({
     "channel_shuffle", "repeat_interleave", "zero_pad1d", "zero_pad2d", "zero_pad3d",
     "constant_pad1d", "constant_pad2d", "constant_pad3d", "numpy_T", "matrix_H", "copy",
     "slice_scatter", "select_scatter", "diagonal_scatter", "index", "index_put",
+    "view_as_real", "view_as_complex",
 })  # fmt: skip
-MOVED_BY_ATTRIBUTE = frozenset({"T", "mT", "H", "mH"})  # y.T and the like
+MOVED_BY_ATTRIBUTE = frozenset({"T", "mT", "H", "mH", "real", "imag"})  # y.T and the like
 REDUCTIONS = frozenset({"mean", "var", "std", "sum", "var_mean", "std_mean"})
 STANDARDISING = frozenset({"sqrt", "rsqrt", "std"})  # what a normalisation divides by
 LENGTHS = frozenset({"norm", "linalg_norm", "linalg_vector_norm"})  # of vectors
