@@ -1,8 +1,10 @@
 """Fixtures that several test files share."""
 
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -20,6 +22,20 @@ settings.register_profile(  # what takes long may have waited
 settings.load_profile("shared machine")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a test that is `thinned(n)` n cases are drawn by its name; the others are slow."""
+    cases: dict[tuple[str, int], list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        for mark in item.iter_markers("thinned"):
+            cases[item.nodeid.partition("[")[0], mark.args[0]].append(item)
+    for (name, n), own in cases.items():
+        kept = Random(name).sample(own, min(n, len(own)))
+        for item in own:
+            if item not in kept:
+                item.add_marker(pytest.mark.slow)
 
 
 def data_root() -> Path | None:

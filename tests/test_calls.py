@@ -58,6 +58,7 @@ def projected(function):
         return network, torch.randn(N, T, C), torch.randn(N_REFERENCE, T, C)
 
 
+@pytest.mark.thinned(8)
 @within_reach
 @pytest.mark.parametrize("function", [relative, relative_without_an_axis])
 def test_a_second_call_without_examples(function, tracer, engine):
@@ -130,6 +131,7 @@ def tokens_first(n, x, at):
     return n.out(n.mix(h).tanh().transpose(0, 1).flatten(1))
 
 
+@pytest.mark.thinned(4)
 @within_reach
 def test_tokens_first(tracer, engine):
     with la.networks.seeded(1):
@@ -203,6 +205,7 @@ def test_buffers_come_back_as_they_were_from_finding_and_planning(kind):
     assert_untouched(network)
 
 
+@pytest.mark.thinned(5)
 @every_engine
 @pytest.mark.parametrize("kind", [Counting, Rebinding, Membrane])
 def test_a_state_that_nothing_reads_does_no_harm(kind, engine):

@@ -105,6 +105,7 @@ def same(found, expected, apart=frozenset(ATTRS)):
 
 
 class TestOutcomes:
+    @pytest.mark.thinned(1)
     @pytest.mark.parametrize(
         ("how", "methods"),
         [
@@ -130,6 +131,7 @@ class TestOutcomes:
         done = [now for now, _ in told]
         assert done[-1] == told[-1][1] == len(asked[1]) * len(asked[2])
 
+    @pytest.mark.slow
     def test_stop_each_at_its_own_time_with_a_precision(self, place, tmp_path):
         asked, how = decided(), {"precision": 5.0, "seed": 3}
         expected = la.evaluate(*asked, **how)
@@ -176,6 +178,7 @@ class TestOutcomes:
 
 class TestFaults:
     @pytest.mark.parametrize("what", ["worker", pytest.param("node", marks=pytest.mark.slow)])
+    @pytest.mark.slow
     def test_what_a_lost_one_had_in_hand_is_done_again(self, ring, place, tmp_path, what):
         asked = (network(), examples(2000), cuts_of("silence", "zero_weights", n=60))
         expected = la.evaluate(*asked)
@@ -201,6 +204,7 @@ class TestFaults:
         assert not before <= pids(place)
 
     @pytest.mark.parametrize("how", ["raises", pytest.param("dies", marks=pytest.mark.slow)])
+    @pytest.mark.slow
     def test_a_task_that_fails_three_times_ends_the_run(self, place, tmp_path, how):
         kept = []
 
@@ -248,6 +252,7 @@ def _square(prepared, content, report):
 
 
 class TestData:
+    @pytest.mark.slow
     def test_travel_by_a_folder(self, place, tmp_path, monkeypatch):
         asked, size = (network(), examples(), cuts_of()), place.parts
         monkeypatch.setattr(place, "share", str(tmp_path / "share"))

@@ -128,6 +128,7 @@ def test_the_effective_weights_are_those(kind, name):
         torch.testing.assert_close(network.layer(x), by)
 
 
+@pytest.mark.thinned(25)
 @every_engine
 @pytest.mark.parametrize(("kind", "name"), ALL)
 def test_outcomes_are_those_of_the_effective_weights(kind, name, engine):

@@ -120,6 +120,7 @@ def best_tracer(name):
 # --- every path, on every architecture -----------------------------------------------------------
 
 
+@pytest.mark.thinned(20)
 @every_case
 def test_ablations_have_effects_and_methods_differ(name):
     truth = trial(name).truth
@@ -138,6 +139,7 @@ def test_auto_equals_the_reference(name):
     trial(name).check(outcomes)
 
 
+@pytest.mark.thinned(15)
 @pytest.mark.parametrize("name", [n for n in CASES if best_tracer(n) != "hooks"])
 def test_a_suffix_for_each_place_equals_the_reference(name):
     tracer = CASES[name].tracers[-1]  # "auto" takes the first one
@@ -146,6 +148,7 @@ def test_a_suffix_for_each_place_equals_the_reference(name):
     trial(name).check(outcomes)
 
 
+@pytest.mark.thinned(20)
 @every_case
 def test_hooks_equal_the_reference_where_they_reach_the_units(name):
     cuts, outcomes = trial(name).cuts[::3], None  # full passes take their time; all kinds are left
@@ -174,6 +177,7 @@ def test_hooks_reach_every_unit_behind_modules(name):
     trial(name).check(trial(name).run(engine="hooks"))
 
 
+@pytest.mark.thinned(4)
 @representative
 def test_trained_networks_too(name):
     one = trial(name, trained)
@@ -183,6 +187,7 @@ def test_trained_networks_too(name):
 # --- every option --------------------------------------------------------------------------------
 
 
+@pytest.mark.thinned(5)
 @pytest.mark.parametrize("name", [*REPRESENTATIVE, "conv1d", "conv3d", "grouped queries",
                                   "strides, dilation, reflection"])  # fmt: skip
 def test_bfloat16_equals_the_reference_and_says_what_was_run_again(name):
@@ -311,6 +316,7 @@ def fail_above(monkeypatch, most):
     monkeypatch.setattr(columns.ColumnStacks, "on", narrow)
 
 
+@pytest.mark.thinned(6)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("most", [1, 5, 20])
 @small

@@ -62,6 +62,7 @@ def network(function, n=None):
 TOGETHER = [centred, by_batch_statistics, attending_to_each_other, sorted_together]
 
 
+@pytest.mark.thinned(7)
 @every_engine
 @pytest.mark.parametrize("function", TOGETHER, ids=lambda f: f.__name__)
 def test_outcomes_are_those_of_all_examples_in_one_batch(function, engine):
@@ -69,6 +70,7 @@ def test_outcomes_are_those_of_all_examples_in_one_batch(function, engine):
     assert_whole(net, x, engine, ("silence", "zero_weights"))
 
 
+@pytest.mark.thinned(7)
 @every_engine
 @pytest.mark.parametrize("function", TOGETHER, ids=lambda f: f.__name__)
 def test_means_are_those_of_all_reference_examples_in_one_batch(function, engine):

@@ -138,6 +138,7 @@ class TestTargetsOfSeveralParts:
         logits, weight = targets if isinstance(targets, tuple) else targets.values()
         return {"score": (outputs * logits).sum(1) * weight}
 
+    @pytest.mark.thinned(5)
     @pytest.mark.parametrize("engine", ENGINES)
     @pytest.mark.parametrize("form", ["tuple", "dict"])
     @pytest.mark.parametrize("kind", ["mlp", "conv"])
@@ -247,6 +248,7 @@ class TestScales:
         error = outputs[:, 0] - targets
         return {"error": error, "square": error**2, "large": 1000 * error, "over": error > 0}
 
+    @pytest.mark.thinned(12)
     @pytest.mark.parametrize("engine", ENGINES)
     @pytest.mark.parametrize("scale", [1e-12, 1e-6, 1.0])
     @pytest.mark.parametrize(("shift", "noise"), [(0.0, 0.1), (1e4, 0.1), (1e6, 0.1), (1e4, 0.0)])

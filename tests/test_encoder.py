@@ -103,6 +103,7 @@ def same(found, wanted):
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5, equal_nan=True)
 
 
+@pytest.mark.thinned(80)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("pads", PADS)
 @pytest.mark.parametrize("kind", ["bool", "-inf", "-1"])

@@ -61,6 +61,7 @@ def assert_ranks(outcomes, logits, labels, row=0):
 # --- the methods, by hand ------------------------------------------------------------------------
 
 
+@pytest.mark.thinned(8)
 @pytest.mark.parametrize("engine", [*GRAPHS, "hooks"])
 @pytest.mark.parametrize(("name", "site"), [("mlp softplus", "0"), ("conv2d with biases", "0"),
                                             ("mlp layer norm", "0"), ("group norm", "3"),
@@ -403,6 +404,7 @@ def test_network_and_data_are_left_as_they_were(name, engine):
     assert torch.equal(random, torch.get_rng_state())
 
 
+@pytest.mark.thinned(5)
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", ["mlp dropout", "conv2d", "mlp batch norm"])
 def test_a_network_in_training_mode_is_evaluated_in_eval_mode(name, engine):

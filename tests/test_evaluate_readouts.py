@@ -66,6 +66,7 @@ def logits(network, inputs):
 
 
 class TestEveryPath:
+    @pytest.mark.thinned(3)
     @pytest.mark.parametrize("readout", ["loss", margin])
     @pytest.mark.parametrize("name", PLAIN)
     def test_agrees_with_the_reference(self, name, readout):

@@ -140,6 +140,7 @@ def test_experts_and_router_are_found(name):
     assert {"w1", "w2", "gate.weight"} <= inside | {row.name for row in sites.left_out}
 
 
+@pytest.mark.thinned(8)
 @every_engine
 @pytest.mark.parametrize("name", FORMS)
 def test_hidden_units_of_an_expert(name, engine):
@@ -155,6 +156,7 @@ def test_hidden_units_of_an_expert(name, engine):
                           which=((2,), (0, 7)), methods=methods)  # fmt: skip
 
 
+@pytest.mark.thinned(8)
 @every_engine
 @pytest.mark.parametrize("name", FORMS)
 def test_rows_of_an_expert(name, engine):
@@ -169,6 +171,7 @@ def test_rows_of_an_expert(name, engine):
         assert_logits(found, right[None], cuts)
 
 
+@pytest.mark.thinned(8)
 @every_engine
 @pytest.mark.parametrize("name", FORMS)
 def test_an_expert_that_is_silent_adds_nothing(name, engine):

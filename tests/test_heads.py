@@ -269,6 +269,7 @@ def test_both_spellings_are_one_function(name):
                                copy.deepcopy(known).double()(x.double()))  # fmt: skip
 
 
+@pytest.mark.thinned(10)
 @pytest.mark.parametrize("name", SPELLED)
 def test_heads_are_found_by_the_name_of_their_module(name):
     _, network, _, x, _ = cases(name)
@@ -277,6 +278,7 @@ def test_heads_are_found_by_the_name_of_their_module(name):
     assert found == {"attn": 4 if "grouped" in name else H}
 
 
+@pytest.mark.thinned(30)
 @each_engine
 @pytest.mark.parametrize("name", SPELLED)
 def test_outcomes_of_heads_are_those_by_hand(name, engine):

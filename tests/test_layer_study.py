@@ -154,6 +154,7 @@ class TestNumbers:
         assert effects.query("top == 1").drop_pp.abs().max() > 10  # ablations do something
         assert_naive(effects, network(), stages.examples_of(study, None, silent))
 
+    @pytest.mark.slow
     def test_of_the_real_network_equal_a_naive_loop(self, mnist_data, tmp_path):
         path = mnist_data / "networks" / "vgg19_bn_half_cifar10.safetensors"
         if not path.is_file():

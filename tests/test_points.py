@@ -62,6 +62,7 @@ SHAPES_READ = {
 }  # fmt: skip
 
 
+@pytest.mark.thinned(25)
 @every_engine
 @pytest.mark.parametrize("name", SHAPES_READ)
 def test_to_read_a_shape_moves_no_point(name, engine):

@@ -41,7 +41,10 @@ class Call:
 
 
 def worker(
-    prepare=HERE, carry_out=lambda task: (task.content * 10, []), close=None, progress=lambda: ("", 0)
+    prepare=HERE,
+    carry_out=lambda task: (task.content * 10, []),
+    close=None,
+    progress=lambda: ("", 0),
 ):
     methods = {"prepare": prepare, "carry_out": carry_out, "close": close, "progress": progress}
     return SimpleNamespace(
@@ -148,7 +151,9 @@ class TestTasks:
         assert {done for now in told for name, done in now.items() if name != "1"} == {0}
 
     def test_are_counted_anew_by_the_next_run(self):
-        bad = worker(carry_out=(ValueError("two"), ValueError("two"), lambda task: (task.content, [])))
+        bad = worker(
+            carry_out=(ValueError("two"), ValueError("two"), lambda task: (task.content, []))
+        )
         pool = Pool(lambda: bad, 1)
         assert run(pool)[0] == 0
         bad.carry_out.answers.extendleft([ValueError("two"), ValueError("two")])

@@ -78,6 +78,7 @@ def in_double(inputs):
 
 
 class TestTheAblatedCopy:
+    @pytest.mark.thinned(4)
     @pytest.mark.parametrize(
         "name",
         ["mlp", "mlp batch norm", "mlp norm behind the relu", "mlp gelu", "conv1d", "conv2d",

@@ -125,6 +125,7 @@ class TestForward:
             more = inputs(5)
             assert near(graph(more), network(more)), options
 
+    @pytest.mark.thinned(4)
     @every_kind
     @pytest.mark.parametrize("given", [False, True])
     def test_so_it_does_by_export(self, kind, given):

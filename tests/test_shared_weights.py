@@ -31,6 +31,7 @@ def of(way):
         return Written(forward, w=nn.Linear(WIDTH, WIDTH), out=nn.Linear(WIDTH, 3)).eval()
 
 
+@pytest.mark.thinned(8)
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("way", OTHER_WAYS)
 def test_the_weight_stays_where_it_is_read_for_something_else(way, engine):

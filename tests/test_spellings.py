@@ -493,6 +493,7 @@ def test_both_spellings_are_one_function(name):
     torch.testing.assert_close(*both)
 
 
+@pytest.mark.thinned(100)
 @each_engine
 @pytest.mark.parametrize("name", ALL)
 def test_outcomes_are_those_of_the_plain_spelling(name, engine):

@@ -109,6 +109,7 @@ def test_every_addition_to_the_stream_is_a_site(name):
     assert all(sites[n].parameters == () for n in found)
 
 
+@pytest.mark.thinned(20)
 @every_engine
 @pytest.mark.parametrize("name", BLOCKS)
 @pytest.mark.parametrize(("owner", "place"), PLACES[:-1])  # the last one: below

@@ -85,6 +85,7 @@ def ranks_by_hand(net, function, unit):
     return ((logits > own) | ((logits == own) & (torch.arange(3) < Y[:, None]))).sum(1)
 
 
+@pytest.mark.thinned(5)
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("function", FORWARDS)
 def test_ranks_are_those_of_float64_whatever_the_forward_writes(function, engine):
@@ -124,6 +125,7 @@ class _SaysItsFormat(nn.Module):
         return self.out(torch.relu(self.a(x.to(self.kind) if self.casts else x)))
 
 
+@pytest.mark.thinned(4)
 @pytest.mark.parametrize("engine", ["auto", "export", "hooks", "reference"])
 @pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16, torch.float16])
 def test_a_network_that_says_in_which_format_it_runs(kind, engine):
