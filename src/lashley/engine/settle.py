@@ -116,20 +116,27 @@ def exactly(
     known = torch.unique(torch.cat([examples for _, _, examples in asked]))
     some = batch.take(known).to(torch.float64)
     device, live = some.labels.device, some.live(sweep.exact)
+    changed = [which > 0 for _, which, _ in asked]  # set 0 is of the intact network
+    places = [torch.searchsorted(known, examples).to(device) for _, _, examples in asked]
     cells = [
-        Join(s.place, s.unit_sets, which.to(device), torch.searchsorted(known, own).to(device))
-        for s, which, own in asked
+        Join(s.place, s.unit_sets, which[here].to(device), own[here.to(device)])
+        for (s, which, _), own, here in zip(asked, places, changed, strict=True)
     ]
     begin = min(first_of(cell.place, sweep.exact) for cell in cells)
     for one in live:
         if one is not None:
             one.advance(begin)
     joining = [can_join(cell.place, sweep.exact) for cell in cells]
-    together = iter(outputs_of(list(itertools.compress(cells, joining)), *live)[1:])
-    return [
-        next(together) if joins else _alone(sweep, cell, live)
-        for cell, joins in zip(cells, joining, strict=True)
-    ]
+    joined = outputs_of(list(itertools.compress(cells, joining)), *live)
+    intact = joined[0] if joined else live[0][sweep.exact.output]
+    together = iter(joined[1:])
+    found = [intact[own] for own in places]
+    for outputs, cell, here, joins in zip(found, cells, changed, joining, strict=True):
+        if len(cell.which):
+            outputs[here.to(device)] = next(together) if joins else _alone(sweep, cell, live)
+        elif joins:
+            next(together)
+    return found
 
 
 def _alone(sweep: Sweep, cell: Join, live: tuple[Live, Live | None]) -> Tensor:
