@@ -369,7 +369,11 @@ class _Sums:
 
     def _adapted(self, owner: str) -> tuple[str, ...]:
         """The parameters of a layer with an adapter beside it, if a module is that (peft)."""
-        names = [n for n, _ in self.module.named_parameters() if n.startswith(f"{owner}.")]
+        try:
+            own = self.module.get_submodule(owner)
+        except AttributeError:  # it holds nothing that the graph names
+            return ()
+        names = [n for n, _ in own.named_parameters(owner)]
         parts = (f"{owner}.base_layer.", f"{owner}.lora_")
         whole = owner and all(any(n.startswith(part) for n in names) for part in parts)
         return tuple(n for n in names if n.startswith(parts)) if whole else ()
