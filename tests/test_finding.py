@@ -380,7 +380,9 @@ def test_weights_of_which_a_buffer_was_made_are_left_out_with_that_reason(tracer
     network = twin(line(Kept(3, 5, 3), nn.ReLU(), Mean(2, 3), nn.Linear(5, 4)).eval(), tracer)
     sites = la.find_sites(network, examples(torch.randn(12, *IMAGES), 4))
     reasons = {p.name: p.reason for p in sites.left_out}
-    assert reasons["0.weight"] == "forward reads a buffer in its place: 0.kernel"
+    assert reasons["0.weight"] == (
+        "forward does not read it; beside it a buffer is weights: 0.kernel"
+    )
 
 
 @every_tracer

@@ -236,7 +236,9 @@ class Pool:
 
     def _progress(self) -> dict[str, int]:
         """How much of each task in hand is done, as far as it has been told."""
-        for hand in [hand for hand in self._hands if hand.task is not None]:
+        for hand in self._hands:
+            if hand.task is None:
+                continue
             if hand.look is None:
                 hand.look = hand.actor.progress.remote()
             elif ray.wait([hand.look], timeout=0)[0]:
@@ -247,7 +249,7 @@ class Pool:
                     hand.done = 0  # it is lost: its task's own answer will say so
                     continue
                 self._heard = time.monotonic()
-                if hand.task is not None and name == hand.task.name:  # not of the one before
+                if name == hand.task.name:  # not of the one before
                     hand.done = done
         return {hand.task.name: hand.done for hand in self._hands if hand.task is not None}
 

@@ -56,7 +56,7 @@ class Worker:
                 f"worker: {platform.node()} has {'; '.join(differ)}. Install the same versions on "
                 "all nodes."
             )
-        self._work = self._prepared = None
+        self._work, self._prepared, self._done = None, None, ("", 0)
         values = {name: shared.arrived() for name, shared in inputs.items()}
         with threads(work.threads or self._cpus):
             self._prepared = work.prepare(self._device, **values)

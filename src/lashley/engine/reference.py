@@ -136,14 +136,18 @@ def in_parameters(
         names: Of these.
     """
     organ = organs[site]
-    alone = not (_is_shared(organ, organs) or _is_read_elsewhere(organ, graph))
+    alone = not (_is_shared(organ, organs, network) or _is_read_elsewhere(organ, graph))
     return is_plain(network, organ) and alone and is_read_by_name(network, organ, inputs, names)
 
 
-def _is_shared(organ: Organ, organs: Mapping[str, Organ]) -> bool:
+def _is_shared(organ: Organ, organs: Mapping[str, Organ], network: nn.Module) -> bool:
     """Whether another site has parameters of this one: then only its own reader is zeroed."""
-    own = set(organ.parameters)
-    return any(own & set(other.parameters) for other in organs.values() if other is not organ)
+    ids = {name: id(p) for name, p in network.named_parameters(remove_duplicate=False)}
+    own, *others = (
+        {ids.get(name, name) for name in one.parameters}
+        for one in (organ, *(other for other in organs.values() if other is not organ))
+    )
+    return any(own & other for other in others)
 
 
 def _is_read_elsewhere(organ: Organ, graph: fx.GraphModule) -> bool:
@@ -199,7 +203,10 @@ def zero_weights(network: nn.Module, organ: Organ, units: tuple[int, ...]) -> di
 def with_parameters(
     network: nn.Module, given: dict[str, Tensor], inputs: Sequence[Tensor], names: tuple[str, ...]
 ) -> Tensor:
-    """What a network says with other parameters, by their names."""
+    """What a network says with other parameters, by one of their names."""
+    own = dict(network.named_parameters(remove_duplicate=False))
+    new = {id(own[name]): value for name, value in given.items()}
+    given = {name: new[id(p)] for name, p in own.items() if id(p) in new}  # by all their names
     args, kwargs = arguments(network, [part.clone() for part in inputs], names)
     with in_its_format(network):
         return logits_of(

@@ -44,13 +44,13 @@ def left_out(
 def _kept_kernels(network: nn.Module, module: fx.GraphModule) -> dict[str, str]:
     """By modules, what to say of parameters that are unread where a buffer beside them is weights.
 
-    Such a buffer may have been made of them once, as escnn makes one for eval mode.
+    Such a buffer may have been made of them once, as escnn makes one for eval mode, or be fixed.
     """
     buffers = {name for name, _ in network.named_buffers(remove_duplicate=False)}
     read = (layer(node, module) for node in module.graph.nodes)
     kernels = [str(one.held.target) for one in read if one is not None and one.held is not None]
     return {
-        name.rpartition(".")[0]: f"forward reads a buffer in its place: {name}"
+        name.rpartition(".")[0]: f"{_UNREAD}; beside it a buffer is weights: {name}"
         for name in kernels if name in buffers
     }  # fmt: skip
 

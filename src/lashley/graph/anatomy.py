@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 
 from lashley.graph.attention import PROJECTIONS
 from lashley.graph.banks import Bank, banks
@@ -18,6 +18,7 @@ from lashley.graph.labels import Labels, along, moved
 from lashley.graph.layout import Layout
 from lashley.graph.nodes import (
     Layer,
+    attribute,
     feeds_weights,
     held_by,
     is_fixed,
@@ -158,10 +159,11 @@ def _free_name(
 
 
 def _is_same(one: Source, other: Source, module: fx.GraphModule) -> bool:
-    """Whether both have the same units; rows of a matrix and its columns are not."""
+    """Whether both have the same units; rows of a matrix and its columns, or two, have not."""
     sides = {_side(source, module) for source in (one, other)} - {None}
     alike = (one.kind, one.n_units, one.width) == (other.kind, other.n_units, other.width)
-    return alike and len(sides) < 2
+    apart = one.parameters and other.parameters and not {*one.parameters} & {*other.parameters}
+    return alike and len(sides) < 2 and not apart
 
 
 def _side(source: Source, module: fx.GraphModule) -> int | None:
@@ -255,7 +257,8 @@ def _recurrent_source(node: fx.Node) -> Source | None:
 def _with_bias(node: fx.Node, known: Layer, module: fx.GraphModule) -> tuple[fx.Node, Layer]:
     """A layer that adds its own bias in a step of its own, with that step; else as it is.
 
-    What moves numbers may stand between them, as where channels come last.
+    What moves numbers may stand between them, as where channels come last, but leaves the units in
+    their order.
     """
     owners, shape = {_owner_of(name) for name in known.parameters}, shape_of(node)
     if known.bias is not None or len(owners) != 1 or owners == {""} or shape is None:
@@ -271,7 +274,8 @@ def _with_bias(node: fx.Node, known: Layer, module: fx.GraphModule) -> tuple[fx.
     if user is None or op(user, module) != "add" or len(others) != 1 or not is_fixed(others[0]):
         return node, known
     names = held_by(others[0], module)
-    if {_owner_of(name) for name in names} != owners or len(labels.axes) != 1:
+    own = all(isinstance(attribute(module, name), nn.Parameter) for name in names)
+    if not own or {_owner_of(name) for name in names} != owners or not _is_in_order(labels):
         return node, known
     axis = min(labels.axes) - labels.tensor.ndim
     bias = value_of(others[0], module)
@@ -281,6 +285,13 @@ def _with_bias(node: fx.Node, known: Layer, module: fx.GraphModule) -> tuple[fx.
     whole = others[0].op == "get_attr" and bias.ndim == 1
     return user, replace(known, bias=names[0] if whole else "", axis=axis,
                          parameters=(*known.parameters, *names))  # fmt: skip
+
+
+def _is_in_order(labels: Labels) -> bool:
+    """Whether one axis holds the units 1, 2, ..., each once."""
+    return len(labels.axes) == 1 and torch.equal(
+        labels.slots.flatten(), torch.arange(1, labels.slots.numel() + 1)
+    )
 
 
 def _only_user(node: fx.Node) -> fx.Node | None:

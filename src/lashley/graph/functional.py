@@ -37,7 +37,7 @@ def without_writes(graph: fx.Graph, attributes: dict[str, Any], inputs: Sequence
         inputs: An example, on which the graph is run to see which values share their memory.
 
     Raises:
-        Refused: If a write reaches values that cannot be replaced, such as the whole of a view.
+        Refused: If a write reaches values that cannot be replaced, such as another view.
     """
     writes = [node for node in graph.nodes if _twin(node, attributes) is not None]
     if not writes:
@@ -98,8 +98,8 @@ class _Memory:
             place = next((i for i, v in enumerate(viewed) if self._are_same(other, v)), None)
             if later and place is None:
                 raise Refused(f"{node.name} writes to a view, and {other.name} is read later")
-            if later:
-                users.append((other, place or 0, later))
+            if later and place is not None:
+                users.append((other, place, later))
         deepest = max((place for _, place, _ in users), default=0)
         new = self._results(node, viewed[: deepest + 1])
         for other, place, later in users:
@@ -156,7 +156,8 @@ def _memory(tensor: Tensor) -> int:
 def _same(value: Any, target: Tensor) -> bool:
     if not isinstance(value, Tensor) or value.dtype != target.dtype:
         return False
-    return (value.data_ptr(), value.shape, value.stride()) == (
+    signs = (value.is_conj(), value.is_neg()) == (target.is_conj(), target.is_neg())
+    return signs and (value.data_ptr(), value.shape, value.stride()) == (
         target.data_ptr(), target.shape, target.stride())  # fmt: skip
 
 

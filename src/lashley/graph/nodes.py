@@ -393,6 +393,9 @@ def computed_name(weight: fx.Node, module: nn.Module) -> str:
     return whole or (held or ("",))[0]
 
 
+_MAIN = frozenset({"weight", "kernel", "embeddings"})  # of weights called after their layer
+
+
 def named_after(parameter: str, module: nn.Module) -> str:
     """What weights are called after their name: "fc" of "fc.weight".
 
@@ -406,10 +409,7 @@ def named_after(parameter: str, module: nn.Module) -> str:
     parts = parameter.rpartition(".")[2].split("/")
     if {len(path) > 2 and path[0] for path in paths} == {parts[0]}:
         parts = parts[1:]
-    return "/".join(parts[:-1] if parts[-1] in _MAIN else parts)
-
-
-_MAIN = frozenset({"weight", "kernel", "embeddings"})  # of weights called after their layer
+    return "/".join(parts[:-1] if parts[-1] in _MAIN and len(parts) > 1 else parts) or parameter
 
 
 def _index(node: fx.Node, name: str) -> str:

@@ -208,4 +208,5 @@ class _Recorder(Calls):
 def _same(one: Tensor, other: Tensor) -> bool:
     if one.dtype != other.dtype or one.shape != other.shape or one.is_sparse:
         return False
-    return (one.data_ptr(), one.stride()) == (other.data_ptr(), other.stride())
+    signs = (one.is_conj(), one.is_neg()) == (other.is_conj(), other.is_neg())
+    return signs and (one.data_ptr(), one.stride()) == (other.data_ptr(), other.stride())
