@@ -220,6 +220,7 @@ class TestFaults:
         assert (tmp_path / "tries").read_text() == "3" * 3
         assert set(kept) == {0, 1, 4}
 
+    @pytest.mark.slow
     def test_one_that_fails_once_is_done_again(self, place, tmp_path):
         kept = []
 
@@ -268,6 +269,7 @@ class TestData:
         finally:
             place._pool.size = size
 
+    @pytest.mark.slow
     def test_of_a_single_worker_that_differ_leave_the_work_to_the_others(
         self, place, tmp_path, monkeypatch
     ):

@@ -86,3 +86,16 @@ class StudyError(LashleyError):
 
 class RunError(LashleyError):
     """A run folder cannot be used."""
+
+
+def check_progress(progress: object, raised: type[LashleyError]) -> None:
+    """Refuse what cannot be called, before anything is done.
+
+    Raises:
+        LashleyError: The `raised` one.
+    """
+    if progress is not None and not callable(progress):
+        raise raised(
+            f"progress: given {progress!r}; allowed is None, or a function that is called with how "
+            "much is done and how much there is: progress=lambda done, total: print(done, total)."
+        )

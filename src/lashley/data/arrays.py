@@ -59,6 +59,8 @@ def _no_tensor(name: str, part: Any, why: str) -> DataError:
     with contextlib.suppress(Exception):
         if name == "labels" and np.asarray(part).dtype.kind in "SU":
             way_out = "Of names: names, labels = np.unique(labels, return_inverse=True)."
+    if name == "inputs" and isinstance(part, list | tuple) and len(part) == 2:
+        way_out += " Pairs of an input and a label go in a Dataset or DataLoader."
     return DataError(
         f"{name}: a {type(part).__name__} makes no tensor ({why}); allowed are tensors, arrays and "
         f"lists of numbers, one entry per example. {way_out}"

@@ -16,6 +16,7 @@ from lashley.engine.evaluation import asked
 from lashley.engine.guards import evaluation_of, network_fingerprint
 from lashley.engine.plan import Savings
 from lashley.engine.running import Run
+from lashley.errors import EngineError, check_progress
 from lashley.graph.reading import Output
 from lashley.readouts import Readout
 
@@ -98,6 +99,7 @@ def evaluate(
         OutcomesError: If the store holds something else.
         IntegrityError: If data or network changed while they were measured.
     """
+    check_progress(progress, EngineError)
     evaluation = asked(
         network, examples, ablations, readout=readout, reference=reference, precision=precision,
         seed=seed, engine=engine, device=device, dtype=dtype, channels_last=channels_last,

@@ -183,6 +183,11 @@ def check_logits(outputs: Any) -> Tensor:
             "readout of your own, a function of outputs and labels (or readout='loss', of next "
             "tokens), or say with output=, a function, what the logits of an example are."
         )
+    if outputs.is_complex():
+        raise EngineError(
+            "outputs: the network returns complex numbers, which have no order; allowed are real "
+            "logits (example, class). Say which are meant: output=lambda z: z.abs(), or z.real."
+        )
     return outputs
 
 

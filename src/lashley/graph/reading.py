@@ -9,10 +9,11 @@ from functools import wraps
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import torch
 import xxhash
 from torch import Tensor, fx, nn
 
-from lashley.errors import EngineError
+from lashley.errors import EngineError, LashleyError
 
 Output = str | int | Callable[[Any], Any] | None
 _read: WeakKeyDictionary[nn.Module, tuple[Output, nn.Module]] = WeakKeyDictionary()
@@ -140,7 +141,7 @@ def _sharing(network: nn.Module, kind: type[nn.Module]) -> nn.Module:
 
 def _part(returned: Any, output: Output) -> Any:
     if callable(output):
-        return output(returned)
+        return _of_function(output, returned)
     try:
         if isinstance(output, str) and not isinstance(returned, Mapping):
             return getattr(returned, output)
@@ -152,6 +153,22 @@ def _part(returned: Any, output: Output) -> Any:
         f"output: given {output!r}, but the network returns {described(returned)}; "
         f"{_allowed(returned)}."
     )
+
+
+def _of_function(output: Callable[[Any], Any], returned: Any) -> Any:
+    try:
+        return output(returned)
+    except LashleyError:
+        raise
+    except Exception as error:
+        traced = isinstance(returned, fx.Proxy) or torch.compiler.is_exporting()
+        if traced:  # what a tracer cannot follow is no fault
+            raise
+        raise EngineError(
+            f"output: {name_of(output)!r} raises {type(error).__name__} ({error}) of what the "
+            f"network returns, {described(returned)}; allowed is a function of that which gives a "
+            "tensor (example, ...). Try it on what the network returns of a few examples."
+        ) from error
 
 
 def _allowed(returned: Any) -> str:

@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, fx, nn
 
 from lashley.errors import EngineError
@@ -48,6 +49,12 @@ def logits_of(output: Any) -> Any:
     Raises:
         EngineError: If it is anything else.
     """
+    if isinstance(output, Tensor) and (output.ndim == 0 or output.layout is not torch.strided):
+        what = "one number" if output.ndim == 0 else "a sparse tensor"
+        raise EngineError(
+            f"outputs: the network returns {what}; allowed is a plain tensor (example, ...), with "
+            "a part for each example. Pick or make one with output=, a function of what it returns."
+        )
     if isinstance(output, Tensor | fx.Proxy):
         return output
     named = isinstance(output, Mapping) and "logits" in output

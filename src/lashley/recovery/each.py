@@ -10,7 +10,7 @@ from typing import Any, Unpack
 from torch import nn
 
 from lashley.ablations import Ablation
-from lashley.errors import DivergenceError, TrainingError
+from lashley.errors import DivergenceError, TrainingError, check_progress
 from lashley.recovery.result import Recovery
 from lashley.recovery.single import PAPER, Progress, carry_out
 from lashley.recovery.task import Options, task_of
@@ -57,6 +57,7 @@ def recover_each(
         TrainingError: If instances are to be trained together with a stop rule or by another
             optimiser than SGD.
     """
+    check_progress(progress, TrainingError)
     task = task_of(network, ablations, train, test, recipe, **options)
     one_by_one = task.stop is not None or recipe.optimiser != "sgd"
     if together and one_by_one:

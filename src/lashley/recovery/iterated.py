@@ -12,7 +12,7 @@ from torch import nn
 
 from lashley.ablations import Ablation
 from lashley.designs import random_groups
-from lashley.errors import AblationError
+from lashley.errors import AblationError, TrainingError, check_progress
 from lashley.recovery.result import Recovery
 from lashley.recovery.single import Progress, recover
 from lashley.recovery.task import Options
@@ -89,6 +89,7 @@ def recover_iterated(
 
     Source: Meyes et al. 2019, sections 3.3 and 4.4.
     """
+    check_progress(progress, TrainingError)
     _check_steps(ablations)
     current = network
     for step, ablation in enumerate(ablations):

@@ -14,7 +14,7 @@ from torch import nn
 
 from lashley.ablations import Ablation
 from lashley.engine.guards import evaluation_of, network_fingerprint
-from lashley.errors import DivergenceError
+from lashley.errors import DivergenceError, TrainingError, check_progress
 from lashley.graph.reading import Output
 from lashley.recovery.begin import Start, start_of
 from lashley.recovery.behind import behind_prefix
@@ -105,6 +105,7 @@ def recover(
 
     Source: Meyes et al. 2019, sections 3.3 and 4.4.
     """
+    check_progress(progress, TrainingError)
     task = task_of(
         network, [ablation], train, test, recipe, validation=validation, stop=stop, freeze=freeze,
         train_ablated=train_ablated, start=start, hold=hold, cache_gb=cache_gb, intact=intact,

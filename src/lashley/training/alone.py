@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from lashley.data import as_examples
+from lashley.errors import TrainingError, check_progress
 from lashley.training.augmentation import check_images
 from lashley.training.checkpoint import Checkpoint, identity_of
 from lashley.training.checks import check_outputs, copies, on_device
@@ -52,6 +53,7 @@ def train(
             diverges, or the checkpoint cannot be written.
         NetworkError: If a weight is not finite.
     """
+    check_progress(progress, TrainingError)
     examples = as_examples(examples)
     (member,) = copies([network])
     inputs, labels = on_device(examples, member)

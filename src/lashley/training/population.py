@@ -14,7 +14,7 @@ from torch.func import functional_call, vmap
 from torch.nn import functional as F
 
 from lashley.data import as_examples
-from lashley.errors import TrainingError
+from lashley.errors import TrainingError, check_progress
 from lashley.training.augmentation import check_images
 from lashley.training.checkpoint import Checkpoint, identity_of
 from lashley.training.checks import TOGETHER, check_outputs, copies, on_device
@@ -57,6 +57,7 @@ def train_population(
             do not fit them or the recipe, a member diverges, or the checkpoint cannot be written.
         NetworkError: If a weight is not finite.
     """
+    check_progress(progress, TrainingError)
     examples = as_examples(examples)
     check_optimiser(recipe)
     members = copies(networks)
