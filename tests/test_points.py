@@ -62,6 +62,36 @@ SHAPES_READ = {
 }  # fmt: skip
 
 
+def deviation(y, groups):
+    """Of each group's channels and positions, (example, group, 1, 1, 1)."""
+    parted = y.unflatten(1, (groups, -1))
+    return (parted.var((2, 3, 4), unbiased=False, keepdim=True) + 1e-5).sqrt()
+
+
+SPREAD = {
+    "plain": lambda y: deviation(y, 4).squeeze(2),
+    "expand": lambda y: deviation(y, 4).squeeze(2).expand(y.shape),
+    "as EvoNorm": lambda y: deviation(y, 4).expand(len(y), 4, 1, *SHAPE[1:]).reshape(y.shape),
+    "groups of two": lambda y: deviation(y, 2).expand(-1, 2, 2, *SHAPE[1:]).reshape(y.shape),
+}
+
+
+@every_engine
+@pytest.mark.parametrize("spread", SPREAD)
+def test_a_norm_whose_deviation_is_spread_over_the_shape(spread, engine):
+    with la.networks.seeded(1):
+        x, reference = torch.randn(N, *SHAPE), torch.randn(N_REFERENCE, *SHAPE)
+        parts = {"c": nn.Conv2d(2, 4, 1), "out": nn.Linear(24, 3)}
+    over = SPREAD[spread]
+
+    def forward(n, x, at):
+        y = n.c(x)
+        return n.out(at(y * y.sigmoid() / over(y)).flatten(1))
+
+    network = Written(forward, **parts).eval()
+    assert_as_by_hand(network, network, CONV, x, reference, engine, methods=("silence", "mean"))
+
+
 @pytest.mark.thinned(25)
 @every_engine
 @pytest.mark.parametrize("name", SHAPES_READ)

@@ -141,7 +141,7 @@ def _engine(case: Case) -> tuple[Case, Made]:
         return exactly, referring(exactly, program, organs)
     if batch is None:
         case.why.append(why)
-        return _without_graph(case)
+        return _without_graph(case, lambda: (exactly, referring(exactly, program, organs)))
     return exactly, _sweeping(exactly, captured, organs, batch, program)
 
 
@@ -179,10 +179,25 @@ def _not_zero(case: Case, organs: Mapping[str, Organ]) -> str:
     return ""
 
 
-def _without_graph(case: Case) -> tuple[Case, Made]:
-    """Full passes; by the reference where examples depend on one another, or it is asked for."""
+def _without_graph(
+    case: Case, by_graph: Callable[[], tuple[Case, Made]] | None = None
+) -> tuple[Case, Made]:
+    """Full passes; by the reference where examples depend on one another, or it is asked for.
+
+    Args:
+        case: What is asked.
+        by_graph: What to do where the calls of a run do not reach a site.
+    """
     case = replace(case, truth=precise(case.truth, case.network, None))
     seen = anatomy(recorded(case.network, case.example))
+    beyond = sorted({a.site.name for a in case.ablations} - seen.keys())
+    if beyond and by_graph is not None:
+        return by_graph()
+    if beyond and case.options.engine == "hooks":
+        raise EngineError(
+            f"engine: given 'hooks', which reaches {len(seen)} sites of this network, and not "
+            f"{beyond[0]!r}. Use engine='auto', with a site of la.find_sites(network, examples)."
+        )
     check_sites(case.ablations, seen)
     if not case.is_independent:
         case.why.append("an example's output depends on the others: all are run as one batch")

@@ -120,7 +120,8 @@ def _step(
 ) -> Any:
     name = op(node, module)
     first = held.get(node.args[0]) if node.args and isinstance(node.args[0], fx.Node) else None
-    alone = sum(reads(node, n, module) for n in node.all_input_nodes) == 1
+    values = [n for n in node.all_input_nodes if shape_of(n) is not None]  # without sizes
+    alone = sum(reads(node, n, module) for n in values) == 1
     if isinstance(first, Statistic) and alone and (name in REDUCTIONS or is_move(node, module)):
         return first
     if is_move(node, module):
