@@ -1,4 +1,4 @@
-"""Biases that a layer's module adds in a step of its own, behind moves: the layer's, or another's."""
+"""Biases that a module adds in a step of its own, behind moves: the layer's, or none of its."""
 
 import pytest
 import torch
