@@ -263,6 +263,8 @@ class Watch(TorchDispatchMode):
         """The paint of what an operation returns; whether it is a statistic of painted numbers."""
         painted = [t for t in given if paints.get(id(t)) is not None]
         if name in MOVING:
+            if not painted and any(map(self._is_statistic, given)):
+                return None, True
             if name in _INDEXING and not self._by_constants(args, painted):
                 return None, False
             if name == "copy":  # into the first, from the second
