@@ -550,3 +550,17 @@ def test_models_of_transformers_are_captured_as_they_come(name):
         wanted = copy.deepcopy(network).double()(**dict(zip(inputs, double, strict=True))).logits
     # the norms and rotary places of llama stay in float32 even in a float64 network
     torch.testing.assert_close(found, wanted, rtol=0, atol=1e-6 if name == "llama" else 1e-10)
+
+
+@pytest.mark.parametrize("tracer", ["fx", "export"])
+def test_what_is_held_in_another_format_already_is_not_copied(tracer):
+    network, x = _network(NETWORKS["mlp"][0]), torch.randn(4, 6)
+    graph = _got(network, x, tracer).module
+    wide = copy.deepcopy(network).double()
+    held = dict(wide.named_parameters())
+    twin = retyped(graph, torch.float64, held)
+    places = {p.data_ptr() for p in held.values()}
+    assert {p.data_ptr() for p in twin.parameters()} == places
+    assert not {p.data_ptr() for p in retyped(graph, torch.float64).parameters()} & places
+    with torch.no_grad():
+        _assert_close(twin(x.double()), wide(x.double()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -38,12 +39,14 @@ from lashley.graph.anatomy import Organ, anatomy
 from lashley.graph.batch import NotBatched, batch_dependence
 from lashley.graph.nodes import op
 from lashley.graph.recorded import recorded
+from lashley.graph.running import own_tensors
 from lashley.outcomes import kinds_of
 from lashley.readouts import Readout, check_measured
 
 _BATCH_NUMBERS = 1 << 24  # numbers in one value of the prefix
 _CONVOLVED_NUMBERS = 1 << 22  # and of convolutions: a stack holds all examples of a batch
 _FEWEST = 16  # examples in a batch, of large ones too
+_LARGE = 1 << 24  # weights
 _LARGEST_NUMBERS = 1 << 26  # as long as a value has no more numbers
 
 
@@ -91,6 +94,8 @@ def build(
         EngineError: If the network cannot be evaluated, or an ablation does not belong to it.
         DataError: If the labels do not fit the outputs.
     """
+    if sum(p.numel() for p in network.parameters()) > _LARGE:
+        gc.collect()  # graphs of an earlier call, which refer to themselves, and hold weights
     case = case_of(network, examples, reference, ablations, readout, options, counted)
     if precision is not None:
         check_bit_by_bit(precision, case.is_independent)
@@ -130,7 +135,8 @@ def _engine(case: Case) -> tuple[Case, Made]:
     organs = anatomy(captured.module)
     check_sites(case.ablations, organs)
     batch, why = _batch(case, captured)
-    program = exact(captured, batch or {}, case.options.device)
+    held = own_tensors(case.truth.network)  # a copy in float64, or else of another format
+    program = exact(captured, batch or {}, case.options.device, held)
     exactly = replace(case, truth=precise(case.truth, case.network, program.module))
     if exactly.truth.dtype != torch.float64:
         case.why.append("no float64")

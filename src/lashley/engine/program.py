@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -23,7 +23,7 @@ from lashley.engine.winograd import use_winograd, winograd
 from lashley.graph import Captured, retyped
 from lashley.graph.batch import Positional, parts_of
 from lashley.graph.nodes import op, value_of
-from lashley.graph.running import attributes_of, called, last_readers
+from lashley.graph.running import attributes_of, called, last_readers, own_tensors
 from lashley.graph.ways import in_front
 
 _RESHAPES = ("view", "reshape", "_unsafe_view")
@@ -122,7 +122,8 @@ def lowered(
         channels_last: Whether images have their channels last in memory.
         fewer_products: Whether to use Winograd's convolution where it is faster.
     """
-    module = retyped(captured.module, torch.float32).to(device)
+    own = own_tensors(captured.module)  # as they are, in that format; none is written to
+    module = retyped(captured.module, torch.float32, own).to(device)
     fold_weights(module)
     functional_layers(module)
     if fold:
@@ -139,9 +140,12 @@ def lowered(
     return _program(module, batch, dtype)
 
 
-def exact(captured: Captured, batch: dict[str, Any], device: str) -> Program:
-    """The program as captured, in float64."""
-    module = retyped(captured.module, torch.float64).to(device)
+def exact(
+    captured: Captured, batch: dict[str, Any], device: str,
+    held: Mapping[str, Tensor] | None = None,
+) -> Program:  # fmt: skip
+    """The program as captured, in float64; with what is held of it there already, by name."""
+    module = retyped(captured.module, torch.float64, held).to(device)
     fold_weights(module)
     return _program(module, batch, torch.float64)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -11,11 +12,13 @@ from torch.fx.node import map_aggregate
 from torch.nn.utils.parametrize import is_parametrized
 
 from lashley.graph.formats import format_in
-from lashley.graph.running import assembled, attributes_of
+from lashley.graph.running import assembled, attributes_of, own_tensors
 
 
-def retyped(module: fx.GraphModule, dtype: torch.dtype) -> fx.GraphModule:
-    """An independent copy that computes in another floating format.
+def retyped(
+    module: fx.GraphModule, dtype: torch.dtype, held: Mapping[str, Tensor] | None = None
+) -> fx.GraphModule:
+    """A copy that computes in another floating format.
 
     The formats written in the graph (`.to(torch.float32)`, `.float()`, the dtype of a filled
     tensor) follow, and so do numbers too large for the new format, such as
@@ -24,12 +27,35 @@ def retyped(module: fx.GraphModule, dtype: torch.dtype) -> fx.GraphModule:
     Args:
         module: A captured graph.
         dtype: Of its parameters, buffers, constants; the caller's inputs have to be in it too.
+        held: What it takes in place of copies, by names of the graph; independent without any.
     """
     attributes = attributes_of(module, module.graph)
-    copies: dict[int, Any] = {}
+    copies = _known(attributes, dtype, held or {})
     twins = {name: _twin(value, dtype, copies) for name, value in attributes.items()}
     formats = {torch.float32, torch.complex64, *(t.dtype for t in _inexact(attributes.values()))}
     return assembled(_graph(module.graph, formats, dtype), twins)
+
+
+def _known(
+    attributes: Mapping[str, Any], dtype: torch.dtype, held: Mapping[str, Tensor]
+) -> dict[int, Any]:
+    """By tensors of a graph, those that are held in the format asked for already."""
+    found: dict[int, Any] = {}
+    for name, value in attributes.items():
+        own = {name: value}
+        if isinstance(value, nn.Module):
+            own = {f"{name}.{inner}": tensor for inner, tensor in own_tensors(value).items()}
+        for path, tensor in own.items():
+            there = held.get(path)
+            if (
+                isinstance(tensor, Tensor)
+                and there is not None
+                and ((there.shape, there.dtype) == (tensor.shape, format_in(tensor.dtype, dtype)))
+            ):
+                plain = there.detach()
+                parameter = isinstance(tensor, nn.Parameter)
+                found[id(tensor)] = nn.Parameter(plain, requires_grad=False) if parameter else plain
+    return found
 
 
 def _inexact(values: Any) -> list[Tensor]:
