@@ -111,7 +111,8 @@ def _carry_out(engine: Engine, tile: Tile | None, report: Report) -> Any:
         for part in tile.batches:
             for numbers, values in found(engine.built, _batch(engine, part), rows):
                 blocks.append((numbers, part, values))
-                done += sum(row > 0 for row in numbers) * (part.stop - part.start)  # row 0: intact
+                ablations = int((np.r_[numbers] > 0).sum())  # row 0 is the intact network
+                done += ablations * (part.stop - part.start)
                 report(done)
     return Outcomes(blocks, engine.built.attrs(), f"{platform.node()}-{os.getpid()}")
 

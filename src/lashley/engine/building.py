@@ -42,6 +42,7 @@ from lashley.graph.recorded import recorded
 from lashley.graph.running import own_tensors
 from lashley.outcomes import kinds_of
 from lashley.readouts import Readout, check_measured
+from lashley.sites import unknown_site
 
 _BATCH_NUMBERS = 1 << 24  # numbers in one value of the prefix
 _CONVOLVED_NUMBERS = 1 << 22  # and of convolutions: a stack holds all examples of a batch
@@ -201,8 +202,8 @@ def _without_graph(
         return by_graph()
     if beyond and case.options.engine == "hooks":
         raise EngineError(
-            f"engine: given 'hooks', which reaches {len(seen)} sites of this network, and not "
-            f"{beyond[0]!r}. Use engine='auto', with a site of la.find_sites(network, examples)."
+            f"ablations: {unknown_site(beyond[0], seen)} Those are what engine='hooks' reaches; "
+            "engine='auto' may reach more."
         )
     check_sites(case.ablations, seen)
     if not case.is_independent:

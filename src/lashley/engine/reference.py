@@ -206,7 +206,11 @@ def with_parameters(
     """What a network says with other parameters, by one of their names."""
     own = dict(network.named_parameters(remove_duplicate=False))
     new = {id(own[name]): value for name, value in given.items()}
-    given = {name: new[id(p)] for name, p in own.items() if id(p) in new}  # by all their names
+    given = {  # wherever a module holds them, once each
+        f"{path}.{name}".lstrip("."): new[id(parameter)]
+        for path, module in network.named_modules()
+        for name, parameter in module._parameters.items() if id(parameter) in new
+    }  # fmt: skip
     args, kwargs = arguments(network, [part.clone() for part in inputs], names)
     with in_its_format(network):
         return logits_of(
