@@ -177,8 +177,8 @@ class TestOutcomes:
 
 
 class TestFaults:
-    @pytest.mark.parametrize("what", ["worker", pytest.param("node", marks=pytest.mark.slow)])
     @pytest.mark.slow
+    @pytest.mark.parametrize("what", ["worker", "node"])
     def test_what_a_lost_one_had_in_hand_is_done_again(self, ring, place, tmp_path, what):
         asked = (network(), examples(2000), cuts_of("silence", "zero_weights", n=60))
         expected = la.evaluate(*asked)
@@ -203,8 +203,8 @@ class TestFaults:
         assert max(dones) == dones[-1] == len(asked[1]) * len(asked[2])
         assert not before <= pids(place)
 
-    @pytest.mark.parametrize("how", ["raises", pytest.param("dies", marks=pytest.mark.slow)])
     @pytest.mark.slow
+    @pytest.mark.parametrize("how", ["raises", "dies"])
     def test_a_task_that_fails_three_times_ends_the_run(self, place, tmp_path, how):
         kept = []
 

@@ -143,11 +143,11 @@ def in_parameters(
 def _is_shared(organ: Organ, organs: Mapping[str, Organ], network: nn.Module) -> bool:
     """Whether another site has parameters of this one: then only its own reader is zeroed."""
     ids = {name: id(p) for name, p in network.named_parameters(remove_duplicate=False)}
-    own, *others = (
-        {ids.get(name, name) for name in one.parameters}
-        for one in (organ, *(other for other in organs.values() if other is not organ))
-    )
-    return any(own & other for other in others)
+
+    def held(one: Organ) -> set[Any]:
+        return {ids.get(name, name) for name in one.parameters}
+
+    return any(held(organ) & held(other) for other in organs.values() if other is not organ)
 
 
 def _is_read_elsewhere(organ: Organ, graph: fx.GraphModule) -> bool:

@@ -126,7 +126,7 @@ def exactly(
     for one in live:
         if one is not None:
             one.advance(begin)
-    joining = [can_join(cell.place, sweep.exact) for cell in cells]
+    joining = [len(cell.which) > 0 and can_join(cell.place, sweep.exact) for cell in cells]
     joined = outputs_of(list(itertools.compress(cells, joining)), *live)
     intact = joined[0] if joined else live[0][sweep.exact.output]
     together = iter(joined[1:])
@@ -134,8 +134,6 @@ def exactly(
     for outputs, cell, here, joins in zip(found, cells, changed, joining, strict=True):
         if len(cell.which):
             outputs[here.to(device)] = next(together) if joins else _alone(sweep, cell, live)
-        elif joins:
-            next(together)
     return found
 
 

@@ -34,11 +34,11 @@ def left_out(
     names = {id(p): name for name, p in network.named_parameters()}
     own = dict(network.named_parameters(remove_duplicate=False))
     known = {id(own[p]) for organ in organs.values() for p in organ.parameters if p in own}
-    reasons, kept = _reasons(module, outputs), _kept_kernels(network, module)
-    return {
-        name: reasons.get(i) or kept.get(name.rpartition(".")[0], _UNREAD)
-        for i, name in names.items() if i not in known
-    }  # fmt: skip
+    reasons = _reasons(module, outputs)
+    found = {name: reasons.get(i, _UNREAD) for i, name in names.items() if i not in known}
+    unread = [name for name, reason in found.items() if reason == _UNREAD]
+    kept = _kept_kernels(network, module) if unread else {}
+    return found | {name: kept.get(name.rpartition(".")[0], _UNREAD) for name in unread}
 
 
 def _kept_kernels(network: nn.Module, module: fx.GraphModule) -> dict[str, str]:

@@ -161,9 +161,8 @@ def _of_function(output: Callable[[Any], Any], returned: Any) -> Any:
     except LashleyError:
         raise
     except Exception as error:
-        traced = isinstance(returned, fx.Proxy) or torch.compiler.is_exporting()
-        if traced:  # what a tracer cannot follow is no fault
-            raise
+        if isinstance(returned, fx.Proxy) or torch.compiler.is_exporting():
+            raise  # what a tracer cannot follow is no fault
         raise EngineError(
             f"output: {name_of(output)!r} raises {type(error).__name__} ({error}) of what the "
             f"network returns, {described(returned)}; allowed is a function of that which gives a "

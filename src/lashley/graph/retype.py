@@ -47,14 +47,10 @@ def _known(
             own = {f"{name}.{inner}": tensor for inner, tensor in own_tensors(value).items()}
         for path, tensor in own.items():
             there = held.get(path)
-            if (
-                isinstance(tensor, Tensor)
-                and there is not None
-                and ((there.shape, there.dtype) == (tensor.shape, format_in(tensor.dtype, dtype)))
-            ):
-                plain = there.detach()
-                parameter = isinstance(tensor, nn.Parameter)
-                found[id(tensor)] = nn.Parameter(plain, requires_grad=False) if parameter else plain
+            if there is None or not isinstance(tensor, Tensor):
+                continue
+            if (there.shape, there.dtype) == (tensor.shape, format_in(tensor.dtype, dtype)):
+                found[id(tensor)] = _of_kind(tensor, there.detach())
     return found
 
 
@@ -79,10 +75,15 @@ def _twin(value: Any, dtype: torch.dtype, copies: dict[int, Any]) -> Any:
         return twin
     if isinstance(value, Tensor):
         new = value.detach().to(format_in(value.dtype, dtype), copy=True)
-        parameter = isinstance(value, nn.Parameter)
-        copies[id(value)] = nn.Parameter(new, requires_grad=False) if parameter else new
+        copies[id(value)] = _of_kind(value, new)
         return copies[id(value)]
     return copy.deepcopy(value)
+
+
+def _of_kind(value: Tensor, new: Tensor) -> Tensor:
+    """A tensor as a parameter, if that is what it stands for."""
+    is_parameter = isinstance(value, nn.Parameter)
+    return nn.Parameter(new, requires_grad=False) if is_parameter else new
 
 
 def _graph(source: fx.Graph, formats: set[torch.dtype], dtype: torch.dtype) -> fx.Graph:
