@@ -135,12 +135,14 @@ class Case:
 
     @cached_property
     def is_independent(self) -> bool:
-        """Whether examples have the same outputs in another batch."""
+        """Whether examples have the same outputs in another batch, and at another place of it."""
         if self.is_whole:
             return False
-        few = forward(self.exact, [p[:2] for p in self.inputs], self.names)
+        n = len(self.outputs)
+        others = torch.arange(n - 1, -1, -2 if n > 2 else -1, device=self.outputs.device)
+        few = forward(self.exact, [p[others] for p in self.inputs], self.names)
         near = _INDEPENDENT * scale_of(self.outputs)
-        return torch.allclose(few, self.outputs[:2], rtol=0, atol=near)
+        return torch.allclose(few, self.outputs[others], rtol=0, atol=near)
 
     @property
     def plain_batch(self) -> int:

@@ -116,7 +116,7 @@ class Hooking:
         self, key: tuple[str, str], rows: Rows, batch: Batch, donors: Donors | None,
         known: tuple[Found, Found],
     ) -> Found:  # fmt: skip
-        """One pass; in a stack the ablation of no units runs along, which has to be intact.
+        """One pass; in a stack the ablation of no units runs along, last, and has to be intact.
 
         Args:
             key: Site and method.
@@ -126,14 +126,14 @@ class Hooking:
             known: What the intact network has as outcomes, and the slack of these.
         """
         alone = key not in self.stacked
-        sets = [*([] if alone else [()]), *(self.ablations[row - 1].units for row in rows)]
+        sets = [*(self.ablations[row - 1].units for row in rows), *([] if alone else [()])]
         inputs = [torch.cat([part] * len(sets)) for part in batch.inputs]
         with replaced(self.network, self.places[key], sets, donors):
             outputs = forward(self.network, inputs, self.reference.names)
         outputs = outputs.unflatten(0, (len(sets), -1))
         if not alone:
-            check_empty(self.verdict, self.verdict.of_rows(outputs[0], batch.labels), *known)
-            outputs = outputs[1:]
+            check_empty(self.verdict, self.verdict.of_rows(outputs[-1], batch.labels), *known)
+            outputs = outputs[:-1]
         self._look_at(outputs, rows, batch)
         found = [self._found(own, row, batch) for own, row in zip(outputs, rows, strict=True)]
         joined = {name: torch.cat([one[name] for one in found]) for name in found[0]}

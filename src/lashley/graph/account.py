@@ -8,9 +8,11 @@ from torch import fx, nn
 
 from lashley.graph.anatomy import Organ
 from lashley.graph.nodes import Layer, is_move, layer, op
+from lashley.graph.recorded import as_recorded
 from lashley.graph.vocabulary import ELEMENTWISE, MOVES, NORMALISATION, STANDARDISED
 
 _NORMS = NORMALISATION | STANDARDISED | {"batch_norm"}
+_LAYERS = ("linear", "conv1d", "conv2d", "conv3d")
 _UNREAD = "forward does not read it"
 _OUTPUT = "of an output layer: its units are outputs"
 _NORM = "scale or shift of a normalisation: it goes with the units before it"
@@ -85,8 +87,24 @@ def _of_reader(node: fx.Node, module: fx.GraphModule) -> str:
         if alone and (name in ELEMENTWISE or is_move(user, module)):
             waiting += list(user.users)
             continue
-        return _said(name, str(user.meta.get("owner") or user.name))
+        where = str(user.meta.get("owner") or user.name)
+        if name in _LAYERS and _is_lost(user, module):
+            return f"read by a layer whose units are overwritten in part, unseen ({where})"
+        return _said(name, where)
     return _UNREAD
+
+
+def _is_lost(node: fx.Node, module: fx.GraphModule) -> bool:
+    """Whether a value goes on into what a record of a run cannot show: a write to a part of it."""
+    waiting, seen = [node], set[fx.Node]()
+    while waiting:
+        for user in waiting.pop().users:
+            if user.target is as_recorded:
+                return True
+            if user not in seen and (op(user, module) in ELEMENTWISE or is_move(user, module)):
+                seen.add(user)
+                waiting.append(user)
+    return False
 
 
 def _said(name: str, where: str) -> str:
@@ -100,7 +118,7 @@ def _said(name: str, where: str) -> str:
         return "put beside activations, such as a token"
     if name in ("embedding", "embedding_bag"):
         return "a table whose rows are looked up, and of which no channel is a site"
-    if name in ("linear", "conv1d", "conv2d", "conv3d"):
+    if name in _LAYERS:
         return f"read by a layer whose units reach no other layer or attention ({where})"
     if name.startswith(("grouped_mm", "_grouped_mm")):
         return "experts in one product: which rows are whose depends on the data"

@@ -114,7 +114,22 @@ class _Memory:
         return found
 
     def _are_same(self, one: fx.Node, other: fx.Node) -> bool:
-        return _same(self._values[one], self._values[other])
+        if not _same(self._values[one], self._values[other]):
+            return False
+        return self._cut_to(one) == self._cut_to(other)  # else it seems so on few examples
+
+    def _cut_to(self, node: fx.Node) -> tuple[Any, ...]:
+        """To how many examples a value's memory is cut, and that of what it is a part of."""
+        found, memory = (), self._sharing_of(node)
+        while node.args and isinstance(node.args[0], fx.Node):
+            found += cut_to(name_of(node), node.args)
+            node = node.args[0]
+            if not memory & self._sharing_of(node):
+                break
+        return found
+
+    def _sharing_of(self, node: fx.Node) -> set[int]:
+        return {_memory(tensor) for tensor in tensors(self._values[node])}
 
     def _results(self, node: fx.Node, viewed: Sequence[fx.Node]) -> list[fx.Node]:
         """What a write makes of a value, and of those that it is a part of."""
@@ -151,6 +166,27 @@ def _by_memory(values: dict[fx.Node, Any]) -> dict[int, list[fx.Node]]:
 
 def _memory(tensor: Tensor) -> int:
     return tensor.untyped_storage().data_ptr()
+
+
+def cut_to(operation: str, args: Sequence[Any]) -> tuple[Any, ...]:
+    """The number of examples to which a call cuts a value, which few examples may not reach.
+
+    Of `x[:5]` that is (5,): on three examples the part looks as if it was all. Of other calls ().
+    """
+    if operation in ("getitem", "__getitem__"):
+        first = args[1][0] if isinstance(args[1], tuple) and args[1] else args[1]
+        end = first.stop if isinstance(first, slice) else None
+    elif operation in _CUTS:
+        axis, place = _CUTS[operation]
+        along = args[axis] if axis < len(args) else 0
+        end = args[place] if place < len(args) and along == 0 else None
+    else:
+        return ()
+    return () if end is None or (isinstance(end, int) and end >= _NO_END) else (end,)
+
+
+_CUTS = {"narrow": (1, 3), "slice": (1, 3), "split": (2, 1), "split_with_sizes": (2, 1)}
+_NO_END = 1 << 62
 
 
 def _same(value: Any, target: Tensor) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 from torch import Tensor, fx, nn
 
 from lashley.graph.calls import CallKey, Calls, Scope, operation_of, scopes
+from lashley.graph.functional import cut_to
 from lashley.graph.intact import intact
 from lashley.graph.plain_forms import FUNCTIONS, in_plain_operations
 from lashley.graph.running import Refused, kinds_of_tensors, memory_of, storage_of, tensors
@@ -77,12 +78,15 @@ class _Held:
         node: What it is in the graph.
         version: When it was that.
         writers: What has written to its memory since, under other names.
+        cut_to: Of a part of another, of how many examples that is at most; of a part of a part
+            both.
     """
 
     tensor: Tensor
     node: fx.Node
     version: int
     writers: list[fx.Node] = field(default_factory=list)
+    cut_to: tuple[Any, ...] = ()
 
 
 class _Recorder(Calls):
@@ -123,6 +127,10 @@ class _Recorder(Calls):
             node.meta = {"owner": self.stack[-1].owner}
             self._note(node, returned, written, nodes)
             self._parts(node, returned, {id(t) for t in (*fresh, *written)}, key)
+            if given:
+                cuts = (*self._held[id(given[0])].cut_to, *cut_to(operation, args))
+                for tensor in fresh:
+                    self._held[id(tensor)].cut_to = cuts
         return returned
 
     def hold(self, tensor: Tensor, node: fx.Node) -> None:
@@ -185,7 +193,8 @@ class _Recorder(Calls):
             whole = tensor is returned and node.target is not as_recorded
             new = node if tensor is returned else self._opaque([*read, node], tensor)
             for other in self._storages.get(storage_of(tensor), []):
-                if other.tensor is tensor or (whole and _same(other.tensor, tensor)):
+                alike = other.cut_to == self._held[id(tensor)].cut_to
+                if other.tensor is tensor or (whole and alike and _same(other.tensor, tensor)):
                     other.node, other.version, other.writers = new, other.tensor._version, []
                 else:
                     other.writers.append(new)
