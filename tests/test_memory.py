@@ -67,3 +67,39 @@ def test_memory_bounds_what_is_held(examples, engine, branches, parts, joining):
     least, memory = needed(1), 7 * MIB
     assert needed(memory) < least + memory
     assert needed(None) > least + 2 * memory
+
+
+class Deep(nn.Module):
+    """As many values as layers, each as large as the input."""
+
+    def __init__(self, branches):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(64, 64) for _ in range(16)])
+        self.out, self.branches = nn.Linear(64, 4), branches
+
+    def forward(self, x):
+        if self.branches and x.shape[1] < 0:  # torch.fx does not trace this
+            x = -x
+        for layer in self.layers:
+            x = layer(x).tanh()
+        return self.out(x.mean(1))
+
+
+@pytest.mark.filterwarnings("ignore:examples")
+@pytest.mark.parametrize("joining", [True, False])
+@pytest.mark.parametrize("branches", [False, True])
+@pytest.mark.parametrize("method", ["mean", "resample"])
+def test_of_the_reference_only_what_is_read_is_held(method, branches, joining, monkeypatch):
+    monkeypatch.setattr("lashley.engine.sweep.KEPT", 1)  # as where all values are more than that
+    with la.networks.seeded(0):
+        network, x = Deep(branches).eval(), torch.randn(16, 512, 64)
+    data, reference = (x, torch.arange(16) % 4), (x.flip(1), torch.arange(16) % 4)
+    sites = la.find_sites(network, data)
+    value = 4 * x.numel()
+
+    def needed(method):
+        cuts = [la.Ablation(sites[f"layers.{i}"], (0,), method) for i in (0, 7, 14)]
+        how = {"reference": reference, "savings": la.Savings(joining=joining)}
+        return peak(lambda: la.evaluate(network, data, cuts, **how))
+
+    assert needed(method) < needed("silence") + 5 * value

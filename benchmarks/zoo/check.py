@@ -40,8 +40,7 @@ def row_of(made: Made, row: dict[str, Any]) -> None:
         return
     row["sites"] = _by_kind(sites)
     row |= account_of(made.network, sites)
-    twin = Twin(made.network, made.pick, call)
-    chosen = _chosen(row, twin, made, sites)
+    chosen = _chosen(row, Twin(made.network, made.pick, call), made, sites)
     ablations = [
         la.Ablation(sites[t.site], t.units, method) for t in chosen for method in methods_of(t)
     ]
@@ -70,6 +69,7 @@ def row_of(made: Made, row: dict[str, Any]) -> None:
     row["engine_reason"] = str(measured.attrs.get("engine_reason", ""))[:300]
     places = {_words(a): place for place, a in enumerate(ablations)}
     plain = numbers_of(outputs)
+    twin = Twin(made.network, made.pick, call)
     row |= asdict(compare(twin, made, chosen, places, measured, ranks, plain, labels))
     row["not_checked"] += [f"{words}: {error}" for words, error in refused.items()]
 

@@ -21,7 +21,7 @@ from lashley.engine.plan import Place
 from lashley.engine.program import Live, Program
 from lashley.engine.rows import Units, consecutive, gathered, rows_of, stacked
 from lashley.graph.batch import Batched, Count, Positional
-from lashley.graph.ways import behind
+from lashley.graph.ways import behind, in_front
 
 Changes = list[tuple["Join", int, slice, Units]]  # by which call of a place; rows, units there
 
@@ -78,7 +78,7 @@ class _Pass:
     """One way through a program; `joins` in the order of their places."""
 
     def __init__(self, joins: Sequence[Join], live: Live, donors: Live | None):
-        self._live, self._donors, self._program = live, donors, live.program
+        self._live, self._program = live, live.program
         device = joins[0].examples.device
         own = [join.examples for join in joins]
         self._cells = torch.cat([torch.arange(live.size, device=device), *own])
@@ -90,6 +90,12 @@ class _Pass:
             start += len(join.which)
             self._rows[first_of(join.place, self._program)] = start
         self._held: dict[fx.Node, tuple[Any, int]] = {}  # with the rows it had when it was made
+        drawn = {self._node(name) for join in joins if join.place.constants is None
+                 for name in join.place.nodes}  # fmt: skip
+        self._donors = donors.fork() if donors is not None and drawn else None
+        begin = first_of(joins[0].place, self._program)  # so far they were run
+        self._drawn = {node for node in drawn | in_front(drawn)
+                       if self._program.position[node] >= begin}  # fmt: skip
 
     def _node(self, name: str) -> fx.Node:
         return self._program.nodes[name]
@@ -113,6 +119,8 @@ class _Pass:
             elif node in self._changes:
                 self._held[node] = self._live[node], self._live.size
             rows = self._rows.get(position, rows)
+            if self._donors is not None and node in self._drawn:
+                self._donors[node]
             if node in self._changes:
                 self._held[node] = self._changed(node, rows), rows
             self._forget(node)
@@ -123,6 +131,8 @@ class _Pass:
         for source in (node, *node.all_input_nodes):
             if self._program.last_reader[source] <= position:
                 self._held.pop(source, None)
+        if self._donors is not None:
+            self._donors.forget(node)
 
     def _run(self, node: fx.Node, rows: int) -> Any:
         args, kwargs = map_arg((node.args, node.kwargs), lambda source: self._read(source, rows))

@@ -14,7 +14,7 @@ from lashley.engine.case import STRUCTURE, Case
 from lashley.engine.checks import scale_of
 from lashley.engine.hooks import Told, activations, forward
 from lashley.engine.positions import Along, Positions, along
-from lashley.engine.program import Live, Program
+from lashley.engine.program import Program
 from lashley.errors import EngineError
 from lashley.graph.anatomy import Organ
 from lashley.graph.doubling import in_its_format
@@ -49,8 +49,7 @@ def means_at_points(
         )
 
     def values(inputs: list[Tensor]) -> dict[str, Tensor]:
-        live = Live(program, tuple(inputs))
-        return {name: live[program.nodes[name]] for _, name in points}
+        return program.values({name for _, name in points}, inputs)
 
     return _means(case, points, values, case.reference_batch(size), program.dtype, stepping)
 

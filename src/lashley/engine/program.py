@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -79,6 +80,18 @@ class Program:
     def has_winograd(self) -> bool:
         """Whether any of its convolutions is Winograd's."""
         return any(node.target is winograd for node in self.position)
+
+    def values(self, names: Iterable[str], inputs: Sequence[Tensor]) -> dict[str, Any]:
+        """Those of some nodes, without keeping anything else."""
+        wanted, live = set(names), Live(self, tuple(inputs))
+        found: dict[str, Any] = {}
+        for name, node in self.nodes.items():
+            if len(found) == len(wanted):
+                break
+            value = live.step(node)
+            if name in wanted:
+                found[name] = value
+        return found
 
     def value(self, node: fx.Node, args: Any, kwargs: Any) -> Any:
         """What a node makes of these arguments."""
@@ -195,11 +208,22 @@ class Live:
                 waiting.extend(missing)
         return self._values[node]
 
+    def fork(self) -> Live:
+        """The same values, to be run on and freed apart from these."""
+        other = copy(self)
+        other._values = dict(self._values)
+        return other
+
     def advance(self, position: int) -> None:
         """Run to a node of the program; what no node from there on reads is freed."""
         for node in list(self.program.nodes.values())[:position]:
-            self[node]
-            self.forget(node)
+            self.step(node)
+
+    def step(self, node: fx.Node) -> Any:
+        """Run a node whose forerunners were run; what no node behind it reads is freed."""
+        value = self[node]
+        self.forget(node)
+        return value
 
     def forget(self, node: fx.Node) -> None:
         """Free what is read by no node behind this one."""

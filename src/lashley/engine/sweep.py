@@ -60,6 +60,8 @@ def run_batch(
                 yield setting, {n: v[_index(setting.sets)] for n, v in found.items()}
         if waiting:
             walk.live.forget(node)
+            if walk.donors is not None:
+                walk.donors.step(node)
 
 
 @dataclass(eq=False)
