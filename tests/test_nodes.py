@@ -6,16 +6,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from lashley.graph import capture
-from lashley.graph.nodes import (
-    is_attention,
-    is_pool,
-    layer,
-    mixes,
-    module_op,
-    op,
-    value_of,
-    weights,
-)
+from lashley.graph.layers import layer, mixes, weights
+from lashley.graph.nodes import is_attention, is_pool, module_op, op, value_of
 
 from forward import Forward
 

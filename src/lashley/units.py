@@ -17,8 +17,9 @@ from lashley.graph.anatomy import Call, Organ, anatomy
 from lashley.graph.batch import Batched, NotBatched, batch_dependence
 from lashley.graph.copies import copied as copy_of
 from lashley.graph.incoming import by_unit
+from lashley.graph.layers import Layer, weights
 from lashley.graph.layout import Layout, fitted
-from lashley.graph.nodes import Layer, attribute, weights
+from lashley.graph.nodes import attribute
 from lashley.sites import Site, first_inputs, unknown_site
 
 

@@ -20,7 +20,8 @@ from lashley.engine.plan import Place
 from lashley.engine.program import Live, Program, run_along
 from lashley.engine.shortcuts import updated_consumer
 from lashley.graph.batch import Batched
-from lashley.graph.nodes import is_elementwise, layer, op, value_of
+from lashley.graph.layers import layer
+from lashley.graph.nodes import is_elementwise, op, value_of
 
 Step = Callable[[Tensor], Tensor]  # (ablation, feature, example) to the same, used up
 _SOFTMAX = {"softmax": F.softmax, "log_softmax": F.log_softmax}

@@ -17,7 +17,8 @@ from lashley.engine.lowering import map_product
 from lashley.engine.program import Program
 from lashley.engine.winograd import winograd
 from lashley.graph.batch import Batched
-from lashley.graph.nodes import is_elementwise, is_pool, layer, op, value_of, weights
+from lashley.graph.layers import layer, weights
+from lashley.graph.nodes import is_elementwise, is_pool, op, value_of
 
 _CONVOLUTIONS = {3: F.conv1d, 4: F.conv2d, 5: F.conv3d}
 

@@ -18,7 +18,8 @@ from torch.nn import functional as F
 from lashley.engine.rewriting import hold, take_place
 from lashley.engine.winograd import winograd
 from lashley.graph.batch import Batched
-from lashley.graph.nodes import Layer, layer, op, value_of
+from lashley.graph.layers import Layer, layer
+from lashley.graph.nodes import op, value_of
 
 _CONVOLUTIONS = {-2: F.conv1d, -3: F.conv2d, -4: F.conv3d}
 _FRESH = ("linear", "conv1d", "conv2d", "conv3d")  # what returns memory of its own

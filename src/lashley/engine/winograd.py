@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from lashley.engine.rewriting import hold, take_place
 from lashley.graph.batch import Batched
-from lashley.graph.nodes import Layer, layer, weights
+from lashley.graph.layers import Layer, layer, weights
 
 _INTO = [[4, 0, -5, 0, 1, 0], [0, -4, -4, 1, 1, 0], [0, 4, -4, -1, 1, 0],
          [0, -2, -1, 2, 1, 0], [0, 2, -1, -2, 1, 0], [0, 4, 0, -5, 0, 1]]  # fmt: skip

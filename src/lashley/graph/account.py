@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from torch import fx, nn
 
 from lashley.graph.anatomy import Organ
-from lashley.graph.nodes import Layer, is_move, layer, op
+from lashley.graph.layers import Layer, layer
+from lashley.graph.nodes import is_move, op
 from lashley.graph.recorded import as_recorded
 from lashley.graph.vocabulary import ELEMENTWISE, MOVES, NORMALISATION, STANDARDISED
 

@@ -4,37 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import torch
-from torch import Tensor, fx, nn
+from torch import fx
 
-from lashley.graph.attention import PROJECTIONS
 from lashley.graph.banks import Bank, banks
-from lashley.graph.described import shape_of, value_like
+from lashley.graph.described import shape_of
 from lashley.graph.experts import expert_sources
 from lashley.graph.heads import Heads, heads_of
-from lashley.graph.labels import Labels, along, moved
+from lashley.graph.labels import Labels
+from lashley.graph.layers import Layer, feeds_weights, layer
 from lashley.graph.layout import Layout
-from lashley.graph.nodes import (
-    Layer,
-    attribute,
-    feeds_weights,
-    held_by,
-    is_fixed,
-    is_move,
-    layer,
-    named_after,
-    op,
-    value_of,
-    varying,
-)
+from lashley.graph.nodes import op, varying
 from lashley.graph.recurrent_units import Recurrent
 from lashley.graph.region import Held, after, points, region
 from lashley.graph.routed import Routed, fixed
-from lashley.graph.routers import chooses
 from lashley.graph.source import Source
-from lashley.graph.ways import in_front
+from lashley.graph.sources import embedding_source, head_source, layer_source, recurrent_source
+from lashley.graph.sums import Sums
 
 WEIGHTLESS = frozenset({"head", "residual"})  # kinds of units without weights of their own
 _TURNS = frozenset({"t", "T", "mT", "transpose", "swapaxes", "permute"})
@@ -206,16 +193,16 @@ def _sources(module: fx.GraphModule, known: Mixing) -> Iterator[Source]:
     """What computes units, in forward order; layers before the sums that they are part of."""
     varies, heads, products, hidden = known.varies, known.heads, known.products, known.hidden
     experts = expert_sources(module, products, varies)
-    sums = _Sums(module, varies, {}, Counter())
+    sums = Sums(module, varies, {}, Counter())
     for node in module.graph.nodes:
         if shape_of(node) is None or node not in hidden:
             continue
         yield from experts.get(node, ())
         found = (
-            _recurrent_source(node)
-            or (None if _told(node, products) else _layer_source(node, module))
-            or (_head_source(node, heads[node]) if node in heads else None)
-            or _embedding_source(node, module)
+            recurrent_source(node)
+            or (None if _told(node, products) else layer_source(node, module))
+            or (head_source(node, heads[node]) if node in heads else None)
+            or embedding_source(node, module)
             or sums.source(node)
         )
         if found is None:
@@ -230,183 +217,6 @@ def _sources(module: fx.GraphModule, known: Mixing) -> Iterator[Source]:
 def _told(node: fx.Node, products: Mapping[fx.Node, Bank]) -> bool:
     """Whether a product's matrix is not the same in every run."""
     return node in products and products[node].told is not None
-
-
-def _layer_source(node: fx.Node, module: fx.GraphModule) -> Source | None:
-    known = layer(node, module)
-    if known is None or not known.parameters or _is_of_attention(known):
-        return None
-    node, known = _with_bias(node, known, module)
-    shape = shape_of(node)
-    if shape is None:
-        return None
-    kind = "filter" if known.op.startswith("conv") else "hidden"
-    kind = "router" if kind == "hidden" and chooses(node, module) else kind
-    return Source(node, known.name, kind, shape[known.axis], 1, known.axis,
-                   along(shape, known.axis), known, known.parameters)  # fmt: skip
-
-
-def _recurrent_source(node: fx.Node) -> Source | None:
-    known, shape = node.meta.get("recurrent"), shape_of(node)
-    if known is None or shape is None:
-        return None
-    return Source(node, known.name, "recurrent", known.n_units, 1, -1, along(shape, -1), None,
-                   known.parameters)  # fmt: skip
-
-
-def _with_bias(node: fx.Node, known: Layer, module: fx.GraphModule) -> tuple[fx.Node, Layer]:
-    """A layer that adds its own bias in a step of its own, with that step; else as it is.
-
-    What moves numbers may stand between them, as where channels come last, but leaves the units in
-    their order.
-    """
-    owners, shape = {_owner_of(name) for name in known.parameters}, shape_of(node)
-    if known.bias is not None or len(owners) != 1 or owners == {""} or shape is None:
-        return node, known
-    held, labels = node, along(shape, known.axis)
-    user = _only_user(held)
-    while user is not None and is_move(user, module):
-        found = moved(user, {held: labels}, module)
-        if not isinstance(found, Labels):
-            return node, known
-        held, labels, user = user, found, _only_user(user)
-    others = [n for n in user.all_input_nodes if n is not held] if user is not None else []
-    if user is None or op(user, module) != "add" or len(others) != 1 or not is_fixed(others[0]):
-        return node, known
-    names = held_by(others[0], module)
-    own = all(isinstance(attribute(module, name), nn.Parameter) for name in names)
-    if not own or {_owner_of(name) for name in names} != owners or not _is_in_order(labels):
-        return node, known
-    axis = min(labels.axes) - labels.tensor.ndim
-    bias = value_of(others[0], module)
-    lengths = {i - bias.ndim: n for i, n in enumerate(bias.shape) if n > 1}
-    if len(names) != 1 or lengths != {axis: shape[known.axis]}:
-        return node, known
-    whole = others[0].op == "get_attr" and bias.ndim == 1
-    return user, replace(known, bias=names[0] if whole else "", axis=axis,
-                         parameters=(*known.parameters, *names))  # fmt: skip
-
-
-def _is_in_order(labels: Labels) -> bool:
-    """Whether one axis holds the units 1, 2, ..., each once."""
-    return len(labels.axes) == 1 and torch.equal(
-        labels.slots.flatten(), torch.arange(1, labels.slots.numel() + 1)
-    )
-
-
-def _only_user(node: fx.Node) -> fx.Node | None:
-    return next(iter(node.users)) if len(node.users) == 1 else None
-
-
-def _owner_of(name: str) -> str:
-    """Of a parameter: "a.b" of "a.b.weight", and of "a.b/weight", as Keras writes names."""
-    return name[: max(name.rfind("."), name.rfind("/"), 0)]
-
-
-def _is_of_attention(known: Layer) -> bool:
-    """Whether a layer is a projection inside `nn.MultiheadAttention`, which is one site whole."""
-    return all(name.rpartition(".")[2] in PROJECTIONS for name in known.parameters)
-
-
-def _head_source(node: fx.Node, found: Heads) -> Source:
-    name = node.meta.get("owner") or node.name
-    owned = [p for p in _parameters_into(node) if p.rpartition(".")[2] in PROJECTIONS]
-    layout = Layout(found.labels.slots, found.width, found.number)
-    return Source(node, name, "head", found.number, found.width, layout.axis or -3, found.labels,
-                   None, tuple(owned))  # fmt: skip
-
-
-def _parameters_into(node: fx.Node) -> list[str]:
-    """The tensors that a node, or what leads to it from the last layers, reads."""
-    return [
-        str(n.target) for n in in_front({node})
-        if n.op == "get_attr" and str(n.target).startswith(f"{node.meta.get('owner', '')}.")
-    ]  # fmt: skip
-
-
-def _embedding_source(node: fx.Node, module: fx.GraphModule) -> Source | None:
-    shape = shape_of(node)
-    if op(node, module) != "embedding" or shape is None:
-        return None
-    if node.op == "call_module":
-        name, held = str(node.target), f"{node.target}.weight"
-    else:
-        tables = [n for n in node.all_input_nodes if is_fixed(n) and _is_table(n)]
-        if not tables or not held_by(tables[0], module):
-            return None
-        held = held_by(tables[0], module)[0]
-        name = named_after(held, module)
-    return Source(node, name, "embedding", shape[-1], 1, -1, along(shape, -1), None, (held,))
-
-
-def _is_table(node: fx.Node) -> bool:
-    value = value_like(node)
-    return isinstance(value, Tensor) and value.ndim == 2 and value.is_floating_point()
-
-
-@dataclass(frozen=True, eq=False)
-class _Sums:
-    """The sums of a graph, as they are come by.
-
-    Attributes:
-        module: The graph.
-        varies: Its nodes that depend on the inputs' numbers.
-        streams: Labels of the values that hold the units of layers and sums before.
-        numbers: How many sums a module made before.
-    """
-
-    module: fx.GraphModule
-    varies: set[fx.Node]
-    streams: dict[fx.Node, Labels]
-    numbers: Counter[str]
-
-    def source(self, node: fx.Node) -> Source | None:
-        """A sum of two activations, one of which a layer gives: the channels of a stream."""
-        shape = shape_of(node)
-        parts = [n for n in node.all_input_nodes if n in self.varies]
-        if op(node, self.module) != "add" or len(parts) != 2 or node in self.streams:
-            return None
-        given = (self.streams.get(n) for n in sorted(parts))  # the stream comes before the branch
-        labels = next((found for found in given if _is_whole(found, shape)), None)
-        if labels is None or any(shape_of(n) != shape for n in parts):
-            return None
-        labels = _from_one(labels)
-        slots, owner = labels.slots, str(node.meta.get("owner", ""))
-        axes = [i for i, length in enumerate(slots.shape) if length > 1]
-        axis = axes[0] - slots.ndim if len(axes) == 1 else -1
-        adapted = self._adapted(owner)
-        name, kind = (owner, "hidden") if adapted else (self._name(owner), "residual")
-        return Source(node, name, kind, int(slots.max()), 1, axis, labels, None, adapted)
-
-    def _adapted(self, owner: str) -> tuple[str, ...]:
-        """The parameters of a layer with an adapter beside it, if a module is that (peft)."""
-        try:
-            own = self.module.get_submodule(owner)
-        except AttributeError:  # it holds nothing that the graph names
-            return ()
-        names = [n for n, _ in own.named_parameters(owner)]
-        parts = (f"{owner}.base_layer.", f"{owner}.lora_")
-        whole = owner and all(any(n.startswith(part) for n in names) for part in parts)
-        return tuple(n for n in names if n.startswith(parts)) if whole else ()
-
-    def _name(self, owner: str) -> str:
-        number = self.numbers[owner]
-        self.numbers[owner] += 1
-        return f"{owner}.residual".lstrip(".") + (f"_{number}" if number else "")
-
-
-def _from_one(labels: Labels) -> Labels:
-    """Labels in the same order without gaps: those of one half of a layer are 1, 2, ..., too."""
-    found = labels.slots.unique()
-    if len(found) == int(found[-1]):
-        return labels
-    place = torch.searchsorted(found, labels.slots) + 1
-    return Labels(place.to(labels.tensor.dtype).expand(labels.tensor.shape))
-
-
-def _is_whole(labels: Labels | None, shape: tuple[int, ...] | None) -> bool:
-    """Whether every number of a value of this shape is a unit's."""
-    return labels is not None and labels.tensor.shape == shape and bool((labels.slots > 0).all())
 
 
 def _mixed_again(

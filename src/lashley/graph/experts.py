@@ -17,8 +17,9 @@ from torch import fx
 from lashley.graph.banks import Bank
 from lashley.graph.described import shape_of
 from lashley.graph.labels import Labels, along, combined, moved, over
+from lashley.graph.layers import Layer
 from lashley.graph.layout import Layout
-from lashley.graph.nodes import Layer, is_move, op, reads
+from lashley.graph.nodes import is_move, op, reads
 from lashley.graph.region import Held, points
 from lashley.graph.routed import Routed, ended, picked
 from lashley.graph.source import Source

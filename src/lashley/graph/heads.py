@@ -16,8 +16,9 @@ from torch import Tensor, fx
 
 from lashley.graph.described import shape_of
 from lashley.graph.labels import Labels, combined, moved
+from lashley.graph.layers import layer
 from lashley.graph.layout import STRUCTURE
-from lashley.graph.nodes import is_attention, is_move, is_pool, layer, op, reads
+from lashley.graph.nodes import is_attention, is_move, is_pool, op, reads
 from lashley.graph.vocabulary import ELEMENTWISE, NORMALISATION
 
 _PRODUCTS = frozenset({"matmul", "bmm", "baddbmm", "einsum"})

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Inexact
 from torch import Tensor, fx, nn
 
-from lashley.graph.nodes import Layer, weights
+from lashley.graph.layers import Layer, weights
 
 
 def by_unit(weight: Tensor, unit_axis: int, groups: int = 1) -> Inexact[Tensor, "unit weight"]:

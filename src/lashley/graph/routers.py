@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import fx
 
 from lashley.graph.described import shape_of
-from lashley.graph.nodes import is_move, layer, op, reads
+from lashley.graph.layers import layer
+from lashley.graph.nodes import is_move, op, reads
 from lashley.graph.vocabulary import ELEMENTWISE
 
 _CHOOSES = frozenset({"topk", "argmax", "sort", "argsort", "argmin"})

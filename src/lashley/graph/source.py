@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from torch import fx
 
 from lashley.graph.labels import Labels
+from lashley.graph.layers import Layer
 from lashley.graph.layout import Layout
-from lashley.graph.nodes import Layer
 from lashley.graph.region import Held
 from lashley.graph.routed import Routed
 

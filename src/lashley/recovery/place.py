@@ -16,7 +16,8 @@ from lashley.data.inputs import Inputs, tensors
 from lashley.errors import AblationError, SiteError
 from lashley.graph.copies import copied as copy_of
 from lashley.graph.incoming import into_units
-from lashley.graph.nodes import Layer, attribute, op, value_of
+from lashley.graph.layers import Layer
+from lashley.graph.nodes import attribute, op, value_of
 from lashley.sites import first_inputs
 from lashley.units import Units, units_of, upto
 
