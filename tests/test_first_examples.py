@@ -79,4 +79,4 @@ def test_a_part_that_is_overwritten_unseen_is_told():
     sites = la.find_sites(net, (torch.randn(12, 4), torch.zeros(12, dtype=torch.long)))
     reasons = {row.name: row.reason for row in sites.left_out}
     assert "a" not in sites
-    assert "overwritten in part" in reasons["a.weight"]
+    assert "write to a part" in reasons["a.weight"]

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from lashley.graph import capture
 from lashley.graph.layers import layer, mixes, weights
 from lashley.graph.nodes import is_attention, is_pool, module_op, op, value_of
+from lashley.graph.vocabulary import ELEMENTWISE
 
 from forward import Forward
 
@@ -193,3 +194,21 @@ class TestAttention:
         module = captured(network, 5, 8, tracer=tracer)
         (node,) = [n for n in module.graph.nodes if is_attention(n)]
         assert node.meta["heads"] == 4
+
+
+def test_what_pytorch_marks_as_pointwise_is_elementwise():
+    marked = set()
+    for name in torch._C._dispatch_get_all_op_names():
+        space, _, rest = name.partition("::")
+        if space != "aten":
+            continue
+        packet = getattr(torch.ops.aten, rest.partition(".")[0])
+        overload = getattr(packet, rest.partition(".")[2] or "default", None)
+        if overload is None or overload._schema.is_mutable:
+            continue
+        if torch.Tag.pointwise in overload.tags and len(overload._schema.returns) == 1:
+            marked.add(name.partition("::")[2].partition(".")[0].strip("_"))
+    plain = {name.removeprefix("special_") for name in marked}
+    plain = {name for name in plain if not name.endswith("_backward")}
+    assert len(plain) > 100
+    assert plain - ELEMENTWISE <= {"equal", "max", "min"}  # of which one number comes

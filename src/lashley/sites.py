@@ -14,7 +14,7 @@ from torch import Tensor, fx, nn
 
 from lashley.data import as_examples
 from lashley.data.inputs import inputs_to, take, tensors, varied
-from lashley.errors import LashleyError, SiteError
+from lashley.errors import LashleyError, NetworkError, SiteError
 from lashley.graph import capture
 from lashley.graph.account import AS_IT_SHOULD_BE, left_out
 from lashley.graph.anatomy import Organ, anatomy, mixing, output_layers
@@ -237,7 +237,13 @@ def _for_network(inputs: Any, which: Tensor, network: nn.Module) -> Any:
 def eval_mode(network: nn.Module) -> Iterator[None]:
     """Eval mode inside; afterwards every module is in its own mode again."""
     modes = {module: module.training for module in network.modules()}
-    network.eval()
+    try:
+        network.eval()
+    except NotImplementedError as error:
+        raise NetworkError(
+            f"network: it cannot be put in eval mode ({error}); allowed are plain torch.nn modules."
+            " Give the network as it was before torch.export."
+        ) from error
     try:
         yield
     finally:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from lashley.ablations import Ablation
 from lashley.data import Examples
 from lashley.data.inputs import take, tensors, varied
-from lashley.engine.checks import check_logits, check_same, scale_of
+from lashley.engine.checks import carrying, check_logits, check_same, scale_of
 from lashley.engine.hooks import forward, largest
 from lashley.engine.plan import Savings
 from lashley.engine.stacking import Budget
@@ -237,7 +237,18 @@ def _in_float32(network: nn.Module, few: list[Tensor], names: tuple[str, ...]) -
         return network
     copy = copied(network).float()
     inputs = [in_format(p, torch.float32).to(held[0].device) for p in few]
-    return network if _runs(network, inputs, names) and not _runs(copy, inputs, names) else copy
+    if _runs(copy, inputs, names):
+        return copy
+    if _runs(network, inputs, names):
+        return network
+    wide = [in_format(p, torch.float64).to(held[0].device) for p in few]
+    if _runs(network, wide, names):
+        raise EngineError(
+            "network: its forward writes float64, so that it runs in no other format; allowed are "
+            "networks that run in float32, too. Write x.to(weight.dtype) in place of x.double() "
+            "there, with the weights that come next."
+        )
+    return copy
 
 
 def _runs(network: nn.Module, inputs: list[Tensor], names: tuple[str, ...]) -> bool:
@@ -256,10 +267,28 @@ def _check_reference(truth: Truth, reference: Examples) -> None:
     check_runs(truth.network, inputs, truth.names, DataError, "reference", way_out)
 
 
+def _check_rows(outputs: Tensor, n: int) -> None:
+    if len(outputs) == n:
+        return
+    axis = next((i for i, length in enumerate(outputs.shape) if length == n), None)
+    move = f"output=lambda z: z.movedim({axis}, 0)"
+    way_out = "" if axis is None else f" Bring the examples there: {move}."
+    raise EngineError(
+        f"outputs: of {n} examples the network returns {tuple(outputs.shape)}; allowed is "
+        f"(example, ...), a row for each example.{way_out}"
+    )
+
+
 def _check_outputs(truth: Truth, few: int) -> None:
     if not isinstance(truth.outputs, Tensor):
         check_logits(truth.outputs)
     finite(truth.outputs, None)
+    _check_rows(truth.outputs, len(truth.inputs[0]))
     some, before = [part[:few] for part in truth.inputs], snapshot(truth.network)
     first = forward(truth.network, some, truth.names)
     check_same(first, forward(truth.network, some, truth.names), before.changes())
+    if before.changes() and few == STRUCTURE:
+        try:
+            forward(truth.network, [part[:2] for part in some], truth.names)
+        except Exception as error:  # its state fits as many examples as there were
+            raise carrying(before.changes()) from error

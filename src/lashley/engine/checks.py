@@ -247,19 +247,24 @@ def check_same(outputs: Tensor, again: Tensor, changed: Sequence[str]) -> None:
     """
     alike = _agree(outputs, again, 1e-6 * scale_of(outputs))
     if not alike and changed:
-        raise EngineError(
-            "network: two runs on the same examples differ, because it carries state from call to "
-            f"call ({', '.join(changed[:5])}), so no effect could be told from what came before. "
-            "Let its forward begin anew: reset that state at its start, on its own modules, for it "
-            "is run as a copy (snntorch: by each layer's reset_mem(); utils.reset, which goes by a "
-            "list of all layers ever made, does not reach copies)."
-        )
+        raise carrying(changed)
     if not alike:
         raise EngineError(
             "network: two runs on the same examples differ, so no effect could be told from "
             "chance. It draws random numbers in eval mode (dropout that is always on?): make it "
             "deterministic, with a seed of its own or without the noise."
         )
+
+
+def carrying(changed: Sequence[str]) -> EngineError:
+    """That a network carries state from call to call, by names of that."""
+    return EngineError(
+        "network: two runs on the same examples differ, because it carries state from call to "
+        f"call ({', '.join(changed[:5])}), so no effect could be told from what came before. "
+        "Let its forward begin anew: reset that state at its start, on its own modules, for it "
+        "is run as a copy (snntorch: by each layer's reset_mem(); utils.reset, which goes by a "
+        "list of all layers ever made, does not reach copies)."
+    )
 
 
 def scale_of(values: Tensor) -> float:

@@ -20,6 +20,7 @@ from lashley.errors import EngineError, LashleyError
 from lashley.graph.copies import copied as copy_of
 from lashley.graph.doubling import LOWER, constants, doubled, mark, runs_doubled
 from lashley.graph.formats import in_format
+from lashley.graph.intact import intact
 from lashley.graph.layout import STRUCTURE
 from lashley.graph.running import tensors
 
@@ -69,12 +70,14 @@ def truth_of(
     few = [p[:n_few] for p in wide]
     copied = doubled(network, device)
     try:
-        forward(copied, few, names)
+        with intact(copied):  # what is carried from call to call is told of later
+            forward(copied, few, names)
     except LashleyError:  # it runs, and returns what cannot be used
         raise
     except Exception:
         return _another_way(network, sample, names, device, n_few)
-    outputs = forward(copied, wide, names)
+    with intact(copied):
+        outputs = forward(copied, wide, names)
     if isinstance(outputs, Tensor) and not torch.isfinite(outputs).all():
         return _another_way(network, sample, names, device, n_few)
     return Truth(copied, torch.float64, wide, outputs, names)

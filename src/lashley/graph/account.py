@@ -8,13 +8,14 @@ from torch import fx, nn
 
 from lashley.graph.anatomy import Organ
 from lashley.graph.layers import Layer, layer
-from lashley.graph.nodes import is_move, op
+from lashley.graph.nodes import is_fixed, is_move, op
 from lashley.graph.recorded import as_recorded
 from lashley.graph.vocabulary import ELEMENTWISE, MOVES, NORMALISATION, STANDARDISED
 
 _NORMS = NORMALISATION | STANDARDISED | {"batch_norm"}
 _LAYERS = ("linear", "conv1d", "conv2d", "conv3d")
-_UNREAD = "forward does not read it"
+_LOST = "lost from sight, by a write to a part of them or in numpy"
+_UNREAD = "nothing on the way to the output reads it"
 _OUTPUT = "of an output layer: its units are outputs"
 _NORM = "scale or shift of a normalisation: it goes with the units before it"
 AS_IT_SHOULD_BE = frozenset({_OUTPUT, _NORM})  # no unit is overlooked there
@@ -84,13 +85,13 @@ def _of_reader(node: fx.Node, module: fx.GraphModule) -> str:
             continue
         seen.add(user)
         name = op(user, module)
-        alone = len(user.all_input_nodes) == 1
+        alone = len(user.all_input_nodes) == 1 or is_fixed(user)
         if alone and (name in ELEMENTWISE or is_move(user, module)):
             waiting += list(user.users)
             continue
         where = str(user.meta.get("owner") or user.name)
         if name in _LAYERS and _is_lost(user, module):
-            return f"read by a layer whose units are overwritten in part, unseen ({where})"
+            return f"read by a layer whose units are {_LOST} ({where})"
         return _said(name, where)
     return _UNREAD
 
@@ -115,6 +116,8 @@ def _said(name: str, where: str) -> str:
         return "added to activations: a bias, positions or tokens"
     if name in ELEMENTWISE:
         return "scales activations"
+    if name in ("index", "getitem", "index_select"):
+        return "a table whose rows are looked up, and of which no channel is a site"
     if name in MOVES:
         return "put beside activations, such as a token"
     if name in ("embedding", "embedding_bag"):

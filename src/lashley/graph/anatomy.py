@@ -12,10 +12,10 @@ from lashley.graph.banks import Bank, banks
 from lashley.graph.described import shape_of
 from lashley.graph.experts import expert_sources
 from lashley.graph.heads import Heads, heads_of
-from lashley.graph.labels import Labels
+from lashley.graph.labels import Labels, along, moved
 from lashley.graph.layers import Layer, feeds_weights, layer
 from lashley.graph.layout import Layout
-from lashley.graph.nodes import op, varying
+from lashley.graph.nodes import attribute, is_move, varying
 from lashley.graph.recurrent_units import Recurrent
 from lashley.graph.region import Held, after, points, region
 from lashley.graph.routed import Routed, fixed
@@ -24,7 +24,6 @@ from lashley.graph.sources import embedding_source, head_source, layer_source, r
 from lashley.graph.sums import Sums
 
 WEIGHTLESS = frozenset({"head", "residual"})  # kinds of units without weights of their own
-_TURNS = frozenset({"t", "T", "mT", "transpose", "swapaxes", "permute"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +120,8 @@ def anatomy(module: fx.GraphModule, known: Mixing | None = None) -> dict[str, Or
     found: dict[str, list[tuple[Source, Call]]] = {}
     for source in _sources(module, known):
         call = _call(source, module, known.varies)
-        if not (feeds_weights(call.points[0].node, module) or _is_overwritten(call, module)):
+        held = call.points[0].node
+        if not (feeds_weights(held, module, known.varies) or _is_overwritten(call, module)):
             found.setdefault(_free_name(source, found, module), []).append((source, call))
     return {name: _organ(name, calls) for name, calls in found.items()}
 
@@ -156,11 +156,25 @@ def _is_same(one: Source, other: Source, module: fx.GraphModule) -> bool:
 def _side(source: Source, module: fx.GraphModule) -> int | None:
     """Along which axis of its parameter a layer has its units; None where that is not plain."""
     known = source.layer
-    if known is None or known.held is None or known.held.op == "get_attr":
+    if known is None or known.held is None:
         return None if known is None else known.unit_axis
-    turned = op(known.held, module) in _TURNS and len(shape_of(known.held) or ()) == 2
-    plain = [given.op for given in known.held.all_input_nodes] == ["get_attr"]
-    return 1 - known.unit_axis if turned and plain else None
+    for axis in range(len(shape_of(known.held) or ())):
+        labels = _along_parameter(known.held, axis, module)
+        if labels is not None and labels.axes == {known.unit_axis}:
+            return axis
+    return None
+
+
+def _along_parameter(node: fx.Node, axis: int, module: fx.GraphModule) -> Labels | None:
+    """Where what is moved of a parameter holds the places along an axis of that."""
+    if node.op == "get_attr":
+        return along(tuple(attribute(module, str(node.target)).shape), axis)
+    if not is_move(node, module) or len(node.all_input_nodes) != 1:
+        return None
+    (inner,) = node.all_input_nodes
+    labels = _along_parameter(inner, axis, module)
+    found = None if labels is None else moved(node, {inner: labels}, module)
+    return found if isinstance(found, Labels) else None
 
 
 def output_layers(module: fx.GraphModule, known: Mixing) -> list[Layer]:

@@ -196,7 +196,7 @@ def computed_name(weight: fx.Node, module: nn.Module) -> str:
         (current,) = current.all_input_nodes
     if current.op == "get_attr":
         return named_after(str(current.target), module) + steps
-    held = held_by(weight, module)
+    held = _by_shape(held_by(weight, module), shape_of(weight), module)
     plain = [name for name in held if name.endswith(".weight")]
     if len(plain) == 1:
         return named_after(plain[0], module)
@@ -208,6 +208,15 @@ def computed_name(weight: fx.Node, module: nn.Module) -> str:
         shared.append(parts[0])
     whole = ".".join(shared).partition(".parametrizations")[0]
     return whole or (held or ("",))[0]
+
+
+def _by_shape(
+    names: tuple[str, ...], shape: tuple[int, ...] | None, module: nn.Module
+) -> tuple[str, ...]:
+    """The same names, those of tensors of this shape first, else in the network's order."""
+    order = {name: i for i, (name, _) in enumerate(module.named_parameters())}
+    return tuple(sorted(names, key=lambda name: (
+        tuple(attribute(module, name).shape) != shape, order.get(name, len(order)))))  # fmt: skip
 
 
 _MAIN = frozenset({"weight", "kernel", "embeddings"})  # of weights called after their layer
@@ -257,13 +266,23 @@ def _argument(node: fx.Node, place: int | None, name: str | None) -> Any:
     return node.args[place] if len(node.args) > place else node.kwargs.get(str(name))
 
 
-def feeds_weights(node: fx.Node, module: nn.Module) -> bool:
-    """Whether a node is read as the weights of layers alone, as a kernel that forward computes."""
+def feeds_weights(node: fx.Node, module: nn.Module, varies: set[fx.Node]) -> bool:
+    """Whether a node is read as the weights of layers alone, as a kernel that forward computes.
+
+    Args:
+        node: Of the module's graph.
+        module: Which holds what the graph calls.
+        varies: The nodes whose numbers depend on the inputs' numbers.
+    """
+
+    def feeds(user: fx.Node) -> bool:
+        alone = user not in varies and op(user, module) in ELEMENTWISE
+        if alone or is_move(user, module):
+            return feeds_weights(user, module, varies)
+        return _is_weight_of(node, user, module)
+
     readers = [user for user in node.users if reads(user, node, module)]
-    return bool(readers) and all(
-        feeds_weights(user, module) if is_move(user, module) else _is_weight_of(node, user, module)
-        for user in readers
-    )
+    return bool(readers) and all(map(feeds, readers))
 
 
 def _is_weight_of(node: fx.Node, user: fx.Node, module: nn.Module) -> bool:

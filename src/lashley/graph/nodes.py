@@ -60,13 +60,14 @@ def op(node: fx.Node, module: nn.Module) -> str:
 
 
 _FLIPPED = {"radd": "add", "rmul": "mul", "rtruediv": "div", "rpow": "pow", "iadd": "add",
-            "isub": "sub", "imul": "mul", "itruediv": "div", "ipow": "pow"}  # fmt: skip
+            "isub": "sub", "imul": "mul", "itruediv": "div", "ipow": "pow", "rmod": "mod",
+            "imod": "mod", "rfloordiv": "floordiv", "ifloordiv": "floordiv"}  # fmt: skip
 
 
 def _plain(name: str) -> str:
-    """A method's name without the underscores that say how it is called."""
+    """A name without what says how it is called: "add_", "__radd__", "special_expit"."""
     bare = name.strip("_") if name.startswith("__") else name.rstrip("_")
-    return _FLIPPED.get(bare, bare)
+    return _FLIPPED.get(bare, bare.removeprefix("special_"))
 
 
 def module_op(held: nn.Module) -> str:

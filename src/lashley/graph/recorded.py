@@ -13,6 +13,7 @@ from typing import Any
 
 from torch import Tensor, fx, nn
 
+from lashley.errors import EngineError
 from lashley.graph.calls import CallKey, Calls, Scope, operation_of, scopes
 from lashley.graph.functional import cut_to
 from lashley.graph.intact import intact
@@ -42,6 +43,7 @@ def recorded(network: nn.Module, example: Inputs) -> fx.GraphModule:
 
     Raises:
         Refused: If an attention or what is returned is of an unknown kind.
+        EngineError: If the record does not run.
         Exception: Whatever the network's forward raises.
     """
     graph = fx.Graph()
@@ -60,7 +62,14 @@ def recorded(network: nn.Module, example: Inputs) -> fx.GraphModule:
     for node in graph.nodes:
         node.meta.setdefault("owner", str(node.target).rpartition(".")[0])
     without_idle(graph, attributes)
-    module, _ = finished(graph, attributes, flat(example))
+    try:
+        module, _ = finished(graph, attributes, flat(example))
+    except RuntimeError as error:
+        raise EngineError(
+            "network: neither torch.fx nor torch.export captures it, and what one run of it does "
+            f"cannot be written down ({str(error).splitlines()[0]}), as where forward calls "
+            "torch.vmap or torch.func. Write these steps with plain operations."
+        ) from error
     return module
 
 

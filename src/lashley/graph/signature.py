@@ -55,6 +55,11 @@ def logits_of(output: Any) -> Any:
             f"outputs: the network returns {what}; allowed is a plain tensor (example, ...), with "
             "a part for each example. Pick or make one with output=, a function of what it returns."
         )
+    if isinstance(output, Tensor) and not (output.is_floating_point() or output.is_complex()):
+        raise EngineError(
+            f"outputs: the network returns {output.dtype}, decisions or counts; allowed are real "
+            "numbers, such as logits. Give the network without its last comparison or argmax."
+        )
     if isinstance(output, Tensor | fx.Proxy):
         return output
     named = isinstance(output, Mapping) and "logits" in output

@@ -123,7 +123,7 @@ def _take(taken: Snapshot, seen: set[int], name: str, value: Any) -> None:
     elif kind == "tensor":
         taken.tensors.append(_kept(name, value))
     elif kind == "object":
-        _take_all(taken, seen, name, vars(value))
+        _take_all(taken, seen, name, getattr(value, "__dict__", {}))
     elif kind == "tuple":
         for part in value:
             _take(taken, seen, name, part)

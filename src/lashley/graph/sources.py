@@ -50,7 +50,7 @@ def _with_bias(node: fx.Node, known: Layer, module: fx.GraphModule) -> tuple[fx.
     their order.
     """
     owners, shape = {_owner_of(name) for name in known.parameters}, shape_of(node)
-    if known.bias is not None or len(owners) != 1 or owners == {""} or shape is None:
+    if known.bias is not None or len(owners) != 1 or shape is None:
         return node, known
     held, labels = _moved_on(node, along(shape, known.axis), module)
     step = _only_user(held)

@@ -16,6 +16,23 @@ ELEMENTWISE = frozenset({
     "fmax", "fmin", "addcmul", "addcdiv", "logical_and", "logical_or", "logical_not",
     "logical_xor", "bitwise_and", "bitwise_or", "bitwise_not", "and_", "or_", "invert",
     "nan_to_num", "heaviside", "complex", "conj", "conj_physical", "angle",
+    "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh",
+    "asin", "asinh", "atan2", "atanh", "bitwise_left_shift", "bitwise_right_shift", "bitwise_xor",
+    "ceil", "copysign", "cosh", "deg2rad", "digamma", "erfc", "erfinv", "expit", "fix",
+    "float_power", "floor_divide", "floordiv", "fmod", "frac", "gammainc", "gammaincc",
+    "gammaln", "gcd", "hypot", "i0", "i0e", "i1", "i1e", "igamma", "igammac", "isclose",
+    "isfinite", "isinf", "isnan", "isneginf", "isposinf", "isreal", "lcm", "ldexp", "lerp",
+    "lgamma", "log10", "log2", "logaddexp", "logaddexp2", "log_ndtr", "logit", "lshift", "mod",
+    "multigammaln", "mvlgamma", "ndtr", "ndtri", "negative", "nextafter", "not_equal", "polygamma",
+    "positive", "pos", "psi", "rad2deg", "remainder", "rshift", "sgn", "signbit", "sinc", "sinh",
+    "tan", "trunc", "xlog1py", "xlogy", "xor", "entr", "erfcx", "zeta",
+    "airy_ai", "bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1", "modified_bessel_i0",
+    "modified_bessel_i1", "modified_bessel_k0", "modified_bessel_k1", "scaled_modified_bessel_k0",
+    "scaled_modified_bessel_k1", "spherical_bessel_j0", "chebyshev_polynomial_t",
+    "chebyshev_polynomial_u", "chebyshev_polynomial_v", "chebyshev_polynomial_w",
+    "hermite_polynomial_h", "hermite_polynomial_he", "laguerre_polynomial_l",
+    "legendre_polynomial_p", "shifted_chebyshev_polynomial_t", "shifted_chebyshev_polynomial_u",
+    "shifted_chebyshev_polynomial_v", "shifted_chebyshev_polynomial_w",
 })  # fmt: skip
 NORMALISATION = frozenset({"layer_norm", "group_norm", "instance_norm", "rms_norm", "normalize"})
 STANDARDISED = frozenset({"native_layer_norm", "native_group_norm"})  # the result comes first

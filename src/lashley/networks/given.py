@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from lashley.errors import NetworkError
 
@@ -24,7 +25,7 @@ _HOLDERS = {
     "tensorflow": ("a TensorFlow model", "its weights in a PyTorch network of this architecture"),
     "flax": ("a Flax module", "its weights in a PyTorch network of this architecture"),
     "onnxruntime": ("an ONNX session", "the PyTorch network that it was exported from"),
-    "torch.export": ("an exported program", "program.module(), or the network before the export"),
+    "torch.export": ("an exported program", "the network that it was exported from"),
 }  # fmt: skip
 _LIKELY = ("module_", "model", "module", "network", "net", "_orig_mod")  # where others hold it
 # The same of modules and of weights that a network cannot be looked into or computed in float64.
@@ -58,6 +59,13 @@ def _check_open(which: str, module: nn.Module) -> None:
             "it was before torch.jit.script or torch.jit.trace."
         )
     held = (*module._parameters.values(), *module._buffers.values())
+    empty = [t for t in held if t is not None and (is_lazy(t) or t.is_meta)]
+    if empty:
+        kind = "not initialised" if is_lazy(empty[0]) else "on the device 'meta'"
+        raise NetworkError(
+            f"{which} has weights that are {kind}, and so have no numbers; allowed are networks "
+            "with weights. Run it once on an example, or load its weights, before."
+        )
     kinds = [type(module), *(type(part) for t in held if t is not None for part in (t, t.data))]
     quantised = [k for k in kinds if _is_of(k, _QUANTISED)]
     if quantised:
