@@ -157,3 +157,70 @@ def test_a_graph_of_another_number_of_nodes_is_refused():
 def test_means_and_donors_among_the_nodes_of_a_fixed_graph(engine):
     net, x = network(graph, 50), drifting(50)
     assert_whole(net, x, engine, ("mean", "resample"), -drifting(50))
+
+
+DECIDED = {
+    "compared": lambda h, least: h.mean() > least,
+    "bool": lambda h, least: bool(h.mean() > least),
+    "item": lambda h, least: h.mean().item() > least,
+    "float": lambda h, least: float(h.mean()) > least,
+    "turned": lambda h, least: least < h.mean(),
+    "largest": lambda h, least: h.mean(1).amax() * 0 + h.mean() > least,
+}
+
+
+class Deciding(nn.Module):
+    """One of two layers, by a number of the whole batch."""
+
+    def __init__(self, way):
+        super().__init__()
+        torch.manual_seed(1)
+        self.a, self.b = nn.Linear(6, 8), nn.Linear(8, 8)
+        self.c, self.o = nn.Linear(8, 8), nn.Linear(8, 3)
+        self.way, self.least = way, 0.0
+
+    def forward(self, x):
+        h = self.a(x).relu()
+        return self.o((self.b if DECIDED[self.way](h, self.least) else self.c)(h).relu())
+
+
+@pytest.mark.parametrize("engine", ["auto", "reference", "hooks"])
+@pytest.mark.parametrize("way", DECIDED)
+def test_a_decision_by_the_whole_batch_is_made_by_all_examples(way, engine):
+    network, x = Deciding(way).eval(), torch.randn(1500, 6)
+    with torch.no_grad():
+        network.least = float(network.a(x).relu().mean()) - 0.02
+    data = x, torch.arange(1500) % 3
+    cuts = la.singles(la.find_sites(network, data)["a"])
+    found = la.evaluate(network, data, cuts, engine=engine, readout=lambda o, y: {"z": o[:, 0]})
+    assert "decides by a number of the whole batch" in found.attrs["engine_reason"]
+    turned = 0
+    with torch.no_grad():
+        for unit in range(8):
+            h = network.a(x).relu()
+            h[:, unit] = 0
+            chosen = network.b if float(h.mean()) > network.least else network.c
+            turned += chosen is network.c
+            wanted = network.o(chosen(h).relu())[:, 0]
+            got = torch.tensor(found["z"].values[unit])
+            torch.testing.assert_close(got, wanted, rtol=0, atol=1e-5)
+    assert 0 < turned < 8
+
+
+class EachAlone(Deciding):
+    """The same for each example by itself."""
+
+    def forward(self, x):
+        rows = []
+        for row in x:
+            h = self.a(row).relu()
+            rows.append(self.o((self.b if h.mean() > self.least else self.c)(h).relu()))
+        return torch.stack(rows)
+
+
+def test_a_decision_for_each_example_needs_no_whole_batch():
+    network, x = EachAlone("bool").eval(), torch.randn(40, 6)
+    data = x, torch.arange(40) % 3
+    cuts = la.singles(la.find_sites(network, data)["a"])[:2]
+    found = la.evaluate(network, data, cuts)
+    assert "one batch" not in found.attrs["engine_reason"]

@@ -64,7 +64,7 @@ GIVEN = [
     (lambda: of("pytorch_lightning.trainer.trainer", "Trainer"), r".*trainer\.lightning_module"),
     (lambda: of("keras.src.models.sequential", "Sequential"), "a Keras model .*KERAS_BACKEND=tor"),
     (lambda: of("onnxruntime.capi", "InferenceSession"), "an ONNX session .*exported from"),
-    (lambda: torch.export.export(network(), (INPUTS,)), "an exported program .*that it was exported from"),
+    (lambda: torch.export.export(network(), (INPUTS,)), "an exported program .*exported from"),
     (Holder, r"a Holder, which holds a network; .*Give its \.net\."),
     (lambda: nn.ReLU, r"the class ReLU; .*Make one: ReLU\(\.\.\.\)"),
     (lambda: network().state_dict(), r"a state dict; .*network\.load_state_dict"),

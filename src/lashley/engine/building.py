@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 import xxhash
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from lashley.ablations import Ablation
 from lashley.data import Examples
@@ -38,7 +38,7 @@ from lashley.graph import Captured, capture
 from lashley.graph.anatomy import Organ, anatomy
 from lashley.graph.batch import NotBatched, batch_dependence
 from lashley.graph.nodes import op
-from lashley.graph.recorded import recorded
+from lashley.graph.recorded import decides_by_batch, recorded
 from lashley.graph.running import own_tensors
 from lashley.outcomes import kinds_of
 from lashley.readouts import Readout, check_measured
@@ -103,6 +103,8 @@ def build(
     measured = _measured(case, examples)
     check_columns(ablations, measured)
     case, (engine, batch, name, tally) = _engine(case)
+    if precision is not None:
+        check_bit_by_bit(precision, case.is_independent)
     hashes = "".join(network_fingerprint(network).values())
 
     def attrs() -> dict[str, Any]:
@@ -196,7 +198,8 @@ def _without_graph(
         by_graph: What to do where the calls of a run do not reach a site.
     """
     case = replace(case, truth=precise(case.truth, case.network, None))
-    seen = anatomy(recorded(case.network, case.example))
+    record = recorded(case.network, case.example)
+    case, seen = replace(case, decides=_decides(case, record)), anatomy(record)
     beyond = sorted({a.site.name for a in case.ablations} - seen.keys())
     if beyond and by_graph is not None:
         return by_graph()
@@ -207,7 +210,9 @@ def _without_graph(
         )
     check_sites(case.ablations, seen)
     if not case.is_independent:
-        case.why.append("an example's output depends on the others: all are run as one batch")
+        others = "an example's output depends on the others"
+        why = "forward decides by a number of the whole batch" if case.decides else others
+        case.why.append(f"{why}: all are run as one batch")
         return case, referring(case, None, seen)
     if calls_by_example(case, seen):
         case.why.append("a layer is called once for each example: these are run one by one")
@@ -217,6 +222,10 @@ def _without_graph(
         case.why.append("asked for")
         return case, referring(case, None, seen)
     return case, hooking(case, seen)
+
+
+def _decides(case: Case, record: fx.GraphModule) -> bool:
+    return len(case.few[0]) > 1 and decides_by_batch(case.network, case.example, record)
 
 
 def _sweeping(

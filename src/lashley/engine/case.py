@@ -66,6 +66,7 @@ class Case:
         counted: Which positions of the reference examples count in a mean; None: all.
         is_whole: Whether the network takes all examples or none, such as the nodes of a fixed
             graph; then they are the sample.
+        decides: Whether forward decides by a number of the whole batch.
         is_one_by_one: Whether examples are run alone: the network calls a layer once for each
             of a batch.
     """
@@ -81,6 +82,7 @@ class Case:
     why: list[str] = field(default_factory=list)
     counted: Tensor | None = None
     is_whole: bool = False
+    decides: bool = False
     is_one_by_one: bool = False
 
     @property
@@ -136,7 +138,7 @@ class Case:
     @cached_property
     def is_independent(self) -> bool:
         """Whether examples have the same outputs in another batch, and at another place of it."""
-        if self.is_whole:
+        if self.is_whole or self.decides:
             return False
         n = len(self.outputs)
         others = torch.arange(n - 1, -1, -2 if n > 2 else -1, device=self.outputs.device)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import operator
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +26,9 @@ from lashley.graph.tidy import without_idle
 from lashley.graph.written import written_down
 
 _ALIASES = frozenset({"data", "detach", "alias"})  # another name of the same numbers
+_READ = frozenset({"__bool__", "__float__", "item"})  # a number that Python decides by
+_COMPARED = frozenset({"gt", "lt", "ge", "le", "greater", "less", "greater_equal", "less_equal",
+                       "__gt__", "__lt__", "__ge__", "__le__"})  # fmt: skip
 _LEAVE = frozenset({"numpy", "__array__", "tolist", "__dlpack__"})  # whose numbers may come back
 _RETURN = frozenset({"from_numpy", "tensor", "as_tensor", "asarray", "from_dlpack"})
 
@@ -58,6 +62,7 @@ def recorded(network: nn.Module, example: Inputs) -> fx.GraphModule:
         if not isinstance(output, Tensor):
             raise Refused(f"the network returns a {type(output).__name__}, not a tensor")
         graph.output(recorder.node_of(output))
+        reads = recorder.reads_of_inputs()
     attributes = recorder.attributes
     for node in graph.nodes:
         node.meta.setdefault("owner", str(node.target).rpartition(".")[0])
@@ -70,7 +75,27 @@ def recorded(network: nn.Module, example: Inputs) -> fx.GraphModule:
             f"cannot be written down ({str(error).splitlines()[0]}), as where forward calls "
             "torch.vmap or torch.func. Write these steps with plain operations."
         ) from error
+    module.meta["reads"] = reads
     return module
+
+
+def decides_by_batch(network: nn.Module, example: Inputs, known: fx.GraphModule) -> bool:
+    """Whether forward decides by one number of a whole batch, such as `h.mean() > 0`.
+
+    It reads such a number as often whatever the number of examples.
+
+    Args:
+        network: In eval mode.
+        example: That `known` is of.
+        known: From `recorded`.
+    """
+    reads = known.meta["reads"]
+    if not reads:
+        return False
+    names = names_of(example)
+    fewer = [part[:-1] for part in flat(example)]
+    again = recorded(network, dict(zip(names, fewer, strict=True)) if names else fewer[0])
+    return any(again.meta["reads"][place] == count for place, count in reads.items())
 
 
 def as_recorded(*read: Any) -> Any:
@@ -111,6 +136,8 @@ class _Recorder(Calls):
         self._own = {memory_of(tensor): (name, tensor) for name, tensor in reversed(own)}
         kinds = kinds_of_tensors()
         self._before = {id(t): t for t in gc.get_objects() if type(t) in kinds}
+        self._compared: set[int] = set()  # what came of comparing one number with another
+        self._reads: list[tuple[fx.Node, CallKey | None]] = []
         self._left: list[fx.Node] = []  # tensors whose numbers went where no operation is seen
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -126,6 +153,7 @@ class _Recorder(Calls):
         written = [t for t, v in zip(given, versions, strict=True) if t._version != v]
         if operation in _LEAVE:
             self._left.extend(nodes)
+        self._look_at_number(operation, given, nodes, returned, key)
         fresh = [t for t in tensors(returned) if not any(t is g for g in given)]
         if operation in _ALIASES and fresh and not written:
             self.hold(fresh[0], nodes[0])
@@ -141,6 +169,27 @@ class _Recorder(Calls):
                 for tensor in fresh:
                     self._held[id(tensor)].cut_to = cuts
         return returned
+
+    def _look_at_number(
+        self, operation: str, given: list[Tensor], nodes: list[fx.Node], returned: Any,
+        key: CallKey | None,
+    ) -> None:  # fmt: skip
+        """Note what is decided by a real number that all given ones are one of."""
+        if not given or any(tensor.numel() != 1 for tensor in given):
+            return
+        real = given[0].is_floating_point()
+        if operation in _COMPARED and real:
+            self._compared.add(id(returned))
+        elif operation in _READ and (real or id(given[0]) in self._compared):
+            self._reads.append((nodes[0], key))
+
+    def reads_of_inputs(self) -> Counter[CallKey]:
+        """How often a number that depends on the inputs was read, by places in the code."""
+        varies: set[fx.Node] = set()
+        for node in self._graph.nodes:
+            if node.op == "placeholder" or any(n in varies for n in node.all_input_nodes):
+                varies.add(node)
+        return Counter(key.every for node, key in self._reads if node in varies and key is not None)
 
     def hold(self, tensor: Tensor, node: fx.Node) -> None:
         """From now on, the tensor is this node."""
