@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import lashley as la
-from lashley.errors import EngineError, LashleyError, NetworkError
+from lashley.errors import DataError, EngineError, LashleyError, NetworkError, ReadoutError
 
 ENGINES = ("auto", "fx", "export", "hooks", "reference")
 
@@ -195,3 +195,32 @@ def test_networks_without_numbers_or_modes_are_refused(data, network, match):
     with pytest.raises(NetworkError, match=match):
         la.find_sites(network, data)
     assert issubclass(NetworkError, LashleyError)
+
+
+def raising(outputs, labels):
+    raise KeyError("logits")
+
+
+@pytest.mark.parametrize("readout", [raising, lambda outputs: {"z": outputs[:, 0]},
+                                     lambda outputs, labels: {"z": outputs[:, 7]}])  # fmt: skip
+def test_a_readout_that_raises_is_told(data, readout):
+    network = Net(lambda s, x: s.a(x).relu()).eval()
+    cuts = la.singles(la.find_sites(network, data)["a"])
+    with pytest.raises(ReadoutError, match=r"raised \w+Error .* on outputs of shape \(\d+, 3\)"):
+        la.evaluate(network, data, cuts, readout=readout)
+
+
+def test_reference_examples_are_called_so(data):
+    network = Net(lambda s, x: s.a(x).relu()).eval()
+    cuts = [la.Ablation(la.find_sites(network, data)["a"], (0,), "mean")]
+    with pytest.raises(DataError, match=r"^reference: given a Tensor"):
+        la.evaluate(network, data, cuts, reference=data[0])
+
+
+def test_a_branch_that_the_first_examples_do_not_take_is_told_as_of_a_run(data):
+    network = Net(lambda s, x: s.a(x).relu() if float(x[0, 0]) < 1e9 else x @ s.p).eval()
+    reasons = {row.name: row.reason for row in la.find_sites(network, data).left_out}
+    assert "in a run of three examples" in reasons["p"]
+    whole = Net(lambda s, x: s.a(x).relu()).eval()
+    reasons = {row.name: row.reason for row in la.find_sites(whole, data).left_out}
+    assert reasons["p"] == "nothing on the way to the output reads it"

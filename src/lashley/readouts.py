@@ -34,8 +34,19 @@ class Readout:
     measure: Callable[[Tensor, Any], Mapping[str, Tensor]]
 
     def of(self, outputs: Tensor, targets: Any) -> Any:
-        """What it measures; targets are as `Examples` hold them."""
-        return self.measure(outputs, as_given(targets))
+        """What it measures; targets are as `Examples` hold them.
+
+        Raises:
+            ReadoutError: If it does not take these.
+        """
+        try:
+            return self.measure(outputs, as_given(targets))
+        except (TypeError, ValueError, LookupError, AttributeError) as error:
+            raise ReadoutError(
+                f"readout: {self.name!r} raised {type(error).__name__} ({error}) on outputs of "
+                f"shape {tuple(outputs.shape)}; it is called with outputs and targets, and returns "
+                "{name: (example,) tensor}. Call it with the network's outputs of a few examples."
+            ) from error
 
 
 def classification(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -63,7 +74,8 @@ def loss(logits: Tensor, targets: Any) -> Tensor:
     Args:
         logits: (example, class), or (example, token, class) of a language model.
         targets: (example,) or (example, token): the class, or the token that is to come next there.
-            Tokens of `IGNORED` (-100), such as padding, do not count.
+            Nothing is shifted: of a text `ids` they are `ids` from the second token on, and -100
+            at the last place. Tokens of `IGNORED` (-100), such as padding, do not count.
 
     Returns:
         (example,) the loss; of tokens the mean.

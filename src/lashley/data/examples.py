@@ -82,7 +82,7 @@ class Examples:
         return {"inputs": self.inputs}
 
 
-def as_examples(given: Any, at_most: int | None = None) -> Examples:
+def as_examples(given: Any, at_most: int | None = None, name: str = "examples") -> Examples:
     """Examples from whatever a user has.
 
     Whole numbers, one per example, are the indices of classes; other labels are targets without
@@ -92,6 +92,7 @@ def as_examples(given: Any, at_most: int | None = None) -> Examples:
         given: `Examples`; a pair (inputs, labels) of tensors, arrays or lists; or a Dataset or
             DataLoader of such pairs, which is run through once, in order.
         at_most: So many examples of a Dataset or DataLoader are enough.
+        name: Of the argument.
 
     Raises:
         DataError: If it is none of these.
@@ -106,7 +107,7 @@ def as_examples(given: Any, at_most: int | None = None) -> Examples:
             return Examples(inputs, labels, classes.names_for(labels))
         return Examples(inputs, labels)
     raise DataError(
-        f"examples: given a {type(given).__name__}; allowed are lashley.Examples, a pair "
+        f"{name}: given a {type(given).__name__}; allowed are lashley.Examples, a pair "
         "(inputs, labels) of tensors, or a Dataset or DataLoader of such pairs. Make one with "
         "la.Examples(inputs, labels)."
     )

@@ -105,7 +105,7 @@ def asked(
     """
     network = reading(as_network(network), output)
     examples, measure = as_examples(examples), as_readout(readout)
-    given = None if reference is None else as_examples(reference)
+    given = None if reference is None else as_examples(reference, name="reference")
     savings = Savings() if savings is None else savings
     check_arguments(ablations, engine, device, dtype, network, seed, memory, savings)
     given = None if given is None else in_order_of(given, examples)

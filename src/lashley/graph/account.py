@@ -18,6 +18,10 @@ _LOST = "lost from sight, by a write to a part of them or in numpy"
 _UNREAD = "nothing on the way to the output reads it"
 _OUTPUT = "of an output layer: its units are outputs"
 _NORM = "scale or shift of a normalisation: it goes with the units before it"
+_UNREAD_IN_RUN = (
+    f"{_UNREAD} in a run of three examples (of a branch that they do not take? Put first one that "
+    "does)"
+)
 AS_IT_SHOULD_BE = frozenset({_OUTPUT, _NORM})  # no unit is overlooked there
 
 
@@ -42,7 +46,8 @@ def left_out(
     found = {name: reasons.get(i, _UNREAD) for i, name in names.items() if i not in known}
     unread = [name for name, reason in found.items() if reason == _UNREAD]
     kept = _kept_kernels(network, module) if unread else {}
-    return found | {name: kept.get(name.rpartition(".")[0], _UNREAD) for name in unread}
+    other = _UNREAD_IN_RUN if "reads" in module.meta else _UNREAD  # a record shows one way only
+    return found | {name: kept.get(name.rpartition(".")[0], other) for name in unread}
 
 
 def _kept_kernels(network: nn.Module, module: fx.GraphModule) -> dict[str, str]:
