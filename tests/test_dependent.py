@@ -184,7 +184,7 @@ class Deciding(nn.Module):
         return self.o((self.b if DECIDED[self.way](h, self.least) else self.c)(h).relu())
 
 
-@pytest.mark.parametrize("engine", ["auto", "reference", "hooks"])
+@pytest.mark.parametrize("engine", ["auto", "reference"])
 @pytest.mark.parametrize("way", DECIDED)
 def test_a_decision_by_the_whole_batch_is_made_by_all_examples(way, engine):
     network, x = Deciding(way).eval(), torch.randn(1500, 6)
@@ -205,6 +205,14 @@ def test_a_decision_by_the_whole_batch_is_made_by_all_examples(way, engine):
             got = torch.tensor(found["z"].values[unit])
             torch.testing.assert_close(got, wanted, rtol=0, atol=1e-5)
     assert 0 < turned < 8
+
+
+def test_a_decision_by_the_whole_batch_is_told_where_ablations_share_it():
+    network, x = Deciding("bool").eval(), torch.randn(12, 6)
+    data = x, torch.arange(12) % 3
+    cuts = la.singles(la.find_sites(network, data)["a"])
+    with pytest.warns(UserWarning, match="decides by one number of a whole batch"):
+        assert la.evaluate(network, data, cuts, engine="hooks").attrs["engine"] == "hooks"
 
 
 class EachAlone(Deciding):

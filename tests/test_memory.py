@@ -59,6 +59,7 @@ def test_memory_bounds_what_is_held(examples, engine, branches, parts, joining):
 
     def needed(memory):
         how = {"memory": memory, "savings": la.Savings(joining=joining)}
+        how |= {"engine": "hooks"} if engine == "hooks" else {}  # else the reference does it
         found = []
         most = peak(lambda: found.append(la.evaluate(network, examples, cuts, **how)))
         assert found[0].attrs["engine"] == engine
@@ -102,4 +103,4 @@ def test_of_the_reference_only_what_is_read_is_held(method, branches, joining, m
         how = {"reference": reference, "savings": la.Savings(joining=joining)}
         return peak(lambda: la.evaluate(network, data, cuts, **how))
 
-    assert needed(method) < needed("silence") + 5 * value
+    assert needed(method) < needed("silence") + 6 * value

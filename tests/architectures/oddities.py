@@ -89,7 +89,7 @@ class ControlFlow(nn.Module):
         if bool((x < 0).any()):
             x = x.clamp(min=0)
         x = self.b(x)
-        while x.abs().max().item() > 4:
+        while bool((x.abs() > 4).any()):
             x = x.clamp(-4, 4)
         return self.head(x)
 

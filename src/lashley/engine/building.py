@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -199,7 +200,8 @@ def _without_graph(
     """
     case = replace(case, truth=precise(case.truth, case.network, None))
     record = recorded(case.network, case.example)
-    case, seen = replace(case, decides=_decides(case, record)), anatomy(record)
+    seen, depends, decides = anatomy(record), not case.is_independent, _decides(case, record)
+    case = replace(case, decides=decides)
     beyond = sorted({a.site.name for a in case.ablations} - seen.keys())
     if beyond and by_graph is not None:
         return by_graph()
@@ -211,7 +213,7 @@ def _without_graph(
     check_sites(case.ablations, seen)
     if not case.is_independent:
         others = "an example's output depends on the others"
-        why = "forward decides by a number of the whole batch" if case.decides else others
+        why = others if depends else "forward decides by a number of the whole batch"
         case.why.append(f"{why}: all are run as one batch")
         return case, referring(case, None, seen)
     if calls_by_example(case, seen):
@@ -225,7 +227,18 @@ def _without_graph(
 
 
 def _decides(case: Case, record: fx.GraphModule) -> bool:
-    return len(case.few[0]) > 1 and decides_by_batch(case.network, case.example, record)
+    """Whether a number of the whole batch decides, and so all examples are to be one."""
+    if len(case.few[0]) < 2 or not decides_by_batch(case.network, case.example, record):
+        return False
+    if case.options.engine != "hooks":
+        return True
+    warnings.warn(
+        "lashley: forward decides by one number of a whole batch, and with engine='hooks' several "
+        "ablations are in one, so that each may be decided for the others. engine='auto' runs "
+        "each alone, on all examples.",
+        stacklevel=2,
+    )
+    return False
 
 
 def _sweeping(
