@@ -200,8 +200,9 @@ def _without_graph(
     """
     case = replace(case, truth=precise(case.truth, case.network, None))
     record = recorded(case.network, case.example)
-    seen, depends, decides = anatomy(record), not case.is_independent, _decides(case, record)
-    case = replace(case, decides=decides)
+    seen = anatomy(record)
+    if case.is_independent and _decides(case, record):
+        case = replace(case, decides=True)
     beyond = sorted({a.site.name for a in case.ablations} - seen.keys())
     if beyond and by_graph is not None:
         return by_graph()
@@ -213,7 +214,7 @@ def _without_graph(
     check_sites(case.ablations, seen)
     if not case.is_independent:
         others = "an example's output depends on the others"
-        why = others if depends else "forward decides by a number of the whole batch"
+        why = "forward decides by a number of the whole batch" if case.decides else others
         case.why.append(f"{why}: all are run as one batch")
         return case, referring(case, None, seen)
     if calls_by_example(case, seen):

@@ -288,9 +288,11 @@ def _check_outputs(truth: Truth, few: int) -> None:
     _check_rows(truth.outputs, len(truth.inputs[0]))
     some, before = [part[:few] for part in truth.inputs], snapshot(truth.network)
     first = forward(truth.network, some, truth.names)
-    check_same(first, forward(truth.network, some, truth.names), before.changes())
-    if before.changes() and few == STRUCTURE:
+    again = forward(truth.network, some, truth.names)
+    changed = before.changes()
+    check_same(first, again, changed)
+    if changed and few == STRUCTURE:
         try:
             forward(truth.network, [part[:2] for part in some], truth.names)
         except Exception as error:  # its state fits as many examples as there were
-            raise carrying(before.changes()) from error
+            raise carrying(changed) from error

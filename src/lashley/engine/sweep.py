@@ -46,6 +46,8 @@ def run_batch(
     waiting: dict[int, list[list[Setting]]] = {}
     for together in passes(sweep, settings, len(batch.inputs[0])):
         waiting.setdefault(first_of(together[0].place, program), []).append(together)
+    drawing = (first_of(s.place, program) for s in settings if s.place.constants is None)
+    last_drawn = max(drawing, default=0)
     walk = _walk(sweep, batch, min(waiting, default=0))
     intact = {name: value.cpu() for name, value in walk.intact.items()}
     sweep.tally["settled"] += settle_intact(sweep, batch, intact)
@@ -60,7 +62,7 @@ def run_batch(
                 yield setting, {n: v[_index(setting.sets)] for n, v in found.items()}
         if waiting:
             walk.live.forget(node)
-            if walk.donors is not None:
+            if walk.donors is not None and position < last_drawn:
                 walk.donors.step(node)
 
 

@@ -16,6 +16,7 @@ from lashley.graph.labels import Labels, along, moved
 from lashley.graph.layers import Layer, feeds_weights, layer
 from lashley.graph.layout import Layout
 from lashley.graph.nodes import attribute, is_move, varying
+from lashley.graph.recorded import as_recorded
 from lashley.graph.recurrent_units import Recurrent
 from lashley.graph.region import Held, after, points, region
 from lashley.graph.routed import Routed, fixed
@@ -129,7 +130,7 @@ def anatomy(module: fx.GraphModule, known: Mixing | None = None) -> dict[str, Or
 def _is_overwritten(call: Call, module: fx.GraphModule) -> bool:
     """Whether something is written into the units' values in a way that cannot be followed."""
     return any(
-        getattr(user.target, "__name__", "") == "as_recorded" and user.args[0] is held.node
+        user.target is as_recorded and user.args[0] is held.node
         for held in call.points for user in after(held.node, module)
     )  # fmt: skip
 

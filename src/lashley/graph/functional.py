@@ -120,16 +120,13 @@ class _Memory:
 
     def _cut_to(self, node: fx.Node) -> tuple[Any, ...]:
         """To how many examples a value's memory is cut, and that of what it is a part of."""
-        found, memory = (), self._sharing_of(node)
+        found, memory = (), _memories(self._values[node])
         while node.args and isinstance(node.args[0], fx.Node):
             found += cut_to(name_of(node), node.args)
             node = node.args[0]
-            if not memory & self._sharing_of(node):
+            if not memory & _memories(self._values[node]):
                 break
         return found
-
-    def _sharing_of(self, node: fx.Node) -> set[int]:
-        return {_memory(tensor) for tensor in tensors(self._values[node])}
 
     def _results(self, node: fx.Node, viewed: Sequence[fx.Node]) -> list[fx.Node]:
         """What a write makes of a value, and of those that it is a part of."""
@@ -156,12 +153,17 @@ _INTO: dict[Any, Any] = {_ATEN.slice.Tensor: _ATEN.slice_scatter.default,
 
 
 def _by_memory(values: dict[fx.Node, Any]) -> dict[int, list[fx.Node]]:
-    """The nodes, in order, whose value lies in each memory; 0 is none."""
+    """The nodes, in order, whose value lies in each memory."""
     found: dict[int, list[fx.Node]] = {}
     for node, value in values.items():
-        for place in {_memory(tensor) for tensor in tensors(value)} - {0}:
+        for place in _memories(value):
             found.setdefault(place, []).append(node)
     return found
+
+
+def _memories(value: Any) -> set[int]:
+    """Where the tensors of a value lie; 0 is nowhere."""
+    return {_memory(tensor) for tensor in tensors(value)} - {0}
 
 
 def _memory(tensor: Tensor) -> int:

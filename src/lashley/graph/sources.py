@@ -57,11 +57,12 @@ def _with_bias(node: fx.Node, known: Layer, module: fx.GraphModule) -> tuple[fx.
     added = None if step is None else _added(step, held, module)
     if step is None or added is None or not _is_in_order(labels):
         return node, known
-    names, axis = held_by(added, module), min(labels.axes) - labels.tensor.ndim
-    bias = value_of(added, module)
-    lengths = {i - bias.ndim: n for i, n in enumerate(bias.shape) if n > 1}
+    names = held_by(added, module)
     own = len(names) == 1 and isinstance(attribute(module, names[0]), nn.Parameter)
-    if not own or {_owner_of(names[0])} != owners or lengths != {axis: shape[known.axis]}:
+    if not own or {_owner_of(names[0])} != owners:
+        return node, known
+    bias, axis = value_of(added, module), min(labels.axes) - labels.tensor.ndim
+    if {i - bias.ndim: n for i, n in enumerate(bias.shape) if n > 1} != {axis: shape[known.axis]}:
         return node, known
     whole = added.op == "get_attr" and bias.ndim == 1
     return step, replace(known, bias=names[0] if whole else "", axis=axis,
