@@ -73,9 +73,9 @@ def test_memory_bounds_what_is_held(examples, engine, branches, parts, joining):
 class Deep(nn.Module):
     """As many values as layers, each as large as the input."""
 
-    def __init__(self, branches):
+    def __init__(self, branches, depth=16):
         super().__init__()
-        self.layers = nn.ModuleList([nn.Linear(64, 64) for _ in range(16)])
+        self.layers = nn.ModuleList([nn.Linear(64, 64) for _ in range(depth)])
         self.out, self.branches = nn.Linear(64, 4), branches
 
     def forward(self, x):
@@ -104,3 +104,32 @@ def test_of_the_reference_only_what_is_read_is_held(method, branches, joining, m
         return peak(lambda: la.evaluate(network, data, cuts, **how))
 
     assert needed(method) < needed("silence") + 6 * value
+
+
+@pytest.mark.filterwarnings("ignore:examples")
+def test_to_settle_intact_outcomes_takes_no_more_in_a_deeper_network(monkeypatch):
+    monkeypatch.setattr("lashley.engine.sweep.KEPT", 1)
+    monkeypatch.setattr("lashley.engine.settle._AT_ONCE", 1)  # a pass in float64 for each outcome
+    x = torch.randn(2, 4096, 64, generator=torch.Generator().manual_seed(0))
+
+    def needed(depth):
+        with la.networks.seeded(0):
+            network, data = Deep(branches=False, depth=depth).eval(), (x, torch.arange(2))
+        sites = la.find_sites(network, data)
+        return peak(lambda: la.evaluate(network, data, [la.Ablation(sites["layers.0"], (0,))]))
+
+    assert needed(32) < needed(8) + 2 * 4 * x.numel()
+
+
+class InPlace(nn.Module):
+    def forward(self, x):
+        for _ in range(32):
+            x = (x + 1.0).relu_()
+        return x.mean(1)
+
+
+def test_to_see_what_shares_memory_keeps_no_values():
+    with la.networks.seeded(0):
+        x, network = torch.randn(3, 4096, 64), nn.Sequential(InPlace(), nn.Linear(64, 4)).eval()
+    most = peak(lambda: la.find_sites(network, (x, torch.arange(3))))
+    assert most < 12 * 4 * x.numel()

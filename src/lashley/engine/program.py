@@ -194,6 +194,7 @@ class Live:
         holders = [n for n in program.module.graph.nodes if n.op == "placeholder"]
         self._values: dict[fx.Node, Any] = dict(zip(holders, inputs, strict=True))
         self.size = len(inputs[0])
+        self._position = 0  # so far it was advanced
 
     def __getitem__(self, node: fx.Node) -> Any:
         waiting = [node]
@@ -215,9 +216,16 @@ class Live:
         return other
 
     def advance(self, position: int) -> None:
-        """Run to a node of the program; what no node from there on reads is freed."""
-        for node in list(self.program.nodes.values())[:position]:
+        """Run on to a node of the program; what no node from there on reads is freed."""
+        for node in list(self.program.nodes.values())[self._position : position]:
             self.step(node)
+        self._position = position
+
+    def output(self) -> Any:
+        """The network's output; of the values on the way to it none is kept."""
+        ahead = self.fork()
+        ahead.advance(len(self.program.nodes) - 1)  # the last node is "output"
+        return ahead[self.program.output]
 
     def step(self, node: fx.Node) -> Any:
         """Run a node whose forerunners were run; what no node behind it reads is freed."""

@@ -128,7 +128,7 @@ def exactly(
             one.advance(begin)
     joining = [len(cell.which) > 0 and can_join(cell.place, sweep.exact) for cell in cells]
     joined = outputs_of(list(itertools.compress(cells, joining)), *live)
-    intact = joined[0] if joined else live[0][sweep.exact.output]
+    intact = joined[0] if joined else live[0].output()
     together = iter(joined[1:])
     found = [intact[own] for own in places]
     for outputs, cell, here, joins in zip(found, cells, changed, joining, strict=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import operator
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,9 +13,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.multiprocessing.reductions import StorageWeakRef
 from torch.nn import functional as F
 
-from lashley.graph.running import Refused, run, tensors
+from lashley.graph.running import Refused, tensors, walked
 from lashley.graph.tidy import name_of
 
 
@@ -46,7 +48,7 @@ def without_writes(graph: fx.Graph, attributes: dict[str, Any], inputs: Sequence
         written = _written(node)
         if written is not None and written.op == "get_attr":
             raise Refused(f"{node.name} writes to {written.target}")
-    memory = _Memory(graph, run(graph, attributes, [t.clone() for t in inputs], pure=False))
+    memory = _Memory(graph, _places(graph, attributes, inputs))
     for node in writes:
         memory.replace_readers(node)
     for node in writes:
@@ -72,11 +74,41 @@ def _written(node: fx.Node) -> fx.Node | None:
     return first if isinstance(first, fx.Node) else None
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where a value lies: the memories of its tensors and, if it is one itself, where in there."""
+
+    memories: tuple[StorageWeakRef, ...]
+    inside: tuple[Any, ...] | None
+
+
+def _places(
+    graph: fx.Graph, attributes: dict[str, Any], inputs: Sequence[Tensor]
+) -> dict[fx.Node, _Place]:
+    """Where the values of a run lie, which are themselves freed as it goes on."""
+    copies = [tensor.clone() for tensor in inputs]
+    run = walked(graph, attributes, copies, pure=False)
+    return {node: _place(values[node]) for node, values in run}
+
+
+def _place(value: Any) -> _Place:
+    # While there is such a reference, no other memory is taken for this one.
+    memories = tuple(StorageWeakRef(tensor.untyped_storage()) for tensor in tensors(value))
+    if not isinstance(value, Tensor):
+        return _Place(memories, None)
+    layout = (value.storage_offset(), value.shape, value.stride(), value.dtype)
+    return _Place(memories, (*layout, value.is_conj(), value.is_neg()))
+
+
 class _Memory:
     """Which values of a run share their memory, and who reads them when."""
 
-    def __init__(self, graph: fx.Graph, values: dict[fx.Node, Any]) -> None:
-        self._values, self._sharing = values, _by_memory(values)
+    def __init__(self, graph: fx.Graph, places: dict[fx.Node, _Place]) -> None:
+        self._places = places
+        self._sharing = defaultdict[StorageWeakRef, list[fx.Node]](list)
+        for node, place in places.items():
+            for memory in place.memories:
+                self._sharing[memory].append(node)
         self._order: dict[fx.Node, float] = {node: i for i, node in enumerate(graph.nodes)}
 
     def replace_readers(self, node: fx.Node) -> None:
@@ -86,10 +118,10 @@ class _Memory:
             Refused: If that is a view, and something but what it is a view of is read later.
         """
         target = _written(node)
-        if target is None or not isinstance(self._values[target], Tensor):  # `i += 1` of a number
+        if target is None or self._places[target].inside is None:  # `i += 1` of a number
             return
         viewed, users = self._viewed(target), list[tuple[fx.Node, int, list[fx.Node]]]()
-        for other in self._sharing.get(_memory(self._values[target]), ()):
+        for other in self._sharing[self._places[target].memories[0]]:
             if self._order[other] >= self._order[node]:
                 continue
             if other.op == "get_attr":
@@ -114,17 +146,17 @@ class _Memory:
         return found
 
     def _are_same(self, one: fx.Node, other: fx.Node) -> bool:
-        if not _same(self._values[one], self._values[other]):
+        if self._places[one] != self._places[other]:
             return False
         return self._cut_to(one) == self._cut_to(other)  # else it seems so on few examples
 
     def _cut_to(self, node: fx.Node) -> tuple[Any, ...]:
         """To how many examples a value's memory is cut, and that of what it is a part of."""
-        found, memory = (), _memories(self._values[node])
+        found, memories = (), set(self._places[node].memories)
         while node.args and isinstance(node.args[0], fx.Node):
             found += cut_to(name_of(node), node.args)
             node = node.args[0]
-            if not memory & _memories(self._values[node]):
+            if memories.isdisjoint(self._places[node].memories):
                 break
         return found
 
@@ -140,8 +172,8 @@ class _Memory:
                     _INTO[part.target], (whole, found[-1], *part.args[1:]), part.kwargs
                 )
             into.meta = dict(node.meta)
-            self._values[into], self._order[into] = self._values[whole], self._order[node] + 0.5
-            self._sharing[_memory(self._values[whole])].append(into)
+            self._places[into], self._order[into] = self._places[whole], self._order[node] + 0.5
+            self._sharing[self._places[whole].memories[0]].append(into)
             found.append(into)
         return found
 
@@ -150,24 +182,6 @@ _ATEN = torch.ops.aten
 _INTO: dict[Any, Any] = {_ATEN.slice.Tensor: _ATEN.slice_scatter.default,
                          _ATEN.select.int: _ATEN.select_scatter.default,
                          _ATEN.alias.default: None}  # the same under another name  # fmt: skip
-
-
-def _by_memory(values: dict[fx.Node, Any]) -> dict[int, list[fx.Node]]:
-    """The nodes, in order, whose value lies in each memory."""
-    found: dict[int, list[fx.Node]] = {}
-    for node, value in values.items():
-        for place in _memories(value):
-            found.setdefault(place, []).append(node)
-    return found
-
-
-def _memories(value: Any) -> set[int]:
-    """Where the tensors of a value lie; 0 is nowhere."""
-    return {_memory(tensor) for tensor in tensors(value)} - {0}
-
-
-def _memory(tensor: Tensor) -> int:
-    return tensor.untyped_storage().data_ptr()
 
 
 def cut_to(operation: str, args: Sequence[Any]) -> tuple[Any, ...]:
@@ -189,14 +203,6 @@ def cut_to(operation: str, args: Sequence[Any]) -> tuple[Any, ...]:
 
 _CUTS = {"narrow": (1, 3), "slice": (1, 3), "split": (2, 1), "split_with_sizes": (2, 1)}
 _NO_END = 1 << 62
-
-
-def _same(value: Any, target: Tensor) -> bool:
-    if not isinstance(value, Tensor) or value.dtype != target.dtype:
-        return False
-    signs = (value.is_conj(), value.is_neg()) == (target.is_conj(), target.is_neg())
-    return signs and (value.data_ptr(), value.shape, value.stride()) == (
-        target.data_ptr(), target.shape, target.stride())  # fmt: skip
 
 
 def _apply(node: fx.Node, twin: _Twin | None, attributes: dict[str, Any]) -> None:
