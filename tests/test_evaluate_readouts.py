@@ -2,6 +2,7 @@
 
 import copy
 import math
+import warnings
 from itertools import product
 
 import numpy as np
@@ -395,3 +396,17 @@ def test_a_measure_named_as_a_column_of_the_design_is_refused_before_any_work():
     cuts = la.random_groups(la.find_sites(network, data)["0"], 0.4, groups=2)
     with pytest.raises(ReadoutError, match="returned 'seed', which is a column of the ablations"):
         la.evaluate(network, data, cuts, readout=lambda outputs, _: {"seed": outputs[:, 0]})
+
+
+def test_the_loss_of_probabilities_is_told_with_the_way_out():
+    with la.networks.seeded(0):
+        network = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4), nn.Softmax(1)).eval()
+        data = torch.randn(40, 8), torch.arange(40) % 4
+    cuts = la.singles(la.find_sites(network, data)["0"])
+    with pytest.warns(UserWarning, match=r"look like probabilities.*output=lambda p: p\.log\(\)"):
+        la.evaluate(network, data, cuts, readout="loss")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = la.evaluate(network, data, cuts, readout="loss", output=lambda p: p.log())
+    logits = la.evaluate(network[:3], data, cuts, readout="loss")
+    np.testing.assert_allclose(found["loss"], logits["loss"], atol=1e-5)

@@ -11,6 +11,7 @@ from lashley.readouts import (
     IGNORED,
     LOSS,
     Readout,
+    are_probabilities,
     as_readout,
     check_measured,
     classification,
@@ -115,6 +116,28 @@ class TestLoss:
     def test_what_does_not_go_together(self, outputs, targets, words):
         with pytest.raises(ReadoutError, match=f"loss: given .*{words}"):
             loss(outputs, targets)
+
+    @pytest.mark.parametrize(
+        "targets",
+        [torch.tensor([0, IGNORED, 1]), torch.tensor([[1, 0], [IGNORED, IGNORED], [0, IGNORED]])],
+    )
+    def test_an_example_of_which_no_target_counts_has_none(self, targets):
+        with pytest.raises(ReadoutError, match="of 1 of 3 examples every target is -100, "):
+            loss(torch.zeros(*targets.shape, 2), targets)
+
+
+@pytest.mark.parametrize("shape", [(5, 2), (5, 3, 4)])
+def test_probabilities_are_known_from_logits(shape):
+    outputs = torch.randn(*shape, generator=torch.Generator().manual_seed(0))
+    assert are_probabilities(outputs.softmax(-1))
+    assert are_probabilities(outputs.half().softmax(-1))
+    for others in (
+        outputs,
+        outputs.log_softmax(-1),
+        outputs.sigmoid(),
+        outputs.softmax(-1)[..., :1],
+    ):
+        assert not are_probabilities(others)
 
 
 class TestAsReadout:

@@ -101,6 +101,14 @@ def _loss_by_name(logits: Tensor, targets: Any) -> dict[str, Tensor]:
     return {"loss": loss(logits, targets)}
 
 
+def are_probabilities(outputs: Tensor) -> bool:
+    """Whether outputs look as if a softmax was the last that the network does."""
+    if outputs.ndim < 2 or outputs.shape[-1] < 2 or not outputs.is_floating_point():
+        return False
+    sums = outputs.double().sum(-1)
+    return bool((outputs >= 0).all()) and torch.allclose(sums, torch.ones_like(sums), atol=1e-3)
+
+
 CLASSIFICATION = Readout("classification", _rank_and_prediction)
 LOSS = Readout("loss", _loss_by_name)
 _BUILT_IN = {readout.name: readout for readout in (CLASSIFICATION, LOSS)}
@@ -194,4 +202,11 @@ def _check_targets(logits: Tensor, targets: Any) -> None:
             f"loss: given targets from {int(counted.min())} to {int(counted.max())}; with "
             f"{logits.shape[-1]} outputs, 0 to {logits.shape[-1] - 1} are allowed, and {IGNORED} "
             "for tokens that do not count. Check the targets."
+        )
+    silent = (targets[:, None].flatten(1) == IGNORED).all(1)
+    if silent.any():
+        raise ReadoutError(
+            f"loss: of {int(silent.sum())} of {len(targets)} examples every target is {IGNORED}, "
+            f"the first is number {int(silent.nonzero()[0])} of its batch; allowed are examples "
+            "of which one target counts. Leave them out."
         )

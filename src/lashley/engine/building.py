@@ -42,7 +42,7 @@ from lashley.graph.nodes import op
 from lashley.graph.recorded import decides_by_batch, recorded
 from lashley.graph.running import own_tensors
 from lashley.outcomes import kinds_of
-from lashley.readouts import Readout, check_measured
+from lashley.readouts import LOSS, Readout, are_probabilities, check_measured
 from lashley.sites import unknown_site
 
 _BATCH_NUMBERS = 1 << 24  # numbers in one value of the prefix
@@ -127,6 +127,12 @@ def _measured(case: Case, examples: Examples) -> dict[str, Tensor]:
     found = case.readout.of(case.outputs.float(), labels)
     found = check_measured(case.readout.name, found, len(labels))
     check_alone(found, case.readout.of(case.outputs[:2].float(), labels[:2]))
+    if case.readout == LOSS and are_probabilities(case.outputs):
+        warnings.warn(
+            "lashley: the outputs look like probabilities, and readout='loss' takes logits. Give "
+            "output=lambda p: p.log().",
+            stacklevel=2,
+        )
     return found
 
 
