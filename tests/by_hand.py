@@ -164,8 +164,8 @@ def assert_as_by_hand(
     cuts = [la.Ablation(site, tuple(w), m) for m in methods for w in which]
     with torch.no_grad():
         intact = copy.deepcopy(plain).double().eval()(x.double() if x.is_floating_point() else x)
-    right = torch.stack([by_hand(plain, x, units, c.units, c.method, reference) for c in cuts])
-    dull = [(c.method, c.label) for c, r in zip(cuts, right, strict=True)
+    right = torch.stack([by_hand(plain, x, units, c.units, str(c.method), reference) for c in cuts])
+    dull = [(str(c.method), c.label) for c, r in zip(cuts, right, strict=True)
             if (r - intact).abs().amax() < 1e-3]  # fmt: skip
     assert not dull, f"nothing changes by hand: {dull}"
     with may_refuse(network, engine):
@@ -197,7 +197,7 @@ def is_out_of_reach(network: nn.Module, engine: str) -> bool:
 def assert_logits(outcomes: Any, right: Tensor, cuts: Sequence[la.Ablation]) -> None:
     """Outcomes of the readout `logits` are these (ablation, example, class), to float32."""
     found, scale = measured(outcomes), right.abs().amax()
-    wrong = {(c.method, c.label): float((f - r).abs().amax())
+    wrong = {(str(c.method), c.label): float((f - r).abs().amax())
              for c, f, r in zip(cuts, found, right, strict=True)
              if not torch.allclose(f, r, rtol=0.0, atol=float(1e-4 * scale))}  # fmt: skip
     assert not wrong, f"largest difference of a logit, by method and units: {wrong}"

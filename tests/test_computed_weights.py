@@ -136,7 +136,7 @@ def test_outcomes_are_those_of_the_effective_weights(kind, name, engine):
     site = la.find_sites(network, examples(x))["layer"]
     assert (site.kind, site.n_units) == ("hidden" if kind == "linear" else "filter", 5)
     cuts = [la.Ablation(site, units, method) for method in METHODS for units in UNITS]
-    right = torch.stack([by_hand(kind, name, c.units, c.method, x, reference) for c in cuts])
+    right = torch.stack([by_hand(kind, name, c.units, str(c.method), x, reference) for c in cuts])
     found = la.evaluate(network, examples(x), cuts, reference=examples(reference), readout=logits,
                         engine=engine)  # fmt: skip
     assert_logits(found, right, cuts)

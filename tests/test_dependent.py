@@ -100,8 +100,12 @@ def assert_whole(net, x, engine, methods, reference=None):
     assert [found[f"intact_logit_{i}"].values for i in range(3)] == [
         pytest.approx(column.numpy(), abs=1e-4) for column in intact.unbind(1)]  # fmt: skip
     for cut, outcome in zip(cuts, measured(found), strict=True):
-        right = by_hand(net, x, L, cut.units, cut.method, reference)  # donors: of the whole
-        assert close(outcome, right), (cut.method, cut.units, float((outcome - right).abs().max()))
+        right = by_hand(net, x, L, cut.units, str(cut.method), reference)  # donors: of the whole
+        assert close(outcome, right), (
+            str(cut.method),
+            cut.units,
+            float((outcome - right).abs().max()),
+        )
 
 
 def close(one, other):

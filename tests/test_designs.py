@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from torch import nn
 
 import lashley as la
-from lashley.ablations import METHODS
 from lashley.designs import group_size
 from lashley.errors import AblationError, SiteError
 
@@ -36,7 +35,7 @@ def units_of(cuts):
     return [cut.units for cut in cuts]
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ["silence", "zero_weights", "mean", "resample"])
 @pytest.mark.parametrize("n", [2, 3, 20])
 def test_singles_and_pairs_in_order(n, method):
     site = la.Site("fc1", "hidden", n, -1, ("relu1",))
@@ -46,12 +45,12 @@ def test_singles_and_pairs_in_order(n, method):
     assert len(pairs) == comb(n, 2)
     assert {a.design for a in singles} == {"singles"}
     assert {a.design for a in pairs} == {"pairs"}
-    assert {a.method for a in [*singles, *pairs]} == {method}
+    assert {str(a.method) for a in [*singles, *pairs]} == {method}
     assert len({*singles, *pairs}) == n + comb(n, 2)
 
 
 def test_silence_is_the_default_of_the_designs():
-    assert {a.method for a in [*la.singles(SITE), *la.pairs(SITE)]} == {"silence"}
+    assert {str(a.method) for a in [*la.singles(SITE), *la.pairs(SITE)]} == {"silence"}
 
 
 def test_a_pair_needs_two_units():
@@ -207,10 +206,10 @@ class TestSimilarGroups:
         assert [c.columns for c in found] == [
             {"proportion": 0.25, "reference": r} for r in range(9)
         ]
-        assert {(c.design, c.method, len(c.units)) for c in found} == {
+        assert {(c.design, str(c.method), len(c.units)) for c in found} == {
             ("similar_groups", "zero_weights", 2)
         }
-        assert {c.method for c in la.similar_groups(site_of(drawn(9)), 0.25)} == {"silence"}
+        assert {str(c.method) for c in la.similar_groups(site_of(drawn(9)), 0.25)} == {"silence"}
 
     def test_of_one_unit_are_the_references(self):
         found = la.similar_groups(site_of(torch.ones(20, 3)), 0.01)
@@ -274,7 +273,7 @@ class TestRandomGroups:
         assert [c.columns for c in found] == [
             {"proportion": 0.05, "seed": 7, "draw": d} for d in range(30)
         ]
-        assert {(c.design, c.method) for c in found} == {("random_groups", "zero_weights")}
+        assert {(c.design, str(c.method)) for c in found} == {("random_groups", "zero_weights")}
 
     def test_need_no_weights(self):
         assert len(la.random_groups(la.Site("attend", "head", 4, -3), 0.5)) == 100
@@ -331,7 +330,7 @@ class TestCumulative:
         found = la.cumulative(SITE, self.ORDER, "mean")
         assert [set(c.units) for c in found] == [{7}, {7, 3}, {7, 3, 15}, {7, 3, 15, 0}]
         assert [c.columns for c in found] == [{"proportion": k / 20} for k in (1, 2, 3, 4)]
-        assert {(c.design, c.method) for c in found} == {("cumulative", "mean")}
+        assert {(c.design, str(c.method)) for c in found} == {("cumulative", "mean")}
 
     @given(st.permutations(range(20)), st.integers(1, 20))
     @settings(deadline=None)

@@ -80,9 +80,9 @@ def assert_ranks(network, x, engine, **options):
     found = la.evaluate(network, (x, labels), cuts, reference=reference, engine=engine, **options)
     wrong = {}
     for row, cut in enumerate(cuts):
-        right = by_hand(network, x, EMB, cut.units, cut.method, reference[0])
+        right = by_hand(network, x, EMB, cut.units, str(cut.method), reference[0])
         rank, prediction = classification(right, labels)
-        wrong[cut.method, cut.label] = int((torch.from_numpy(
+        wrong[str(cut.method), cut.label] = int((torch.from_numpy(
             found["rank"].values[row].astype("int64")) != rank).sum() + (torch.from_numpy(
                 found["prediction"].values[row].astype("int64")) != prediction).sum())  # fmt: skip
     assert not any(wrong.values()), wrong

@@ -180,7 +180,7 @@ def simulated(monkeypatch, costs, shares, per_site=40, batch=32, intact=0.001, b
     for name in ("laps", "calibration"):
         monkeypatch.setattr(f"lashley.planning.{name}.perf_counter", engine.clock)
     n = batches * batch
-    some = Batch((torch.arange(n),), torch.zeros(n), None)
+    some = Batch((torch.arange(n),), torch.zeros(n), None, None, torch.arange(n))
     return engine, Work(
         Course(engine, sites), some, batch, rows, dict.fromkeys(costs, 1), shares, 0
     )
@@ -284,8 +284,8 @@ def test_a_first_part_of_the_sample_has_all_methods_proportions_and_whole_pairs(
     order = sampling_order(dict(enumerate(groups, start=1)), 0)
     assert sorted(order) == list(range(1, 49))
     first = [groups[row - 1] for row in order[:8]]
-    assert {c.method for c in first[:2]} == {"silence", "zero_weights"}
-    assert len({(c.method, c.columns["proportion"]) for c in first}) == 4
+    assert {str(c.method) for c in first[:2]} == {"silence", "zero_weights"}
+    assert len({(str(c.method), c.columns["proportion"]) for c in first}) == 4
     cuts = [*la.singles(A), *la.pairs(A)]
     part = {cuts[row - 1].units for row in sampling_order(dict(enumerate(cuts, start=1)), 0)[:21]}
     assert sum(len(units) == 1 for units in part) == 6  # six units, and all pairs of them

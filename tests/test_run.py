@@ -152,6 +152,17 @@ class TestACompleteRun:
         assert not any("training" in stage or stage == "t-SNE" for stage in told)
 
 
+def test_a_study_by_a_method_of_ones_own(finished_run, tiny, tmp_path, no_figures):
+    method = "test_methods:Clipped(0.5)"
+    studies.run(tiny(f"ablation.method={method}"), tmp_path / "run", tell=silent)
+    own, other = (pd.read_parquet(run / "effects.parquet")
+                  for run in (tmp_path / "run", finished_run))  # fmt: skip
+    assert set(own["method"]) == {method}
+    assert list(own["units"]) == list(other["units"])
+    assert (own["drop_pp"] != other["drop_pp"]).any()
+    assert RunFolder(tmp_path / "run").study().ablation.method == method
+
+
 class TestGoingOn:
     """Whatever stops a run: the same command finishes it with the same results."""
 

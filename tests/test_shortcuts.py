@@ -175,7 +175,7 @@ def test_a_consumers_update_equals_running_it_on_the_replaced_units(name, memory
     organ = next(iter(anatomy(captured.module).values()))
     point = program.nodes[organ.calls[0].points[0].node.name]
     (found,) = consumers(program, point, organ.axis)
-    live, units = Live(program, (inputs,)), torch.tensor([1, 4])
+    live, units = Live(program, (inputs,), torch.arange(len(inputs))), torch.tensor([1, 4])
     before, axis = live[point], organ.axis % live[point].ndim
     after = before.clone()
     after.index_copy_(axis, units, _spread(new[units], before, axis, 2))
@@ -263,7 +263,12 @@ def test_what_is_wanted_or_read_by_others_is_not_folded():
     line[1].running_mean += 2
     program, *_ = program_of(line, inputs, kept={"_0"})
     (conv, *_) = [n for n in program.nodes.values() if n.target is F.conv2d]
-    close(Live(program, (inputs,))[conv], line[0](inputs), rtol=1e-4, atol=1e-4)
+    close(
+        Live(program, (inputs,), torch.arange(len(inputs)))[conv],
+        line[0](inputs),
+        rtol=1e-4,
+        atol=1e-4,
+    )
 
 
 @given(

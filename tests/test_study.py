@@ -136,7 +136,12 @@ class TestFile:
             ("population__networks", 1, "greater than or equal to 2"),
             ("data__name", "cifar", r"data\.name: given 'cifar'; input should be 'mnist' or"),
             ("data", "digits", "data: given 'digits'"),
-            ("ablation__method", "mean", "'zero_weights' or 'silence'"),
+            ("ablation__method", "mean", r"ablation\.method: given 'mean', which needs reference"),
+            ("ablation__method", "noise(1)", "which needs reference .*allowed are silence, zero_w"),
+            ("ablation__method", "average", "given 'average'; allowed are silence, zero_weights"),
+            ("ablation__method", "nowhere:Method", "which cannot be imported"),
+            ("ablation__method", "scale", "whose arguments do not fit"),
+            ("ablation__method", 3, "ablation.method: given 3; input should be a valid string"),
             ("figures", {"first_unit": 2}, "should be 0 or 1"),
             ("scores", {"resamples": 10}, "greater than or equal to 100"),
             ("name", "a/b", "should match pattern"),
@@ -147,6 +152,12 @@ class TestFile:
     def test_wrong_values_are_named_with_what_is_allowed(self, written, key, value, words):
         with pytest.raises(StudyError, match=words):
             load(written(**{key: value}))
+
+    @pytest.mark.parametrize(("given", "text"), [
+        ("scale( 0.5 )", "scale(0.5)"), ("constant(1)", "constant(1.0)"),
+        ("test_methods:Clipped", "test_methods:Clipped")])  # fmt: skip
+    def test_methods_stand_there_in_their_one_form(self, written, given, text):
+        assert load(written(ablation__method=given)).ablation.method == text
 
     def test_missing_keys_and_all_else_are_told_at_once(self, tmp_path):
         (tmp_path / "s.yaml").write_text("name: x\ntitle: x\ndata: {}\nnetwrok: {}\n")

@@ -79,7 +79,7 @@ def _refused(
 ) -> dict[str, str]:
     """Which ablations end in an error, where all at once did, and in which; found by halving."""
     found: dict[str, str] = {}
-    waiting = [[a for a in ablations if a.method == method] for method in METHODS]
+    waiting = [[a for a in ablations if str(a.method) == method] for method in METHODS]
     while waiting:
         some = waiting.pop()
         try:
@@ -94,7 +94,7 @@ def _refused(
 
 
 def _words(ablation: la.Ablation) -> str:
-    return in_words(ablation.site.kind, ablation.site.name, ablation.method, ablation.units)
+    return in_words(ablation.site.kind, ablation.site.name, str(ablation.method), ablation.units)
 
 
 def _chosen(row: dict[str, Any], twin: Twin, made: Made, sites: Any) -> list[Target]:

@@ -11,7 +11,7 @@ Cut units out of a network, measure what is lost, class by class and example by 
 
 from importlib.metadata import version
 
-from lashley import data, distribute, networks
+from lashley import data, distribute, methods, networks
 from lashley.ablations import Ablation
 from lashley.data import Examples
 from lashley.designs import cumulative, distances, pairs, random_groups, similar_groups, singles
@@ -58,6 +58,7 @@ __all__ = [
     "interactions",
     "iterated_ablations",
     "mean_effect",
+    "methods",
     "networks",
     "open_store",
     "pairs",

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lashley.errors import AblationError
+from lashley.methods import SILENCE, Method, Replacement, as_method
 from lashley.names import may_be_column
 from lashley.sites import Site, as_site
-
-METHODS = ("silence", "zero_weights", "mean", "resample")
 
 
 @dataclass(frozen=True)
@@ -22,37 +21,46 @@ class Ablation:
     Attributes:
         site: The units' site, from `find_sites`.
         units: Their indices, counted from 0; kept sorted.
-        method: "silence" puts 0 in place of the activation, behind the layer's normalisation and
-            nonlinearity, which equals removing the units. "zero_weights" sets the incoming weights
-            and the bias to 0, and leaves what stands behind them as it is (the paper's way); of an
-            attention head it is the same as "silence". "mean" puts the unit's mean activation over
-            reference examples in its place, "resample" the activation of another reference example,
-            drawn at random for each example; both at the same place as "silence". Where that tensor
-            feeds a skip connection, what the layer adds to it is replaced, and not the sum
-            (`Site.readers`). A module that is called twice is ablated in each call.
+        method: What stands in place of the units, from `lashley.methods`; or its text form, such
+            as "silence" or "scale(0.5)". Where the activation feeds a skip connection, what the
+            layer adds to it is replaced, and not the sum (`Site.readers`). A module that is called
+            twice is ablated in each call.
         design: Of which design the ablation is part; two ablations are equal without regard to it.
         columns: The design's own numbers by name, such as {"proportion": 0.1, "reference": 3}:
             coordinates of the outcomes. Two ablations are equal without regard to them.
 
     Raises:
         AblationError: If a unit is out of range, named twice, or none is named, there is no such
-            method, or a column is no number or takes a name of the outcomes.
+            method or it does not fit the site, or a column is no number or takes a name of the
+            outcomes.
     """
 
     site: Site
     units: tuple[int, ...]
-    method: str = "silence"
+    method: Method = SILENCE
     design: str = field(default="", compare=False)
     columns: Mapping[str, int | float] = field(default_factory=dict, compare=False)
 
+    if TYPE_CHECKING:
+
+        def __init__(
+            self, site: Site, units: Iterable[int], method: Method | str = ..., design: str = ...,
+            columns: Mapping[str, int | float] = ...,
+        ) -> None: ...  # fmt: skip
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "units", _checked_units(as_site(self.site), self.units))
-        if self.method not in METHODS:
-            raise AblationError(f"method: given {self.method!r}; allowed are {', '.join(METHODS)}.")
+        object.__setattr__(self, "method", as_method(self.method))
+        _ = self.replacement  # which may not fit the site
         object.__setattr__(self, "columns", MappingProxyType(_checked_columns(self.columns)))
 
     def __reduce__(self) -> Any:  # a mapping proxy can be neither pickled nor copied
         return type(self), (self.site, self.units, self.method, self.design, dict(self.columns))
+
+    @property
+    def replacement(self) -> Replacement:
+        """What the method puts in place of the units."""
+        return self.method.at(self.site)
 
     @property
     def label(self) -> str:

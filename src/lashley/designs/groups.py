@@ -11,10 +11,11 @@ from lashley.ablations import Ablation
 from lashley.designs.similarity import distances
 from lashley.designs.sizes import size_of_part
 from lashley.errors import AblationError
+from lashley.methods import SILENCE, Method
 from lashley.sites import Site, as_site
 
 
-def similar_groups(site: Site, proportion: float, method: str = "silence") -> list[Ablation]:
+def similar_groups(site: Site, proportion: float, method: Method | str = SILENCE) -> list[Ablation]:
     """Around every unit, the reference, the group of those most like it, itself included.
 
     Like are units of a small distance (`distances`); of equal ones the lower index goes first.
@@ -45,7 +46,11 @@ def similar_groups(site: Site, proportion: float, method: str = "silence") -> li
 
 
 def random_groups(
-    site: Site, proportion: float, groups: int = 100, seed: int = 0, method: str = "silence"
+    site: Site,
+    proportion: float,
+    groups: int = 100,
+    seed: int = 0,
+    method: Method | str = SILENCE,
 ) -> list[Ablation]:
     """Groups drawn at random: every set of that size is as likely, whatever the other groups are.
 

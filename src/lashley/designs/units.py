@@ -9,10 +9,11 @@ from typing import Any
 from lashley.ablations import Ablation
 from lashley.designs.sizes import group_size
 from lashley.errors import AblationError
+from lashley.methods import SILENCE, Method
 from lashley.sites import Site, as_site
 
 
-def singles(site: Site, method: str = "silence") -> list[Ablation]:
+def singles(site: Site, method: Method | str = SILENCE) -> list[Ablation]:
     """Every unit of the site alone, in the order of the units.
 
     Source: Meyes et al. 2019, section 4.1.
@@ -20,7 +21,7 @@ def singles(site: Site, method: str = "silence") -> list[Ablation]:
     return [Ablation(site, (unit,), method, "singles") for unit in range(as_site(site).n_units)]
 
 
-def pairs(site: Site, method: str = "silence") -> list[Ablation]:
+def pairs(site: Site, method: Method | str = SILENCE) -> list[Ablation]:
     """Every two units of the site together: (0, 1), (0, 2), ..., (1, 2), ...
 
     Raises:
@@ -38,7 +39,7 @@ def pairs(site: Site, method: str = "silence") -> list[Ablation]:
 def cumulative(
     site: Site,
     order: Sequence[int],
-    method: str = "silence",
+    method: Method | str = SILENCE,
     proportions: Iterable[float] | None = None,
 ) -> list[Ablation]:
     """The first unit of an order, the first two, the first three, ...

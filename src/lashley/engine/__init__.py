@@ -60,11 +60,11 @@ def evaluate(
         readout: What is kept of the outputs: "classification" (rank and prediction), "loss" (of
             each example, in nats), or a function (outputs, labels) -> {name: (example,) values};
             labels are a tuple or dict of tensors where such were given.
-        reference: Examples that the methods "mean" and "resample" take activations from; never
-            those that are evaluated. For "mean" they may be of other lengths.
+        reference: Examples that the methods `mean` and `resample` take activations from; never
+            those that are evaluated. For `mean` they may be of other lengths.
         precision: Half width in %p to which the drops are wanted, at 95 %: examples come in a
             random order, and an ablation that is known so well needs no more. None: all examples.
-        seed: Of that order, and of what "resample" draws.
+        seed: Of that order, and of what `resample` draws.
         engine: "auto" takes "fx" (a graph by torch.fx), else "export" (by torch.export), else
             "hooks" (full forward passes), else "reference" (one such pass per ablation, in
             float64). Which one ran, and why, stands in `attrs`.
@@ -78,10 +78,10 @@ def evaluate(
         savings: Which exact savings are made; None for all.
         output: Which part of what the network returns is its output: an attribute or key
             ("logits"), an index, or a function of it. None: what it returns, or its `.logits`.
-        counted: Which positions of the reference count in "mean" and "resample": the name of an
+        counted: Which positions of the reference count in `mean` and `resample`: the name of an
             input (example, position) that is true, or 1, there; or a boolean tensor (reference
             example, position). None: what "attention_mask" says, if there is such an input, else
-            all. A mean is over those alone; and an example's donor in "resample" counts wherever
+            all. A mean is over those alone; and an example's donor in `resample` counts wherever
             the example itself does (by that input; with a tensor, by its "attention_mask").
         progress: Called with the outcomes done and all outcomes, each ablation on each example.
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from lashley.ablations import Ablation
 from lashley.data import Examples
 from lashley.errors import DataError, EngineError
+from lashley.methods import Donated, needs_reference
 
 
-def check_reference(reference: Examples | None, examples: Examples, methods: set[str]) -> None:
+def check_reference(
+    reference: Examples | None, examples: Examples, ablations: Sequence[Ablation]
+) -> None:
     """Refuse methods without the reference examples they need, and ones that are evaluated too.
 
     Raises:
-        EngineError: If there are none, or of another shape; for "mean" the lengths may differ.
+        EngineError: If there are none, or of another shape; the lengths may differ where only means
+            are taken of them.
         DataError: If more than one in a hundred is among the evaluated examples.
     """
-    needing = sorted(methods & {"mean", "resample"})
+    needing = sorted({str(a.method) for a in ablations if needs_reference(a.replacement)})
     if not needing:
         return
     if reference is None:
@@ -26,8 +31,8 @@ def check_reference(reference: Examples | None, examples: Examples, methods: set
     given, wanted = ({n: tuple(p.shape[1:]) for n, p in e.tensors().items()}
                      for e in (reference, examples))  # fmt: skip
     alike = {n: len(s) for n, s in given.items()} == {n: len(s) for n, s in wanted.items()}
-    if given != wanted and ("resample" in needing or not alike):
-        may = " Only 'mean' takes other lengths." if alike else ""
+    if given != wanted and (takes_donors(ablations) or not alike):
+        may = " Only methods that take a mean allow other lengths." if alike else ""
         raise EngineError(
             f"reference: its examples are of shape {given}, the evaluated ones of {wanted}; "
             f"allowed are examples of the same kind.{may} Cut them alike, or pad them and give the "
@@ -40,6 +45,11 @@ def check_reference(reference: Examples | None, examples: Examples, methods: set
             "so the ablation would know what it is tested on. Give others, such as training "
             "examples."
         )
+
+
+def takes_donors(ablations: Sequence[Ablation]) -> bool:
+    """Whether any takes the activations of other examples."""
+    return any(isinstance(a.replacement, Donated) for a in ablations)
 
 
 def _shared(reference: Examples, examples: Examples) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
+from jaxtyping import Int
 from torch import Tensor
 
 from lashley.engine.margins import Margins, Units
@@ -68,6 +69,7 @@ class Batch:
         donors: Of as many examples, whose activations `resample` puts in place; or None.
         drawn: (example,) which of the donors each example gets, where these are more: all of a
             reference whose examples depend on one another; else None.
+        numbers: (example,) their places among all that are evaluated, in main memory.
         walks: How far the intact network was run on it, if it was.
         seen: Whether that was held against the network itself; empty if not.
     """
@@ -75,20 +77,21 @@ class Batch:
     inputs: tuple[Tensor, ...]
     labels: Any
     donors: tuple[Tensor, ...] | None
-    drawn: Tensor | None = None
+    drawn: Tensor | None
+    numbers: Int[Tensor, " example"]
     walks: list[Any] = field(default_factory=list, init=False)
     seen: list[bool] = field(default_factory=list, init=False)
 
     def take(self, which: Tensor) -> Batch:
         """Some of them."""
         index = which.to(self.labels.device)
-        if self.drawn is not None:
-            drawn = self.drawn[which.cpu()]
-            return Batch(
-                tuple(i[index] for i in self.inputs), self.labels[index], self.donors, drawn
-            )
-        donors = None if self.donors is None else tuple(d[index] for d in self.donors)
-        return Batch(tuple(i[index] for i in self.inputs), self.labels[index], donors)
+        inputs, numbers = tuple(i[index] for i in self.inputs), self.numbers[which.cpu()]
+        donors, drawn = self.donors, self.drawn
+        if drawn is not None:
+            drawn = drawn[which.cpu()]
+        elif donors is not None:
+            donors = tuple(d[index] for d in donors)
+        return Batch(inputs, self.labels[index], donors, drawn, numbers)
 
     def to(self, dtype: torch.dtype) -> Batch:
         """The same in another format."""
@@ -100,5 +103,5 @@ class Batch:
 
     def live(self, program: Program) -> tuple[Live, Live | None]:
         """The values of the intact network on the examples and on the donors."""
-        donors = None if self.donors is None else Live(program, self.donors)
-        return Live(program, self.inputs), donors
+        donors = None if self.donors is None else Live(program, self.donors, self.numbers)
+        return Live(program, self.inputs, self.numbers), donors

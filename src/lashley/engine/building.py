@@ -27,9 +27,9 @@ from lashley.engine.checks import (
 )
 from lashley.engine.engines import Engine, Sweeping
 from lashley.engine.guards import network_fingerprint
-from lashley.engine.means import means_at_points
+from lashley.engine.means import moments_at_points
 from lashley.engine.plain import Made, calls_by_example, hooking, referring
-from lashley.engine.plan import place, plan
+from lashley.engine.plan import place, plan, spots
 from lashley.engine.program import Program, exact, lowered
 from lashley.engine.stacking import Budget
 from lashley.engine.truth import precise
@@ -41,6 +41,7 @@ from lashley.graph.batch import NotBatched, batch_dependence
 from lashley.graph.nodes import op
 from lashley.graph.recorded import decides_by_batch, recorded
 from lashley.graph.running import own_tensors
+from lashley.methods import Where
 from lashley.outcomes import kinds_of
 from lashley.readouts import LOSS, Readout, are_probabilities, check_measured
 from lashley.sites import unknown_site
@@ -188,9 +189,9 @@ def _captured(case: Case, wanted: str) -> Captured | None:
 
 def _not_zero(case: Case, organs: Mapping[str, Organ]) -> str:
     """A recurrent site whose units are not simply 0 once their weights are; "" if there is none."""
-    for site, method in sorted(case.methods):
+    for site, method in case.methods:
         steps = [call.recurrent for call in organs[site].calls if call.recurrent is not None]
-        if method == "zero_weights" and not all(step.only_zero for step in steps):
+        if method.where is Where.WEIGHTS and not all(step.only_zero for step in steps):
             return site
     return ""
 
@@ -253,9 +254,8 @@ def _sweeping(
     wide: Program,
 ) -> Made:  # fmt: skip
     options, device = case.options, case.options.device
-    empty = {key: place(organs[key[0]], key[1], wide, {}) for key in case.methods
-             if key[1] != "mean"}  # fmt: skip
-    kept = {n for where in empty.values() for n in where.nodes}
+    at = {key: spots(organs[key[0]], key[1], wide) for key in case.methods}
+    kept = {name for own in at.values() for name in own.nodes}
     kept |= {held.node.name for site, _ in case.methods for call in organs[site].calls
              for held in call.points}  # fmt: skip
 
@@ -272,9 +272,9 @@ def _sweeping(
         quick = found if found.has_winograd else None
     verdict = case.verdict(fast.run(case.in_float32))
     size = _batch_size(fast, options)
-    means = means_at_points(case, fast, organs, size)
-    places = empty | {key: place(organs[key[0]], "mean", wide, means) for key in case.methods
-                      if key[1] == "mean"}  # fmt: skip
+    moments = moments_at_points(case, fast, organs, size)
+    places = {key: place(*key, replacement, at[key], moments)
+              for key, replacement in case.methods.items()}  # fmt: skip
     budget = Budget.of(options.memory, torch.device(device))
     sweep = Sweep(fast, quick, wide, verdict, options.savings, budget,
                   options.compile)  # fmt: skip

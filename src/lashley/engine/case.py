@@ -25,6 +25,7 @@ from lashley.graph.copies import copied
 from lashley.graph.formats import in_format
 from lashley.graph.layout import STRUCTURE
 from lashley.graph.snapshot import snapshot
+from lashley.methods import Method, Replacement
 from lashley.readouts import CLASSIFICATION, Readout
 
 _SAMPLE = 64  # examples on which rounding is measured, fewer of large ones
@@ -120,10 +121,11 @@ class Case:
         few = self.structure
         return dict(zip(self.names, few, strict=True)) if self.names else few[0]
 
-    @property
-    def methods(self) -> set[tuple[str, str]]:
-        """Sites and methods that occur."""
-        return {(a.site.name, a.method) for a in self.ablations}
+    @cached_property
+    def methods(self) -> dict[tuple[str, Method], Replacement]:
+        """What is put in place, by names of sites and the methods that occur there, in order."""
+        found = {(a.site.name, a.method): a for a in self.ablations}
+        return {key: found[key].replacement for key in sorted(found, key=_by_text)}
 
     @property
     def classifies(self) -> bool:
@@ -230,6 +232,10 @@ def case_of(
         _check_reference(found, reference)
     return Case(base, found, len(examples), names, reference, ablations, readout, options,
                 counted=counted, is_whole=few > STRUCTURE)  # fmt: skip
+
+
+def _by_text(key: tuple[str, Method]) -> tuple[str, str]:
+    return key[0], str(key[1])
 
 
 def _in_float32(network: nn.Module, few: list[Tensor], names: tuple[str, ...]) -> nn.Module:

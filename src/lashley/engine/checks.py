@@ -14,6 +14,7 @@ from lashley.ablations import Ablation
 from lashley.data import Examples
 from lashley.engine.plan import Savings
 from lashley.errors import DataError, EngineError, ReadoutError
+from lashley.methods import Where
 from lashley.names import of_readout
 from lashley.networks import check_finite
 from lashley.readouts import CLASSIFICATION, Readout
@@ -130,12 +131,13 @@ def check_sites(ablations: Sequence[Ablation], known: Mapping[str, Any]) -> None
     for site in {a.site for a in ablations}:
         if site.name not in known:
             raise EngineError(f"ablations: {unknown_site(site.name, known)}")
-        weightless = {a.site.name for a in ablations if a.method == "zero_weights"}
-        if site.kind == "residual" and site.name in weightless:
+        zeroed = [a.method for a in ablations if a.site.name == site.name
+                  and a.method.where is Where.WEIGHTS]  # fmt: skip
+        if site.kind == "residual" and zeroed:
             raise EngineError(
-                f"method: given 'zero_weights' for {site.name}, a sum that has no weights of its "
-                "own; allowed are silence, mean, resample. Take 'silence', which takes the channel "
-                "out of the sum."
+                f"method: given '{zeroed[0]}' for {site.name}, a sum that has no weights of its "
+                "own; allowed are methods that act on the activation. Take 'silence', which takes "
+                "the channel out of the sum."
             )
         if known[site.name].n_units != site.n_units:
             raise EngineError(

@@ -14,7 +14,9 @@ from torch import Tensor
 from lashley.ablations import Ablation
 from lashley.data import Examples
 from lashley.data.examples import fingerprint
+from lashley.engine.apart import takes_donors
 from lashley.errors import EngineError
+from lashley.methods import needs_reference
 
 MASK = "attention_mask"  # the input that says so, if nothing else is said
 _ALLOWED = (
@@ -57,7 +59,7 @@ def counted_of(
     Raises:
         EngineError: If it is no mask.
     """
-    if reference is None or all(a.method not in ("mean", "resample") for a in ablations):
+    if reference is None or not any(needs_reference(a.replacement) for a in ablations):
         return None
     if given is None or isinstance(given, str):
         name, mask = MASK if given is None else given, _input(given, reference)
@@ -93,7 +95,7 @@ def donors_of(
     Raises:
         EngineError: If there is none for an example.
     """
-    if reference is None or all(a.method != "resample" for a in ablations):
+    if reference is None or not takes_donors(ablations):
         return None
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randint(len(reference), (len(examples),), generator=generator)

@@ -18,6 +18,7 @@ from lashley.engine.reference import Reference
 from lashley.engine.sweep import run_batch
 from lashley.engine.verdict import Found, Verdict, check_empty, finite
 from lashley.engine.watch import Watch
+from lashley.methods import Donated, Method
 
 Rows = tuple[int, ...]
 
@@ -81,9 +82,9 @@ class Hooking:
     network: nn.Module
     reference: Reference
     verdict: Verdict
-    places: dict[tuple[str, str], HookPlace]
+    places: dict[tuple[str, Method], HookPlace]
     ablations: Sequence[Ablation]
-    stacked: frozenset[tuple[str, str]]
+    stacked: frozenset[tuple[str, Method]]
     at_once: int
     dtype: torch.dtype
     margins: dict[int, float] = field(default_factory=dict)
@@ -95,7 +96,7 @@ class Hooking:
         intact = self.verdict.of_rows(outputs, batch.labels)
         known = intact, self.verdict.slack(outputs, batch.labels)
         yield (0,), self._settled(intact, outputs[None], (0,), batch)
-        wanted: dict[tuple[str, str], list[int]] = {}
+        wanted: dict[tuple[str, Method], list[int]] = {}
         for row, ablation in enumerate(self.ablations, start=1):
             if row in rows:
                 wanted.setdefault((ablation.site.name, ablation.method), []).append(row)
@@ -106,14 +107,14 @@ class Hooking:
                 part = tuple(found[start : start + at_once])
                 yield part, self._stack(key, part, batch, donors, known)
 
-    def _donors(self, key: tuple[str, str], batch: Batch) -> Donors | None:
-        if self.places[key].constants is not None or batch.donors is None:
-            return None
+    def _donors(self, key: tuple[str, Method], batch: Batch) -> Donors | None:
         place = self.places[key]
+        if batch.donors is None or not isinstance(place.replacement, Donated):
+            return None
         return activations(self.network, place.keys, batch.donors, self.reference.names)
 
     def _stack(
-        self, key: tuple[str, str], rows: Rows, batch: Batch, donors: Donors | None,
+        self, key: tuple[str, Method], rows: Rows, batch: Batch, donors: Donors | None,
         known: tuple[Found, Found],
     ) -> Found:  # fmt: skip
         """One pass; in a stack the ablation of no units runs along, last, and has to be intact.
@@ -128,7 +129,7 @@ class Hooking:
         alone = key not in self.stacked
         sets = [*(self.ablations[row - 1].units for row in rows), *([] if alone else [()])]
         inputs = [torch.cat([part] * len(sets)) for part in batch.inputs]
-        with replaced(self.network, self.places[key], sets, donors):
+        with replaced(self.network, self.places[key], sets, donors, batch.numbers):
             outputs = forward(self.network, inputs, self.reference.names)
         outputs = outputs.unflatten(0, (len(sets), -1))
         if not alone:
@@ -150,7 +151,7 @@ class Hooking:
         _, some = chosen(1, len(batch.labels))
         few = batch.take(some).to(self.dtype)
         for own, row in zip(outputs, rows, strict=True):
-            exact = self.reference.outputs(self.ablations[row - 1], few.inputs, few.donors)
+            exact = self.reference.outputs(self.ablations[row - 1], few)
             error = errors(own[some.to(own.device)], exact).square().mean().sqrt()
             self.margins[row] = RESERVE * float(error)
 
@@ -171,7 +172,7 @@ class Hooking:
             return False
         some = batch.take(which).to(self.dtype)
         ablation = None if row == 0 else self.ablations[row - 1]
-        exact = finite(self.reference.outputs(ablation, some.inputs, some.donors), ablation)
+        exact = finite(self.reference.outputs(ablation, some), ablation)
         largest = ENOUGH * float(errors(outputs[which], exact).max())
         for name, value in self.verdict.exactly(exact, some.labels).items():
             found[name][i, which] = value[0]
@@ -202,9 +203,6 @@ class Referring:
         exact = batch.to(self.dtype)
         for row, ablation in enumerate([None, *self.ablations]):
             if row == 0 or row in rows:
-                outputs = finite(
-                    self.reference.outputs(ablation, exact.inputs, exact.donors, exact.drawn),
-                    ablation,
-                )
+                outputs = finite(self.reference.outputs(ablation, exact), ablation)
                 found = self.verdict.exactly(outputs, exact.labels)
                 yield (row,), {name: value.cpu() for name, value in found.items()}

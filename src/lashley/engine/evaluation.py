@@ -39,10 +39,10 @@ class Evaluation:
         readout: What is kept of an output.
         options: How.
         precision: Half width in %p, or None.
-        seed: Of the order, and of what "resample" draws.
+        seed: Of the order, and of what `resample` draws.
         output: Which part of what the network returns is measured, if that was said.
-        counted: Which positions count in "mean" and "resample"; None: all.
-        donors: (example,) which reference example "resample" takes activations from, if it does.
+        counted: Which positions count in `mean` and `resample`; None: all.
+        donors: (example,) which reference example `resample` takes activations from, if it does.
     """
 
     network: nn.Module
@@ -109,7 +109,7 @@ def asked(
     savings = Savings() if savings is None else savings
     check_arguments(ablations, engine, device, dtype, network, seed, memory, savings)
     given = None if given is None else in_order_of(given, examples)
-    check_reference(given, examples, {a.method for a in ablations})
+    check_reference(given, examples, ablations)
     check_precision(precision, dtype, measure)
     if measure.name == CLASSIFICATION.name:
         examples = require_classes(examples)

@@ -11,19 +11,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, fx, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from lashley.engine.drawing import normal_like
+from lashley.engine.moments import Moments, asked, constants_of
+from lashley.engine.plan import acts_on_weights
+from lashley.engine.positions import Along
 from lashley.errors import EngineError
-from lashley.graph.anatomy import WEIGHTLESS, Organ
+from lashley.graph.anatomy import Organ
 from lashley.graph.calls import CallKey
 from lashley.graph.doubling import in_its_format
 from lashley.graph.intercepting import Look, intercepting, values_at
-from lashley.graph.layout import Layout
+from lashley.graph.layout import Layout, fitted
 from lashley.graph.routed import Routed
 from lashley.graph.running import tensors
 from lashley.graph.signature import arguments, logits_of
+from lashley.methods import Constants, Function, Method, Replacement
 
 Donors = Mapping[CallKey, Tensor]
 
@@ -34,19 +38,26 @@ class HookPlace:
 
     Attributes:
         site: The site's name.
+        replacement: What the method puts in place of the units.
         keys: Of the calls whose results are changed.
         layouts: Where the units are in each of these.
         sources: The calls that compute the units, which have to come before.
         constants: What stands in their place in each, in float64, as the layout spreads it; None
-            where it is another example's activation.
+            where that is not constant.
+        spreads: The same of the spread that a function takes, if it does.
+        along: By keys, along which axis the values hold examples, where a function takes numbers
+            for each.
         known: By keys without a number, how many calls there may be at these places.
     """
 
     site: str
+    replacement: Replacement
     keys: tuple[CallKey, ...]
     layouts: tuple[Layout | Routed, ...]
     sources: tuple[CallKey, ...]
     constants: tuple[Tensor, ...] | None
+    spreads: tuple[Tensor, ...] | None
+    along: Mapping[Any, Along]
     known: Mapping[CallKey, int]
 
     @property
@@ -58,26 +69,29 @@ class HookPlace:
         }
 
 
-def hook_place(
-    organ: Organ, method: str, means: Mapping[tuple[str, Any], Tensor],
-    known: Mapping[CallKey, int],
-) -> HookPlace:  # fmt: skip
-    """Where a method replaces the units of a recorded site, and by what.
+@dataclass(frozen=True, eq=False)
+class HookSpots:
+    """Where a method acts on a recorded site: as of `HookPlace`."""
+
+    keys: tuple[CallKey, ...]
+    layouts: tuple[Layout | Routed, ...]
+    sources: tuple[CallKey, ...]
+
+
+def hook_spots(organ: Organ, method: Method) -> HookSpots:
+    """Where a method acts on a recorded site.
 
     Args:
         organ: Of a network's record.
-        method: One of `ablations.METHODS`.
-        means: (slot) By sites and keys, the mean activation; for the method "mean".
-        known: How many calls the record has at its places, by keys without a number.
+        method: It.
 
     Raises:
         EngineError: If the units cannot be reached.
     """
-    at_source = method == "zero_weights" and organ.kind not in WEIGHTLESS
     found: list[tuple[Any, Layout | Routed, Any]] = []
     for call in organ.calls:
         source = key_of(call.source, call.at_source)
-        if at_source:
+        if acts_on_weights(organ, method):
             found.append((source, call.at_source, source))
         else:
             found += [(key_of(h.node, h.layout), h.layout, source) for h in call.points]
@@ -88,18 +102,45 @@ def hook_place(
             "network that neither torch.fx nor torch.export captures. Choose another site, or "
             "write the forward without control flow that depends on the data."
         )
-    if method == "resample":
-        if any(isinstance(layout, Routed) for layout in layouts):
-            raise EngineError(
-                f"method: given 'resample' for {organ.name}; which rows come to an expert depends "
-                "on the data, so another example has none at the same place. Use 'mean' or "
-                "'silence'."
-            )
-        return HookPlace(organ.name, keys, layouts, sources, None, known)
-    zeros = [torch.zeros(lay.n_units * lay.width, dtype=torch.float64) for lay in layouts]
-    by_slot = [means[organ.name, key] for key in keys] if method == "mean" else zeros
-    constants = tuple(lay.spread(v) for lay, v in zip(layouts, by_slot, strict=True))
-    return HookPlace(organ.name, keys, layouts, sources, constants, known)
+    return HookSpots(keys, layouts, sources)
+
+
+def hook_place(
+    site: str, method: Method, replacement: Replacement, at: HookSpots,
+    moments: Mapping[tuple[str, Any], Moments], along: Mapping[Any, Along],
+    known: Mapping[CallKey, int],
+) -> HookPlace:  # fmt: skip
+    """What a method puts in place of the units of a recorded site.
+
+    Args:
+        site: Its name.
+        method: It.
+        replacement: What it makes of the site.
+        at: From `hook_spots`.
+        moments: By names of sites and keys, of the activations over the reference.
+        along: By keys, along which axis values hold examples.
+        known: How many calls the record has at its places, by keys without a number.
+
+    Raises:
+        EngineError: If that cannot be put there.
+    """
+    routed = any(isinstance(layout, Routed) for layout in at.layouts)
+    if routed and not isinstance(replacement, Constants):
+        raise EngineError(
+            f"method: given '{method}' for {site}; which rows come to an expert depends on the "
+            "data, so only constants can be put there. Use 'mean' or 'silence'."
+        )
+    own = [moments.get((site, key)) for key in at.keys]
+    constants = spreads = None
+    if isinstance(replacement, Constants):
+        by_channel = constants_of(replacement, at.layouts, own)
+        constants = tuple(lay.spread(v) for lay, v in zip(at.layouts, by_channel, strict=True))
+    elif isinstance(replacement, Function) and replacement.needs_spread:
+        parts = zip(at.layouts, own, strict=True)
+        spreads = tuple(lay.spread(asked(m).spread) for lay, m in parts)
+    return HookPlace(
+        site, replacement, at.keys, at.layouts, at.sources, constants, spreads, along, known
+    )
 
 
 def key_of(node: fx.Node, layout: Layout | Routed) -> CallKey | None:
@@ -165,7 +206,7 @@ def activations(
 @contextmanager
 def replaced(
     network: nn.Module, place: HookPlace, unit_sets: Sequence[tuple[int, ...]],
-    donors: Donors | None,
+    donors: Donors | None, numbers: Tensor,
 ) -> Iterator[None]:  # fmt: skip
     """Inside, the units of a stack are replaced whenever the network runs.
 
@@ -174,6 +215,7 @@ def replaced(
         place: Where and by what.
         unit_sets: One per ablation in the stack, stacked along axis 0 of the values.
         donors: Activations, of as many examples as one ablation has; or None.
+        numbers: (example,) their places among all that are evaluated.
     """
     changes, told, looks = {}, Told(), {}
     for number, (key, layout) in enumerate(zip(place.keys, place.layouts, strict=True)):
@@ -182,7 +224,7 @@ def replaced(
             changes[key] = _change_of_rows(place, number, unit_sets, told)
         else:
             donor = None if donors is None else donors.get(key)
-            changes[key] = _change(place, number, unit_sets, donor)
+            changes[key] = _change(place, number, unit_sets, donor, numbers)
     with in_its_format(network), intercepting(network, changes, place.after, looks, place.known):
         yield
 
@@ -216,8 +258,9 @@ def _change_of_rows(
 
 
 def _change(
-    place: HookPlace, number: int, unit_sets: Sequence[tuple[int, ...]], donor: Tensor | None
-) -> Callable[[Tensor], Tensor]:
+    place: HookPlace, number: int, unit_sets: Sequence[tuple[int, ...]], donor: Tensor | None,
+    numbers: Tensor,
+) -> Callable[[Tensor], Tensor]:  # fmt: skip
     layout = place.layouts[number]
     assert isinstance(layout, Layout)
 
@@ -225,15 +268,21 @@ def _change(
         new = value.clone()
         parts = new.chunk(len(unit_sets)) if len(unit_sets) > 1 else (new,)
         for units, part in zip(unit_sets, parts, strict=True):
-            layout.put(part, units, _given(place, number, part, donor))
+            layout.put(part, units, _new(place, number, part, donor, numbers))
         return new
 
     return change
 
 
-def _given(place: HookPlace, number: int, part: Tensor, donor: Tensor | None) -> Tensor:
+def _new(
+    place: HookPlace, number: int, part: Tensor, donor: Tensor | None, numbers: Tensor
+) -> Tensor:
     if place.constants is not None:
         return place.constants[number].to(part.device)
+    if isinstance(place.replacement, Function):
+        normal = _normal(place, number, part, place.replacement.seed, numbers)
+        spread = None if place.spreads is None else fitted(place.spreads[number], part.shape)
+        return place.replacement(part, spread, normal)
     if donor is None or donor.shape != part.shape:
         given = "none" if donor is None else f"{tuple(donor.shape)}"
         raise EngineError(
@@ -242,3 +291,19 @@ def _given(place: HookPlace, number: int, part: Tensor, donor: Tensor | None) ->
             "'silence'."
         )
     return donor
+
+
+def _normal(
+    place: HookPlace, number: int, part: Tensor, seed: int | None, numbers: Tensor
+) -> Tensor | None:
+    layout, along = place.layouts[number], place.along.get(place.keys[number])
+    if seed is None:
+        return None
+    assert isinstance(layout, Layout)
+    if along is None:
+        raise EngineError(
+            f"method: {place.site} holds {tuple(part.shape)}, in which no axis is that of the "
+            "examples, so that noise cannot be drawn for each. Use engine='auto', or another site."
+        )
+    shape = [along.per if i == along.axis else n for i, n in enumerate(part.shape)]
+    return normal_like(shape, along.axis, layout, numbers, (seed, place.site, number))

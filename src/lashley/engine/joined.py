@@ -89,8 +89,9 @@ class _Pass:
             self._add(join, start)
             start += len(join.which)
             self._rows[first_of(join.place, self._program)] = start
+        self._drawn_normal: dict[tuple[Place, int], Tensor | None] = {}
         self._held: dict[fx.Node, tuple[Any, int]] = {}  # with the rows it had when it was made
-        drawn = {self._node(name) for join in joins if join.place.constants is None
+        drawn = {self._node(name) for join in joins if join.place.takes_donors
                  for name in join.place.nodes}  # fmt: skip
         self._donors = donors.fork() if donors is not None and drawn else None
         begin = first_of(joins[0].place, self._program)  # so far they were run
@@ -165,13 +166,28 @@ class _Pass:
         value = self._read(node, rows)
         value = value.clone() if value is before else value
         for join, i, part, units in self._changes[node]:
-            new = self._new(join, i, part, known, value)
-            join.place.layouts[i].put(rows_of(value, known, part), units, new)
+            own = rows_of(value, known, part)
+            new = join.place.new(i, own, self._given(join, i, part, known, own))
+            join.place.layouts[i].put(own, units, new)
         return value
 
-    def _new(self, join: Join, i: int, part: slice, known: Batched, like: Tensor) -> Tensor:
-        constants = join.place.constants
-        if constants is not None:
-            return constants[i].to(like.device, like.dtype)
-        assert self._donors is not None
-        return gathered(self._donors[self._node(join.place.nodes[i])], known, self._cells[part])
+    def _given(
+        self, join: Join, i: int, part: slice, known: Batched, like: Tensor
+    ) -> Tensor | None:
+        """Constants, or what the examples of some cells are given."""
+        place = join.place
+        if place.constants is not None:
+            return place.constants[i].to(like.device, like.dtype)
+        if place.takes_donors:
+            assert self._donors is not None
+            found = self._donors[self._node(place.nodes[i])]
+        else:
+            found = self._normal(place, i, known, like)
+        return None if found is None else gathered(found, known, self._cells[part])
+
+    def _normal(self, place: Place, i: int, known: Batched, like: Tensor) -> Tensor | None:
+        """The normal numbers of all examples of the batch."""
+        if (place, i) not in self._drawn_normal:
+            found = place.normal(i, known, like, self._live.numbers)
+            self._drawn_normal[place, i] = found
+        return self._drawn_normal[place, i]

@@ -66,7 +66,8 @@ class Loader:
                 self.reference, self.donors[which] if drawn is None else slice(None)
             )
         labels = each(self.examples.labels[which], self._to_device)
-        return Batch(self._moved(self.examples, which), labels, given, drawn)
+        numbers = torch.arange(len(self.examples))[which]
+        return Batch(self._moved(self.examples, which), labels, given, drawn, numbers)
 
     def _moved(self, examples: Examples, which: Which) -> tuple[Tensor, ...]:
         inputs = map_inputs(take(examples.inputs, which), self._pinned)

@@ -1,4 +1,4 @@
-"""Mean activations over the reference examples, for the method "mean"."""
+"""Moments of activations over the reference examples, for methods that take these."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from lashley.data.inputs import take, tensors
 from lashley.engine.case import STRUCTURE, Case
 from lashley.engine.checks import scale_of
 from lashley.engine.hooks import Told, activations, forward
+from lashley.engine.moments import Moments
 from lashley.engine.positions import Along, Positions, along
 from lashley.engine.program import Program
 from lashley.errors import EngineError
@@ -22,12 +23,13 @@ from lashley.graph.formats import in_format
 from lashley.graph.intercepting import Change, intercepting
 from lashley.graph.layout import Layout
 from lashley.graph.routed import Routed
+from lashley.methods import takes_moments
 
 
-def means_at_points(
+def moments_at_points(
     case: Case, program: Program, organs: Mapping[str, Organ], size: int
-) -> dict[tuple[str, str], Tensor]:
-    """(slot) mean activations over the reference examples, by sites and points, in float64.
+) -> dict[tuple[str, str], Moments]:
+    """Of activations over the reference examples, by sites and points.
 
     Args:
         case: With reference examples.
@@ -35,7 +37,7 @@ def means_at_points(
         organs: The network's anatomy.
         size: Examples at once.
     """
-    sites = [site for site, method in case.methods if method == "mean"]
+    sites = sites_with_moments(case)
     points = {(s, held.node.name): held.layout
               for s in sites for call in organs[s].calls for held in call.points}  # fmt: skip
     if points:
@@ -51,7 +53,13 @@ def means_at_points(
     def values(inputs: list[Tensor]) -> dict[str, Tensor]:
         return program.values({name for _, name in points}, inputs)
 
-    return _means(case, points, values, case.reference_batch(size), program.dtype, stepping)
+    return _moments(case, points, values, case.reference_batch(size), program.dtype, stepping)
+
+
+def sites_with_moments(case: Case) -> list[str]:
+    """Names of the sites that a method takes moments of."""
+    return sorted({site for (site, _), replacement in case.methods.items()
+                   if takes_moments(replacement)})  # fmt: skip
 
 
 def check_lengths(case: Case, program: Program) -> None:
@@ -81,10 +89,10 @@ def check_lengths(case: Case, program: Program) -> None:
         )
 
 
-def means_at_calls(
+def moments_at_calls(
     case: Case, wanted: Mapping[tuple[str, Any], Layout | Routed]
-) -> dict[tuple[str, Any], Tensor]:
-    """(slot) mean activations over the reference, by sites and keys of calls, in float64."""
+) -> dict[tuple[str, Any], Moments]:
+    """Of activations over the reference, by sites and keys of calls."""
     rows = {key: layout for key, layout in wanted.items() if isinstance(layout, Routed)}
     plain = {key: layout for key, layout in wanted.items() if isinstance(layout, Layout)}
     keys = tuple({key for _, key in plain})
@@ -93,13 +101,14 @@ def means_at_calls(
         return activations(case.exact, keys, inputs, case.names)
 
     size = case.reference_batch(case.plain_batch)
-    return {**_means(case, plain, values, size, torch.float64), **_means_of_rows(case, rows, size)}
+    found = _moments(case, plain, values, size, torch.float64)
+    return {**found, **_moments_of_rows(case, rows, size)}
 
 
-def _means_of_rows(
+def _moments_of_rows(
     case: Case, wanted: Mapping[tuple[str, Any], Routed], size: int
-) -> dict[tuple[str, Any], Tensor]:
-    """(slot) means over the rows that come to an expert."""
+) -> dict[tuple[str, Any], Moments]:
+    """Over the rows that come to an expert."""
     told = Told()
     totals = dict.fromkeys(wanted, torch.zeros((), dtype=torch.float64))
 
@@ -109,7 +118,7 @@ def _means_of_rows(
                 if own == key:
                     layout = wanted[site, own]
                     sums = layout.sums(value, told[layout.key])
-                    totals[site, own] = totals[site, own] + torch.stack(sums).cpu()
+                    totals[site, own] = totals[site, own] + sums.cpu()
             return value
 
         return change
@@ -120,7 +129,13 @@ def _means_of_rows(
         for inputs in reference_batches(case, size, torch.float64) if wanted else ():
             forward(case.exact, inputs, case.names)
     _tell_of_rows(case, wanted, totals)
-    return {key: (t[0] / t[1]).nan_to_num() for key, t in totals.items()}
+    return {key: Moments.of(total if total.ndim else _nothing(wanted[key]))
+            for key, total in totals.items()}  # fmt: skip
+
+
+def _nothing(layout: Routed) -> Tensor:
+    """The sums where no row came to any expert."""
+    return torch.zeros(3, layout.n_units * layout.width, dtype=torch.float64)
 
 
 def _tell_of_rows(
@@ -129,7 +144,7 @@ def _tell_of_rows(
     """Warn of experts that no row comes to, and of rows that count though they should not."""
     sites = sorted({site for site, _ in wanted})
     empty = sorted({site for (site, key), total in totals.items()
-                    if total.ndim < 2 or not bool(total[1].all())})  # fmt: skip
+                    if total.ndim < 2 or not bool(total[2].all())})  # fmt: skip
     if empty:
         warnings.warn(
             f"lashley: no position of the reference comes to some of the experts of "
@@ -144,14 +159,14 @@ def _tell_of_rows(
         )
 
 
-def _means(
+def _moments(
     case: Case, wanted: Mapping[tuple[str, Any], Layout],
     values: Callable[[list[Tensor]], Mapping[Any, Tensor]], size: int, kind: torch.dtype,
     stepping: Sequence[str] = (),
-) -> dict[tuple[str, Any], Tensor]:  # fmt: skip
-    """(slot) means of values over the reference, as far as its positions count.
+) -> dict[tuple[str, Any], Moments]:  # fmt: skip
+    """Of values over the reference, as far as its positions count.
 
-    Of `stepping` sites, the recurrent ones, it is the mean over all steps.
+    Of `stepping` sites, the recurrent ones, they are over all steps.
     """
     totals: dict[Any, Any] = dict.fromkeys(wanted, 0)
     positions = None
@@ -164,14 +179,14 @@ def _means(
             if key not in found:
                 continue
             weight = positions and positions.weight(site, key, found[key], layout, which)
-            totals[site, key] = totals[site, key] + torch.stack(layout.sums(found[key], weight))
+            totals[site, key] = totals[site, key] + layout.sums(found[key], weight)
     if positions is not None:
         positions.tell()
     _check_met(totals)
     for site in stepping:
         own = [key for key in totals if key[0] == site]
         totals |= dict.fromkeys(own, sum(totals[key] for key in own))
-    return {key: (total / count).nan_to_num().cpu() for key, (total, count) in totals.items()}
+    return {key: Moments.of(sums) for key, sums in totals.items()}
 
 
 def _check_met(totals: Mapping[tuple[str, Any], Any]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, fx
 
+from lashley.engine.batch import Batch
 from lashley.engine.case import STRUCTURE, Case
 from lashley.engine.checks import scale_of
 from lashley.engine.engines import Engine, Hooking, Referring
@@ -17,17 +19,25 @@ from lashley.engine.hooks import (
     calls_of,
     forward,
     hook_place,
+    hook_spots,
     key_of,
 )
-from lashley.engine.means import means_at_calls, means_at_points, reference_along
-from lashley.engine.positions import Along
+from lashley.engine.means import (
+    moments_at_calls,
+    moments_at_points,
+    reference_along,
+    sites_with_moments,
+)
+from lashley.engine.plan import acts_on_weights
+from lashley.engine.positions import Along, along
 from lashley.engine.program import Program
 from lashley.engine.reference import Reference, in_parameters, values_of
 from lashley.errors import EngineError
-from lashley.graph.anatomy import WEIGHTLESS, Organ
+from lashley.graph.anatomy import Organ
 from lashley.graph.calls import CallKey
 from lashley.graph.copies import copied
 from lashley.graph.layout import Layout
+from lashley.methods import Donated, Function, Method, Replacement
 
 _AT_ONCE = 8  # ablations in one full pass of hooks
 _ROUNDING = 1e-5  # of the largest output: what two ways of computing it may differ by in float64
@@ -48,20 +58,22 @@ def referring(case: Case, program: Program | None, organs: Mapping[str, Organ]) 
     Raises:
         EngineError: If an ablation of no units has an effect.
     """
-    graph, means, hooks = None, {}, {}
+    graph, moments, hooks = None, {}, {}
     if program is not None:
-        graph, means = program.module, means_at_points(case, program, organs, case.plain_batch)
+        graph, moments = program.module, moments_at_points(case, program, organs, case.plain_batch)
     else:
         hooks = _hook_places(case, organs)
-    along = {} if case.is_independent else _donors_along(case, graph, organs, hooks)
+    along = _along(case, graph, organs, hooks)
     aside = frozenset() if graph is None else _aside(case, graph, organs)
-    reference = Reference(case.exact, case.names, graph, organs, hooks, means, along, aside)
+    reference = Reference(
+        case.exact, case.names, graph, organs, case.methods, hooks, moments, along, aside
+    )
     verdict = case.verdict(None)
+    some = slice(1) if case.is_one_by_one else slice(None)
+    inputs = tuple(part[some] for part in case.inputs)
+    batch = Batch(inputs, None, inputs, None, torch.arange(len(inputs[0])))
     for site, method in case.methods:
-        some = slice(1) if case.is_one_by_one else slice(None)
-        inputs = tuple(part[some] for part in case.inputs)
-        donors = inputs if method == "resample" else None
-        found = reference.of_units(site, method, (), inputs, donors)
+        found = reference.of_units(site, method, (), batch)
         _check_nothing(found, case.outputs[some], site, method)
     engine = Referring(reference, verdict, case.ablations, case.truth.dtype)
     return engine, case.plain_batch, "reference", lambda: {"settled_in_float64": 0}
@@ -69,39 +81,58 @@ def referring(case: Case, program: Program | None, organs: Mapping[str, Organ]) 
 
 def _aside(case: Case, graph: fx.GraphModule, organs: Mapping[str, Organ]) -> frozenset[str]:
     """The sites whose weights cannot be zeroed as parameters alone."""
-    zeroed = {site for site, method in case.methods if method == "zero_weights"}
+    zeroed = {site for site, method in case.methods if acts_on_weights(organs[site], method)}
     return frozenset(
-        site for site in zeroed
-        if organs[site].kind not in WEIGHTLESS
-        and not in_parameters(case.exact, site, graph, organs, case.few, case.names)
-    )  # fmt: skip
+        site
+        for site in zeroed
+        if not in_parameters(case.exact, site, graph, organs, case.few, case.names)
+    )
 
 
-def _donors_along(
+def _along(
     case: Case, graph: fx.GraphModule | None, organs: Mapping[str, Organ],
-    hooks: Mapping[tuple[str, str], HookPlace],
+    hooks: Mapping[tuple[str, Method], HookPlace],
 ) -> Mapping[Any, Along]:  # fmt: skip
-    """Along which axis the donors' values hold examples, to take the drawn ones of these."""
-    sites = [site for site, method in case.methods if method == "resample"]
-    keys: list[Any]
-    if graph is not None:
-        keys = [h.node.name for s in sites for call in organs[s].calls for h in call.points]
-    else:
-        keys = [key for s in sites for key in hooks[s, "resample"].keys]
+    """Along which axis values hold examples: donors that are drawn of all, or that get noise."""
+    drawn = [key for key, replacement in case.methods.items()
+             if isinstance(replacement, Donated) and not case.is_independent]  # fmt: skip
+    noisy = [key for key, replacement in case.methods.items() if _is_noisy(replacement)]
+    if graph is None:  # of those that get noise the places know it themselves
+        return _along_calls(case, [key for place in drawn for key in hooks[place].keys], True)
+    found: dict[Any, Along] = {}
+    for some, of_donors in ((drawn, True), (noisy, False)):
+        names = [h.node.name for s, _ in some for call in organs[s].calls for h in call.points]
+        found |= _measured(case, names, partial(values_of, graph, names), of_donors)
+    return found
 
-    def values(inputs: list[Tensor]) -> Mapping[Any, Tensor]:
-        if graph is not None:
-            return values_of(graph, keys, inputs)
-        return activations(case.exact, keys, inputs, case.names)
 
-    return reference_along(case, keys, values, case.truth.dtype) if keys else {}
+def _along_calls(case: Case, keys: Sequence[Any], of_donors: bool) -> Mapping[Any, Along]:
+    values = partial(activations, case.exact, keys, names=case.names)
+    return _measured(case, keys, values, of_donors)
+
+
+def _measured(
+    case: Case, keys: Sequence[Any], values: Callable[[list[Tensor]], Mapping[Any, Tensor]],
+    of_donors: bool,
+) -> Mapping[Any, Along]:  # fmt: skip
+    if not keys:
+        return {}
+    if of_donors:
+        return reference_along(case, keys, values, case.truth.dtype)
+    if case.is_whole:
+        return {key: Along(0, 1) for key in keys}
+    return along(values, case.few)
+
+
+def _is_noisy(replacement: Replacement) -> bool:
+    return isinstance(replacement, Function) and replacement.seed is not None
 
 
 def hooking(case: Case, organs: Mapping[str, Organ]) -> Made:
     """Full passes; several ablations at once where values have one row per example."""
     network = copied(case.network).to(case.options.device)
     hooks = _hook_places(case, organs)
-    reference = Reference(case.exact, case.names, None, organs, hooks, {})
+    reference = Reference(case.exact, case.names, None, organs, case.methods, hooks)
     verdict = case.verdict(forward(network, case.in_float32, case.names))
     alone = case.is_one_by_one or len(case.inputs[0]) < STRUCTURE
     stacked = frozenset() if alone else _stacked(case, hooks)
@@ -113,20 +144,25 @@ def hooking(case: Case, organs: Mapping[str, Organ]) -> Made:
     return engine, batch, "hooks", dict
 
 
-def _hook_places(case: Case, organs: Mapping[str, Organ]) -> dict[tuple[str, str], HookPlace]:
+def _hook_places(case: Case, organs: Mapping[str, Organ]) -> dict[tuple[str, Method], HookPlace]:
     known = calls_of(case.exact, _keys(case, organs), case.few, case.names)
-
-    def placed(site: str, method: str, means: Mapping[tuple[str, Any], Tensor]) -> HookPlace:
-        return hook_place(organs[site], method, means, known)
-
-    empty = {key: placed(*key, {}) for key in case.methods if key[1] != "mean"}
+    spots = {key: hook_spots(organs[key[0]], key[1]) for key in case.methods}
     wanted = {
         (site, key_of(held.node, held.layout)): held.layout
-        for site, method in case.methods if method == "mean"
-        for call in organs[site].calls for held in call.points
-    }  # fmt: skip
-    means = means_at_calls(case, wanted) if wanted else {}
-    return empty | {key: placed(*key, means) for key in case.methods if key[1] == "mean"}
+        for site in sites_with_moments(case)
+        for call in organs[site].calls
+        for held in call.points
+    }
+    moments = moments_at_calls(case, wanted) if wanted else {}
+    noisy = [key for place, replacement in case.methods.items() if _is_noisy(replacement)
+             for key in spots[place].keys]  # fmt: skip
+    along = _along_calls(case, noisy, False)
+    return {
+        (site, method): hook_place(
+            site, method, replacement, spots[site, method], moments, along, known
+        )
+        for (site, method), replacement in case.methods.items()
+    }
 
 
 def _keys(case: Case, organs: Mapping[str, Organ]) -> list[CallKey]:
@@ -146,7 +182,9 @@ def calls_by_example(case: Case, organs: Mapping[str, Organ]) -> bool:
     return two != three
 
 
-def _stacked(case: Case, hooks: Mapping[tuple[str, str], HookPlace]) -> frozenset[tuple[str, str]]:
+def _stacked(
+    case: Case, hooks: Mapping[tuple[str, Method], HookPlace]
+) -> frozenset[tuple[str, Method]]:
     """The places whose values have their examples along axis 0, slice by slice."""
     plain = {name: place for name, place in hooks.items()
              if all(isinstance(layout, Layout) for layout in place.layouts)}  # fmt: skip
@@ -165,7 +203,7 @@ def _is_first_of(few: Tensor, more: Tensor) -> bool:
     return torch.allclose(more[: len(few)].double(), few.double(), rtol=0, atol=near)
 
 
-def _check_nothing(found: Tensor, intact: Tensor, site: str, method: str) -> None:
+def _check_nothing(found: Tensor, intact: Tensor, site: str, method: Method) -> None:
     """Refuse a graph, or a record, that computes something else than the network does.
 
     Raises:

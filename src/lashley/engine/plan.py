@@ -11,13 +11,17 @@ import torch
 from torch import Tensor, fx
 
 from lashley.ablations import Ablation
+from lashley.engine.drawing import normal_like
+from lashley.engine.moments import Moments, asked, constants_of
 from lashley.engine.program import Program
 from lashley.graph.anatomy import WEIGHTLESS, Call, Organ
+from lashley.graph.batch import Batched
 from lashley.graph.described import value_like
 from lashley.graph.formats import format_in
 from lashley.graph.layout import Layout, fitted
 from lashley.graph.nodes import is_fixed, value_of, varying
 from lashley.graph.routed import fixed
+from lashley.methods import Constants, Donated, Function, Method, Replacement, Where
 
 
 @dataclass(frozen=True)
@@ -46,28 +50,88 @@ class Savings:
 
 
 @dataclass(frozen=True, eq=False)
+class Spots:
+    """Where a method acts.
+
+    Attributes:
+        nodes: Names of the nodes whose value is changed.
+        layouts: Where the units are in each of these.
+        constants: (channel) what the units are there, if that is known already: after zeroed
+            weights; else None.
+    """
+
+    nodes: tuple[str, ...]
+    layouts: tuple[Layout, ...]
+    constants: tuple[Tensor, ...] | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Place:
     """Where units are replaced, and by what.
 
     Attributes:
         site: The site's name.
+        method: By which.
+        replacement: What that puts in place of the units, if they are not constant.
         nodes: Names of the nodes whose value is replaced.
         layouts: Where the units are in each of these.
         constants: What stands in place of the units at each node, in float64, to be broadcast over
-            the value; None where it is the activation of another example.
+            the value; None where that is not constant.
+        spreads: The same of the spread that a function takes, if it does.
     """
 
     site: str
+    method: Method
+    replacement: Donated | Function | None
     nodes: tuple[str, ...]
     layouts: tuple[Layout, ...]
     constants: tuple[Tensor, ...] | None
+    spreads: tuple[Tensor, ...] | None
 
     @property
     def identity(self) -> tuple:
         """Equal for places where the same happens."""
-        values = None if self.constants is None else tuple(
+        values = self.method if self.constants is None else tuple(
             value.numpy(force=True).tobytes() for value in self.constants)  # fmt: skip
         return self.site, self.nodes, values
+
+    @property
+    def takes_donors(self) -> bool:
+        """Whether the activations of other examples are put in place."""
+        return isinstance(self.replacement, Donated)
+
+    def normal(self, i: int, known: Any, value: Tensor, numbers: Tensor) -> Tensor | None:
+        """The normal numbers for node i that a function takes, if it does.
+
+        Args:
+            i: Which node.
+            known: What of the batch its value depends on.
+            value: That, of any batch.
+            numbers: (example,) the places of the batch's examples among all.
+        """
+        if not isinstance(self.replacement, Function) or self.replacement.seed is None:
+            return None
+        key = (self.replacement.seed, self.site, i)
+        if isinstance(known, Batched):
+            found = normal_like(known.shape, known.axis, self.layouts[i], numbers, key)
+        else:
+            whole = normal_like(value.shape, 0, self.layouts[i], torch.zeros(1).long(), key)
+            found = whole.view(value.shape)
+        return found.to(value.device)
+
+    def new(self, i: int, value: Tensor, given: Tensor | None) -> Tensor:
+        """What is put in place of a value at node i.
+
+        Args:
+            i: Which node.
+            value: As it is.
+            given: The constants, donors' activations or normal numbers for it.
+        """
+        if isinstance(self.replacement, Function):
+            spread = None if self.spreads is None else fitted(self.spreads[i], value.shape)
+            return self.replacement(value, spread, given)
+        assert given is not None
+        return given
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +158,7 @@ class Setting:
 
 
 def plan(
-    places: Mapping[tuple[str, str], Place], ablations: Sequence[Ablation], *, equal: bool = True
+    places: Mapping[tuple[str, Method], Place], ablations: Sequence[Ablation], *, equal: bool = True
 ) -> tuple[Setting, ...]:
     """Ablations by place: equal ones, by whatever method, become one.
 
@@ -113,44 +177,62 @@ def plan(
     return tuple(_setting(where, kept) for where, kept in found.values())
 
 
-def place(
-    organ: Organ, method: str, exact: Program, means: Mapping[tuple[str, str], Tensor]
-) -> Place:
-    """Where a method replaces the units of a site, and by what.
+def spots(organ: Organ, method: Method, exact: Program) -> Spots:
+    """Where a method acts on a site, and what its units are there after zeroed weights.
 
-    Behind zeroed weights a unit holds a constant, as long as all acts on each unit alone. Where
+    After zeroed weights a unit holds a constant, as long as all acts on each unit alone. Where
     layer or group normalisation follows, zeros at the layer itself change the other units too; and
     where a value holds a unit more than once, it may hold several constants.
 
     Args:
         organ: The site's anatomy.
-        method: One of `ablations.METHODS`.
+        method: It.
         exact: The program as captured, in float64.
-        means: (slot) By names of sites and nodes, the mean activation; for the method "mean".
     """
     held = tuple(held for call in organ.calls for held in call.points)
     nodes, layouts = tuple(h.node.name for h in held), tuple(fixed(h.layout) for h in held)
-    if method == "resample":
-        return Place(organ.name, nodes, layouts, None)
-    if method == "mean":
-        return _placed(organ, nodes, layouts, [means[organ.name, n] for n in nodes])
-    if method == "zero_weights" and organ.kind not in WEIGHTLESS:
-        if all(call.separable for call in organ.calls):
-            found = [c for call in organ.calls for c in behind_zeros(call, exact)]
-            constants = [c for c in found if c is not None]
-            if len(constants) == len(found):
-                return _placed(organ, nodes, layouts, constants)
-        nodes = tuple(call.source.name for call in organ.calls)
-        layouts = tuple(fixed(call.at_source) for call in organ.calls)
-    zeros = [torch.zeros(lay.n_units * lay.width, dtype=torch.float64) for lay in layouts]
-    return _placed(organ, nodes, layouts, zeros)
+    if not acts_on_weights(organ, method):
+        return Spots(nodes, layouts)
+    if all(call.separable for call in organ.calls):
+        found = [c for call in organ.calls for c in behind_zeros(call, exact)]
+        constants = tuple(c for c in found if c is not None)
+        if len(constants) == len(found):
+            return Spots(nodes, layouts, constants)
+    sources = tuple(call.source.name for call in organ.calls)
+    return Spots(sources, tuple(fixed(call.at_source) for call in organ.calls))
 
 
-def _placed(
-    organ: Organ, nodes: tuple[str, ...], layouts: tuple[Layout, ...], by_slot: Sequence[Tensor]
-) -> Place:
-    values = tuple(lay.spread(v.cpu()) for lay, v in zip(layouts, by_slot, strict=True))
-    return Place(organ.name, nodes, layouts, values)
+def acts_on_weights(organ: Organ, method: Method) -> bool:
+    """Whether the units' incoming weights are 0; units without any are replaced as such."""
+    return method.where is Where.WEIGHTS and organ.kind not in WEIGHTLESS
+
+
+def place(
+    site: str, method: Method, replacement: Replacement, at: Spots,
+    moments: Mapping[tuple[str, str], Moments],
+) -> Place:  # fmt: skip
+    """What a method puts in place of a site's units.
+
+    Args:
+        site: Its name.
+        method: It.
+        replacement: What it makes of the site.
+        at: From `spots`.
+        moments: By names of sites and nodes, of the activations over the reference.
+    """
+    own = [moments.get((site, name)) for name in at.nodes]
+    if isinstance(replacement, Constants):
+        by_channel = at.constants or constants_of(replacement, at.layouts, own)
+        values = _spread(at.layouts, by_channel)
+        return Place(site, method, None, at.nodes, at.layouts, values, None)
+    spreads = None
+    if isinstance(replacement, Function) and replacement.needs_spread:
+        spreads = _spread(at.layouts, [asked(m).spread for m in own])
+    return Place(site, method, replacement, at.nodes, at.layouts, None, spreads)
+
+
+def _spread(layouts: Sequence[Layout], by_channel: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    return tuple(lay.spread(v.cpu()) for lay, v in zip(layouts, by_channel, strict=True))
 
 
 def behind_zeros(call: Call, exact: Program) -> list[Tensor | None]:

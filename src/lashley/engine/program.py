@@ -83,7 +83,7 @@ class Program:
 
     def values(self, names: Iterable[str], inputs: Sequence[Tensor]) -> dict[str, Any]:
         """Those of some nodes, without keeping anything else."""
-        wanted, live = set(names), Live(self, tuple(inputs))
+        wanted, live = set(names), Live(self, tuple(inputs), torch.arange(len(inputs[0])))
         found: dict[str, Any] = {}
         for name, node in self.nodes.items():
             if len(found) == len(wanted):
@@ -187,10 +187,16 @@ def _channels_last(module: fx.GraphModule) -> None:
 
 
 class Live:
-    """The values of the intact network on one batch, each computed when it is first asked for."""
+    """The values of the intact network on one batch, each computed when it is first asked for.
 
-    def __init__(self, program: Program, inputs: tuple[Tensor, ...]):
-        self.program = program
+    Args:
+        program: The network.
+        inputs: (example, ...) of each placeholder.
+        numbers: (example,) their places among all that are evaluated.
+    """
+
+    def __init__(self, program: Program, inputs: tuple[Tensor, ...], numbers: Tensor):
+        self.program, self.numbers = program, numbers
         holders = [n for n in program.module.graph.nodes if n.op == "placeholder"]
         self._values: dict[fx.Node, Any] = dict(zip(holders, inputs, strict=True))
         self.size = len(inputs[0])

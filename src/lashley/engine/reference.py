@@ -8,15 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
 from lashley.ablations import Ablation
+from lashley.engine.batch import Batch
+from lashley.engine.drawing import normal_like
 from lashley.engine.hooks import HookPlace, activations, forward, replaced
+from lashley.engine.moments import Moments
+from lashley.engine.plan import acts_on_weights
 from lashley.engine.positions import Along
-from lashley.graph.anatomy import WEIGHTLESS, Organ
+from lashley.graph.anatomy import Organ
 from lashley.graph.doubling import in_its_format
 from lashley.graph.incoming import into_units
 from lashley.graph.layout import Layout, fitted
@@ -25,8 +30,7 @@ from lashley.graph.recurrent_units import into_recurrent_units
 from lashley.graph.routed import fixed
 from lashley.graph.signature import arguments, logits_of
 from lashley.graph.ways import reached
-
-Donors = tuple[Tensor, ...]
+from lashley.methods import Channels, Constants, Donated, Function, Method, Replacement
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,80 +42,88 @@ class Reference:
         names: Of its inputs; () of a plain tensor.
         graph: As captured, in float64; None where the network cannot be captured.
         organs: By names of sites; empty without a graph.
+        methods: What is put in place, by names of sites and methods.
         hooks: By names of sites and methods; empty with a graph.
-        means: (slot) By names of sites and points, for the method "mean".
-        along: By points, along which axis these hold examples; where donors are drawn of more.
-        aside: Sites whose units are zeroed in the graph for "zero_weights": see `in_parameters`.
+        moments: By names of sites and points, of the activations over the reference.
+        along: By points, along which axis these hold examples; where that matters.
+        aside: Sites whose weights are zeroed in the graph: see `in_parameters`.
     """
 
     network: nn.Module
     names: tuple[str, ...]
     graph: fx.GraphModule | None
     organs: Mapping[str, Organ]
-    hooks: Mapping[tuple[str, str], HookPlace]
-    means: Mapping[tuple[str, str], Tensor]
+    methods: Mapping[tuple[str, Method], Replacement]
+    hooks: Mapping[tuple[str, Method], HookPlace] = field(default_factory=dict)
+    moments: Mapping[tuple[str, str], Moments] = field(default_factory=dict)
     along: Mapping[Any, Along] = field(default_factory=dict)
     aside: frozenset[str] = frozenset()
 
-    def outputs(
-        self, ablation: Ablation | None, inputs: Sequence[Tensor], donors: Donors | None,
-        drawn: Tensor | None = None,
-    ) -> Tensor:  # fmt: skip
+    def outputs(self, ablation: Ablation | None, batch: Batch) -> Tensor:
         """Outputs (example, ...) of the network under an ablation.
 
         Args:
             ablation: None leaves the network intact.
-            inputs: (example, ...) in float64.
-            donors: As many examples, for the method "resample"; or others, with `drawn`.
-            drawn: (example,) which of the donors each example gets; None: the donors in order.
+            batch: In float64.
         """
         if ablation is None:
-            return forward(self.network, inputs, self.names)
-        return self.of_units(
-            ablation.site.name, ablation.method, ablation.units, inputs, donors, drawn
-        )
+            return forward(self.network, batch.inputs, self.names)
+        return self.of_units(ablation.site.name, ablation.method, ablation.units, batch)
 
-    def of_units(
-        self, site: str, method: str, units: tuple[int, ...], inputs: Sequence[Tensor],
-        donors: Donors | None, drawn: Tensor | None = None,
-    ) -> Tensor:  # fmt: skip
+    def of_units(self, site: str, method: Method, units: tuple[int, ...], batch: Batch) -> Tensor:
         """The same, of any set of units, be it empty."""
         if self.graph is None:
-            return self._with_hook(self.hooks[site, method], units, inputs, donors, drawn)
+            return self._with_hook(self.hooks[site, method], units, batch)
         organ = self.organs[site]
-        if method == "zero_weights" and organ.kind not in WEIGHTLESS:
+        if acts_on_weights(organ, method):
             if site not in self.aside:
                 zeroed = zero_weights(self.network, organ, units)
-                return with_parameters(self.network, zeroed, inputs, self.names)
+                return with_parameters(self.network, zeroed, batch.inputs, self.names)
             at = {call.source.name: fixed(call.at_source) for call in organ.calls}
-            return _Replacing(self.graph, dict.fromkeys(at, 0.0), units, at).run(*inputs)
-        return self._replaced(organ, method, units, inputs, donors, drawn)
-
-    def _replaced(
-        self, organ: Organ, method: str, units: tuple[int, ...], inputs: Sequence[Tensor],
-        donors: Donors | None, drawn: Tensor | None,
-    ) -> Tensor:  # fmt: skip
-        assert self.graph is not None
+            return _Replacing(self.graph, dict.fromkeys(at, 0.0), units, at).run(*batch.inputs)
         at = {held.node.name: fixed(held.layout) for call in organ.calls for held in call.points}
-        values: dict[str, Any] = dict.fromkeys(at, 0.0)
-        if method == "mean":
-            values = {name: lay.spread(self.means[organ.name, name]) for name, lay in at.items()}
-        if method == "resample":
-            assert donors is not None
-            values = self._drawn(values_of(self.graph, list(at), donors), drawn)
-        return _Replacing(self.graph, values, units, at).run(*inputs)
+        values = self._values(self.methods[site, method], site, at, batch)
+        return _Replacing(self.graph, values, units, at).run(*batch.inputs)
 
-    def _with_hook(
-        self, place: HookPlace, units: tuple[int, ...], inputs: Sequence[Tensor],
-        donors: Donors | None, drawn: Tensor | None,
+    def _values(
+        self, replacement: Replacement, site: str, at: Mapping[str, Layout], batch: Batch
+    ) -> Mapping[str, Any]:
+        """By names of nodes what is put there: numbers, or a function of the value."""
+        if isinstance(replacement, Donated):
+            assert batch.donors is not None
+            assert self.graph is not None
+            return self._drawn(values_of(self.graph, list(at), batch.donors), batch.drawn)
+        moments = {name: self.moments.get((site, name)) for name in at}
+        if isinstance(replacement, Constants):
+            channels = {n: Channels(lay.n_units, lay.width, (m := moments[n]) and m.mean)
+                        for n, lay in at.items()}  # fmt: skip
+            return {n: lay.spread(replacement.of(channels[n])) for n, lay in at.items()}
+        return {name: partial(self._of_value, replacement, (site, i, name), layout, batch.numbers)
+                for i, (name, layout) in enumerate(at.items())}  # fmt: skip
+
+    def _of_value(
+        self, function: Function, key: tuple[str, int, str], layout: Layout, numbers: Tensor,
+        value: Tensor,
     ) -> Tensor:  # fmt: skip
+        site, call, name = key
+        normal, moments = None, self.moments.get((site, name))
+        if function.seed is not None:
+            along = self.along.get(name)
+            axis, per = along or (0, len(value))
+            shape = [per if i == axis else n for i, n in enumerate(value.shape)]
+            which = torch.zeros(1).long() if along is None else numbers
+            normal = normal_like(shape, axis, layout, which, (function.seed, site, call))
+        spread = None if moments is None else fitted(layout.spread(moments.spread), value.shape)
+        return function(value, spread, normal)
+
+    def _with_hook(self, place: HookPlace, units: tuple[int, ...], batch: Batch) -> Tensor:
         given = None
-        if place.constants is None:
-            assert donors is not None
-            given = activations(self.network, place.keys, donors, self.names)
-            given = self._drawn(given, drawn)
-        with replaced(self.network, place, [units], given):
-            return forward(self.network, inputs, self.names)
+        if isinstance(place.replacement, Donated):
+            assert batch.donors is not None
+            given = activations(self.network, place.keys, batch.donors, self.names)
+            given = self._drawn(given, batch.drawn)
+        with replaced(self.network, place, [units], given, batch.numbers):
+            return forward(self.network, batch.inputs, self.names)
 
     def _drawn(self, values: Mapping[Any, Tensor], drawn: Tensor | None) -> dict[Any, Tensor]:
         """The values of the drawn examples."""
@@ -249,6 +261,7 @@ class _Replacing(fx.Interpreter):
         if n.name not in self._replacements:
             return value
         new, owner = self._replacements[n.name], fitted(self._at[n.name].owner, value.shape)
+        new = new(value) if callable(new) else new
         value, owner = value.clone(), owner.expand(value.shape).to(value.device)
         if isinstance(new, Tensor):
             new = fitted(new, value.shape).expand(value.shape).to(value)

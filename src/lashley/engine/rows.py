@@ -83,9 +83,15 @@ class Rows:
 
 @runtime_checkable
 class Values(Protocol):
-    """The intact network's values on one batch, of so many examples, by nodes."""
+    """The intact network's values on one batch, of so many examples, by nodes.
+
+    Attributes:
+        size: How many examples.
+        numbers: (example,) their places among all that are evaluated.
+    """
 
     size: int
+    numbers: Tensor
 
     def __getitem__(self, node: fx.Node) -> Any: ...
 
@@ -102,8 +108,8 @@ class Stacks:
     def __init__(self, plan: Rows, live: Values, donors: Values | None):
         self.plan, self.live = plan, live
         self._points = plan.points
-        self._layouts = dict(zip(plan.points, plan.place.layouts, strict=True))
-        self._values = {p: self._replacement(i, p, donors) for i, p in enumerate(self._points)}
+        self._number = {point: i for i, point in enumerate(plan.points)}
+        self._given = {p: self._given_at(i, p, donors) for i, p in enumerate(self._points)}
         self._changes = {c.node: self._change(c) for c in plan.consumers}
 
     def outputs(
@@ -133,18 +139,22 @@ class Stacks:
         arguments += [self._function(p, runs, cells, times) for p in chosen.again]
         return chosen.module(*arguments)
 
-    def _replacement(self, i: int, point: fx.Node, donors: Values | None) -> Tensor:
-        constants = self.plan.place.constants
-        if constants is None:
+    def _given_at(self, i: int, point: fx.Node, donors: Values | None) -> Tensor | None:
+        """Constants, or what the batch's examples are given."""
+        place, value = self.plan.place, self.live[point]
+        if place.constants is not None:
+            return place.constants[i].to(value.device, value.dtype)
+        if place.takes_donors:
             assert donors is not None
             return donors[point]
-        value = self.live[point]
-        return constants[i].to(value.device, value.dtype)
+        known = self.plan.program.batch.get(point.name)
+        return place.normal(i, known, value, self.live.numbers)
 
     def _change(self, consumer: Consumer) -> Tensor:
         """What replacing every unit adds to what a consumer reads."""
         (point,) = self._points
-        value, intact = self._values[point], self.live[point]
+        intact = self.live[point]
+        value = self.plan.place.new(0, intact, self._given[point])
         one = value.expand(intact.shape if len(value) > 1 else intact[:1].shape)
         replaced = run_along(consumer.path, point, one, self.plan.program)
         return replaced - self.live[consumer.source]
@@ -161,7 +171,7 @@ class Stacks:
             if not units:
                 out[part] = intact if cells is None else picked(intact, 0, cells[part])
                 continue
-            places = self._layouts[self._points[0]].places(units).to(change.device)
+            places = self.plan.place.layouts[0].places(units).to(change.device)
             features = _features(places, consumer.per)
             own, base = picked(change, consumer.axis, features), intact
             if cells is not None:
@@ -184,16 +194,19 @@ class Stacks:
     def _replace(
         self, point: fx.Node, runs: Runs, cells: Tensor | None, times: int, value: Tensor
     ) -> Tensor:
-        known, layout = self.plan.program.batch.get(point.name), self._layouts[point]
-        constants = self._values[point]
+        known, i = self.plan.program.batch.get(point.name), self._number[point]
+        given, place = self._given[point], self.plan.place
         if not isinstance(known, Batched):
-            layout.put(value, runs[0][0], constants)
+            place.layouts[i].put(value, runs[0][0], place.new(i, value, given))
             return value
-        varied = self.plan.place.constants is None
-        given = self._gathered(constants, known, cells, times) if varied else constants
+        varied = None
+        if given is not None and place.constants is None:
+            varied = self._gathered(given, known, cells, times)
         for units, part in runs:
-            new = rows_of(given, known, part) if varied else given
-            layout.put(rows_of(value, known, part), units, new)
+            if units:
+                own = rows_of(value, known, part)
+                beside = given if varied is None else rows_of(varied, known, part)
+                place.layouts[i].put(own, units, place.new(i, own, beside))
         return value
 
     def _stacked(self, node: fx.Node, cells: Tensor | None, times: int) -> Any:

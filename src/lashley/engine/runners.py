@@ -103,6 +103,7 @@ class Cast(Live):
 
     def __init__(self, live: Live, program: Program):
         self._live, self.program, self._dtype, self.size = live, program, program.dtype, live.size
+        self.numbers = live.numbers
         self._values: dict[fx.Node, Any] = {}
 
     def __getitem__(self, node: fx.Node) -> Any:

@@ -46,7 +46,7 @@ def run_batch(
     waiting: dict[int, list[list[Setting]]] = {}
     for together in passes(sweep, settings, len(batch.inputs[0])):
         waiting.setdefault(first_of(together[0].place, program), []).append(together)
-    drawing = (first_of(s.place, program) for s in settings if s.place.constants is None)
+    drawing = (first_of(s.place, program) for s in settings if s.place.takes_donors)
     last_drawn = max(drawing, default=0)
     walk = _walk(sweep, batch, min(waiting, default=0))
     intact = {name: value.cpu() for name, value in walk.intact.items()}

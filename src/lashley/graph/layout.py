@@ -108,8 +108,10 @@ class Layout:
 
     def sums(
         self, value: Tensor, counted: Bool[Tensor, "*shape"] | None = None
-    ) -> tuple[Inexact[Tensor, " slot"], Inexact[Tensor, " slot"]]:
-        """Of each slot the sum over examples and positions, in float64, and of how many numbers.
+    ) -> Inexact[Tensor, "3 slot"]:
+        """Sums over examples and positions, of their squared sizes, and of how many numbers.
+
+        All in float64.
 
         Args:
             value: Of some examples.
@@ -120,17 +122,18 @@ class Layout:
         wide = value.to(torch.complex128 if value.is_complex() else torch.float64)
         numbers = wide if weight is None else wide * weight
         over = [i for i in range(value.ndim) if slots.shape[i] == 1]
-        total = numbers.sum(over, keepdim=True) if over else numbers
+        squares = numbers * wide.conj()
+        total, squares = (n.sum(over, keepdim=True) if over else n for n in (numbers, squares))
         if weight is None:
             share = value.numel() // max(1, total.numel())
             count = torch.full_like(total, share)
         else:
             count = weight.double().sum(over, keepdim=True) if over else weight.double()
-        found = torch.zeros(2, 1 + self.n_units * self.width, dtype=wide.dtype)
+        found = torch.zeros(3, 1 + self.n_units * self.width, dtype=wide.dtype)
         found = found.to(value.device)
-        both = torch.stack([total.flatten(), count.flatten().to(wide.dtype)])
-        found.index_add_(1, slots.flatten(), both)
-        return found[0, 1:], found[1, 1:]
+        sums = torch.stack([n.flatten().to(wide.dtype) for n in (total, squares, count)])
+        found.index_add_(1, slots.flatten(), sums)
+        return found[:, 1:]
 
     def first(self, value: Tensor) -> Inexact[Tensor, " slot"]:
         """Of each slot one of its numbers; NaN of a slot that the value does not hold."""

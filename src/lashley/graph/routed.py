@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Inexact, Int
 from torch import Tensor
 
 from lashley.graph.calls import CallKey
@@ -70,11 +70,9 @@ class Routed:
             self.inner.put(part, list(inner), self.inner.spread(new))
             value[rows] = part
 
-    def sums(self, value: Tensor, told: Int[Tensor, "*row"]) -> tuple[Tensor, Tensor]:
+    def sums(self, value: Tensor, told: Int[Tensor, "*row"]) -> Inexact[Tensor, "3 slot"]:
         """As of `Layout`, over the rows that came to the units' experts."""
-        parts = [self.inner.sums(value[_rows(told, e, value)]) for e in self.experts]
-        total, count = (torch.stack(part).flatten() for part in zip(*parts, strict=True))
-        return total, count
+        return torch.cat([self.inner.sums(value[_rows(told, e, value)]) for e in self.experts], 1)
 
 
 def fixed(layout: Layout | Routed) -> Layout:

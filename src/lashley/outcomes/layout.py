@@ -120,7 +120,9 @@ def about_store(folder: Path) -> dict[str, Any]:
 def identity_of(frame: Frame) -> dict[str, str]:
     """The frame's part of what an evaluation is told by."""
     listed = "\n".join(
-        " ".join([a.site.name, a.label, a.method, a.design, *map(str, sorted(a.columns.items()))])
+        " ".join(
+            [a.site.name, a.label, str(a.method), a.design, *map(str, sorted(a.columns.items()))]
+        )
         for a in frame.ablations
     )
     return {

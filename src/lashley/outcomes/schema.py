@@ -66,7 +66,7 @@ def coordinates(ablations: Sequence[Ablation], class_names: Sequence[str]) -> di
     coords: dict[str, Any] = {
         "site": ("ablation", np.array([a.site.name for a in ablations], dtype=np.str_)),
         "units": ("ablation", np.array([a.label for a in ablations], dtype=np.str_)),
-        "method": ("ablation", np.array([a.method for a in ablations], dtype=np.str_)),
+        "method": ("ablation", np.array([str(a.method) for a in ablations], dtype=np.str_)),
         "design": ("ablation", np.array([a.design for a in ablations], dtype=np.str_)),
     }
     coords |= {name: _own_column(ablations, name) for name in _own_names(ablations)}

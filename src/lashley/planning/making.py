@@ -15,6 +15,7 @@ from lashley.ablations import Ablation
 from lashley.engine.building import Built
 from lashley.engine.checks import check_classes
 from lashley.engine.record import About, batch_size
+from lashley.methods import takes_moments
 from lashley.outcomes import size_of
 from lashley.planning.calibration import Laps, Work, calibrate
 from lashley.planning.fit import Fitted, fit
@@ -140,7 +141,8 @@ def _model(found: Found) -> CostModel:
     """Of a sweep, with what depends on all of its ablations at once."""
     sweep, each = found.sweep, found.laps.intact
     setup = found.setup
-    if any(a.method == "mean" for a in sweep.ablations) and sweep.reference is not None:
+    means = any(takes_moments(a.replacement) for a in sweep.ablations)
+    if means and sweep.reference is not None:
         setup += each * len(sweep.reference)  # the activations there
     start = perf_counter()
     sweep.sample.current_fingerprint()

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from lashley.ablations import Ablation
 from lashley.data import Examples
 from lashley.data.inputs import take
+from lashley.engine.apart import takes_donors
 from lashley.engine.batch import Batch
 from lashley.engine.building import Built, build
 from lashley.engine.case import Options
@@ -159,6 +160,6 @@ def _loaded(sweep: Sweep, n: int) -> Batch:
 
 
 def _donors(sweep: Sweep, n: int) -> Tensor | None:
-    if sweep.reference is None or all(a.method != "resample" for a in sweep.ablations):
+    if sweep.reference is None or not takes_donors(sweep.ablations):
         return None
     return torch.arange(n) % min(n, len(sweep.reference))

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from lashley.ablations import Ablation
+from lashley.methods import Method
 from lashley.planning.calibration import Laps
 from lashley.stats import confidence_sequence, precise_enough
 
@@ -108,7 +109,7 @@ def overall(changed: Collection[Changed]) -> tuple[float, float]:
     return (lost + 0.5) / (seen + 1), (gained + 0.5) / (seen + 1)
 
 
-def _group(ablation: Ablation) -> tuple[str, float | None, str]:
+def _group(ablation: Ablation) -> tuple[str, float | None, Method]:
     return ablation.site.name, ablation.columns.get("proportion"), ablation.method
 
 

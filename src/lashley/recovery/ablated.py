@@ -15,10 +15,10 @@ from lashley.data.inputs import Inputs
 from lashley.errors import AblationError, SiteError
 from lashley.graph.nodes import is_normalisation, op
 from lashley.recovery.constants import (
+    asked_mean,
     at_carrier,
     carriers,
     columns,
-    mean_activation,
     wanted_constants,
     zeros,
 )
@@ -42,13 +42,13 @@ def ablated(
 
     The weights and biases into the units are 0. The last batch norm in front of the nonlinearity
     has the gain 0 for them and its shift carries the constant, in train mode as in eval mode;
-    without one the bias carries it. It is 0 for "silence"; for "zero_weights" what the batch norm
-    made of the zeroed channel with the statistics that it had; for "mean" the mean activation.
+    without one the bias carries it. It is what the method puts in place; of zeroed weights what the
+    batch norm made of the zeroed channel with the statistics that it had.
 
     Args:
         network: Itself left as it is.
-        ablation: Of one of its sites, by the method silence, zero_weights or mean.
-        examples: `Examples` or a pair (inputs, labels), for "mean" all; those of the training.
+        ablation: Of one of its sites, by a method that puts constants in place.
+        examples: `Examples` or a pair (inputs, labels), for a mean all; those of the training.
 
     Returns:
         The copy, in eval mode; and what of it must be held, by names of parameters.
@@ -59,7 +59,7 @@ def ablated(
     """
     place = place_of(network, ablation, examples)
     _check_separable(place)
-    mean = mean_activation(place, examples) if ablation.method == "mean" else None
+    mean = asked_mean(place, examples)
     held = zeros(place)
     put(place.network, held)
     inputs = first_inputs(examples, place.network)
@@ -79,7 +79,7 @@ def naively(
 
     Args:
         network: Itself left as it is.
-        ablation: Of one of its sites; zero_weights, or another method that equals it there.
+        ablation: Of one of its sites; zeroed weights, or another method that equals these there.
         examples: As for `ablated`.
 
     Returns:
@@ -90,10 +90,10 @@ def naively(
         SiteError: If the site's units have no weights that are theirs alone.
     """
     place = place_of(network, ablation, examples)
-    mean = mean_activation(place, examples) if ablation.method == "mean" else None
+    mean = asked_mean(place, examples)
     held = zeros(place)
     put(place.network, held)
-    if ablation.method != "zero_weights":
+    if not place.acts_on_weights:
         inputs = first_inputs(examples, place.network)
         _check_holds(place, wanted_constants(place, mean, inputs), inputs, _NAIVE)
     return place.network, held
@@ -142,7 +142,7 @@ def _check_holds(
     least, most = (f"{float(value):.4g}" for value in found[unit].aminmax())
     behind = [op(n, graph) for n in call.nodes[1:]]
     raise AblationError(
-        f"method: {place.ablation.method!r} makes unit {unit} of {place.ablation.site.name} the "
+        f"method: '{place.ablation.method}' makes unit {unit} of {place.ablation.site.name} the "
         f"constant {float(wanted[unit]):.4g}, but its weights can only make it "
         f"{least if least == most else f'{least} to {most}'} behind "
         f"{', '.join(behind) or 'its layer'}; {way_out}"

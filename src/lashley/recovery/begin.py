@@ -50,7 +50,7 @@ def start_of(
             that is trained gets new initial weights.
         network: Itself left as it is.
         ablation: What to take out.
-        examples: That the network takes; for "mean" the reference.
+        examples: That the network takes; for a mean the reference.
         frozen: What is not trained.
         hold: Whether the ablation is held.
         seed: Of new weights.

@@ -11,6 +11,7 @@ from torch import Tensor
 from lashley.data import as_examples
 from lashley.data.inputs import Inputs, inputs_to, take, tensors
 from lashley.errors import AblationError
+from lashley.methods import Channels
 from lashley.recovery.holding import Held
 from lashley.recovery.place import Place
 from lashley.units import upto
@@ -40,17 +41,22 @@ def columns(place: Place, inputs: Inputs) -> Float[Tensor, "unit number"]:
     return place.units.activation(inputs).movedim(1, 0).flatten(1)
 
 
+def asked_mean(place: Place, examples: Any) -> Float[Tensor, " unit"] | None:
+    """The mean activation, if the method asks for it; before the weights are 0."""
+    return mean_activation(place, examples) if place.replacement.needs_mean else None
+
+
 def wanted_constants(place: Place, mean: Tensor | None, inputs: Inputs) -> Float[Tensor, " unit"]:
     """What the method puts in place of the units, which have weights of 0 already."""
     zeroed = columns(place, inputs)[:, 0]
-    if mean is not None:
-        return mean.to(zeroed)
-    return zeroed if place.ablation.method == "zero_weights" else torch.zeros_like(zeroed)
+    if place.acts_on_weights:
+        return zeroed
+    return place.replacement.of(Channels(len(zeroed), 1, mean)).to(zeroed)
 
 
 def at_carrier(place: Place, wanted: Tensor, inputs: Inputs) -> Float[Tensor, " unit"]:
     """What the carrier has to put out, so that the nonlinearity behind it puts out `wanted`."""
-    if place.ablation.method != "zero_weights":
+    if not place.acts_on_weights:
         return wanted
     if not place.norms:
         return torch.zeros_like(wanted)
@@ -79,7 +85,7 @@ def carriers(place: Place, constants: Float[Tensor, " unit"]) -> dict[str, Held]
         return {place.layer.bias: Held(mask, constants)}
     if constants[mask].any():
         raise AblationError(
-            f"method: given {place.ablation.method!r} for {site}, which has neither a bias nor a "
+            f"method: given '{place.ablation.method}' for {site}, which has neither a bias nor a "
             "batch norm behind it that could carry a constant other than 0; allowed are 'silence' "
             "and 'zero_weights'."
         )

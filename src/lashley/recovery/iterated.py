@@ -13,6 +13,7 @@ from torch import nn
 from lashley.ablations import Ablation
 from lashley.designs import random_groups
 from lashley.errors import AblationError, TrainingError, check_progress
+from lashley.methods import ZERO_WEIGHTS, Method
 from lashley.recovery.result import Recovery
 from lashley.recovery.single import Progress, recover
 from lashley.recovery.task import Options
@@ -24,7 +25,7 @@ LONG = Recipe(epochs=20)  # the stop rule ends an iteration long before
 
 def iterated_ablations(
     site: Site, proportion: float = 0.25, iterations: int = 5, seed: int = 0,
-    method: str = "zero_weights",
+    method: Method | str = ZERO_WEIGHTS,
 ) -> list[Ablation]:  # fmt: skip
     """What is ablated after each step, where each takes out a random group.
 

@@ -18,6 +18,7 @@ from lashley.graph.copies import copied as copy_of
 from lashley.graph.incoming import into_units
 from lashley.graph.layers import Layer
 from lashley.graph.nodes import attribute, op, value_of
+from lashley.methods import Constants, Where
 from lashley.sites import first_inputs
 from lashley.units import Units, units_of, upto
 
@@ -63,6 +64,18 @@ class Place:
         return into_units(weight.new_empty(self.units.site.n_units), self.ablation.units, 0)
 
     @property
+    def replacement(self) -> Constants:
+        """What the method puts in place of the units."""
+        found = self.ablation.replacement
+        assert isinstance(found, Constants)
+        return found
+
+    @property
+    def acts_on_weights(self) -> bool:
+        """Whether all that the method does is zeros in the weights."""
+        return self.ablation.method.where is Where.WEIGHTS
+
+    @property
     def incoming(self) -> dict[str, Bool[Tensor, "*shape"]]:
         """Which numbers lead into the ablated units: masks by names of weight and bias."""
         known, cut = self.layer, self.ablation.units
@@ -104,10 +117,11 @@ def place_of(network: nn.Module, ablation: Ablation, examples: Any) -> Place:
 
 def _check_ablation(ablation: Ablation) -> None:
     site = ablation.site
-    if ablation.method == "resample":
+    if ablation.replacement.not_held:
         raise AblationError(
-            "method: given 'resample', which draws the units' values anew for each example, so "
-            "that no weights can hold them; allowed are silence, zero_weights, mean. Take 'mean'."
+            f"method: given '{ablation.method}', which {ablation.replacement.not_held}, so that no "
+            "weights can hold them; allowed are methods that put constants in place, such as "
+            "silence, zero_weights and mean. Take 'mean'."
         )
     if len(ablation.units) == site.n_units:
         raise AblationError(

@@ -65,7 +65,7 @@ def recover(
 
     Args:
         network: Itself left as it is.
-        ablation: What to take out: "silence", "zero_weights", or "mean" (over `train`).
+        ablation: What to take out, by a method that puts constants in place (`mean`: over `train`).
         train: What to train on, as of `evaluate`.
         test: What to measure on, before the training and after every epoch; never trained on.
         recipe: How to train. The default has the paper's 5 epochs, and what else its MLP had.

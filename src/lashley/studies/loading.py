@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from lashley.errors import StudyError
 from lashley.studies.layers.study import LayerStudy
+from lashley.studies.method import REFUSED
 from lashley.studies.mlp.study import MlpStudy
 from lashley.studies.study import Study
 
@@ -130,6 +131,8 @@ def _explain(source: str, model: type[Study], error: ValidationError) -> str:
             lines.append(f"  {key}: there is no such key{near}")
         elif found["type"] == "missing":
             lines.append(f"  {key}: is missing")
+        elif found["type"] == REFUSED:
+            lines.append(f"  {key}: {found['msg']}")
         else:
             said = found["msg"][0].lower() + found["msg"][1:]
             lines.append(f"  {key}: given {found['input']!r}; {said}")

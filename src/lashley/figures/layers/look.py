@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from lashley.figures import style
+from lashley.methods import SILENCE, ZERO_WEIGHTS
 
 ORANGE, PINK, SKY = "#E69F00", "#CC79A7", "#56B4E9"  # Okabe and Ito's, as in `style`
 DARK_GREY, ZERO_LINE = "0.45", {"color": "0.6", "linewidth": 0.6, "zorder": 0}
@@ -27,8 +28,8 @@ class MethodLook:
 
 
 _LOOKS = {
-    "zero_weights": MethodLook("weights zeroed (paper)", style.BLUE, "o"),
-    "silence": MethodLook("silenced", style.RED, "s"),
+    str(ZERO_WEIGHTS): MethodLook("weights zeroed (paper)", style.BLUE, "o"),
+    str(SILENCE): MethodLook("silenced", style.RED, "s"),
 }
 
 

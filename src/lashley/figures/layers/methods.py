@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from lashley.figures import style
 from lashley.figures.layers import by_layer, look
 from lashley.figures.layers.results import LayerResults, pick
+from lashley.methods import SILENCE, ZERO_WEIGHTS
 
 _QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 
@@ -24,7 +25,7 @@ def differences(results: LayerResults, proportion: float, top: int) -> pd.DataFr
     keys = {"design": "similar_groups", "proportion": proportion, "top": top}
     rows = pick(results.effects, **keys)
     drop = rows.pivot(index=["site", "reference"], columns="method", values="drop_pp")
-    difference = (drop["zero_weights"] - drop["silence"]).groupby("site")
+    difference = (drop[str(ZERO_WEIGHTS)] - drop[str(SILENCE)]).groupby("site")
     found = {name: difference.quantile(q) for name, q in _QUANTILES.items()}
     return pd.DataFrame({"mean": difference.mean()} | found).reindex(results.sites)
 

@@ -20,6 +20,7 @@ from lashley.figures.layers import (
     shares,
 )
 from lashley.figures.layers.results import LayerResults
+from lashley.methods import SILENCE, ZERO_WEIGHTS
 
 CAPTIONS: Mapping[str, str] = {
     "figure-14": "Drop in top-1 accuracy by layer: mean over the layer's groups of similar units, "
@@ -74,7 +75,7 @@ def _plan(results: LayerResults) -> dict[str, Callable[[LayerResults], Figure]]:
     plan["figure-share"] = shares.against_share
     if len(results.constants):
         plan["figure-constants"] = constants.constants
-    if {"zero_weights", "silence"} <= set(results.methods):
+    if {str(ZERO_WEIGHTS), str(SILENCE)} <= set(results.methods):
         plan["figure-methods"] = methods.against_silence
     if set(results.sites) & set(results.distances):
         plan["figure-distances"] = distances.matrices

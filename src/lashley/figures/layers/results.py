@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from lashley.errors import OutcomesError
+from lashley.methods import SILENCE, ZERO_WEIGHTS
 
-_ORDER = ("zero_weights", "silence")  # the paper's first
+_ORDER = (str(ZERO_WEIGHTS), str(SILENCE))  # the paper's first
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from functools import partial
 
 import pandas as pd
 
+from lashley.methods import ZERO_WEIGHTS
 from lashley.studies.claim import Claim, Measured, table_of
 from lashley.studies.layers import measures
 from lashley.studies.layers.changes import Changes
@@ -30,7 +31,7 @@ def claims_table(found: Mapping[str, pd.DataFrame], changes: Changes) -> pd.Data
         changes: Of each image.
     """
     methods = list(found["layers"].method.unique())
-    method = "zero_weights" if "zero_weights" in methods else methods[0]
+    method = str(ZERO_WEIGHTS) if str(ZERO_WEIGHTS) in methods else methods[0]
     layers = found["layers"].query("method == @method")
     classes = found["classes"].query("method == @method")
     evidence = Evidence(layers, classes, found["constants"], changes, method)

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from lashley.errors import StudyError
 from lashley.studies.layers.recovering.form import RecipePart, RecoveryPart
+from lashley.studies.method import Swept
 from lashley.studies.study import Count, EmbeddingPart, Part, Seed, Study
 
 Proportion = Annotated[float, Field(gt=0, lt=1)]
@@ -68,7 +69,7 @@ class SweepPart(Part):
     """
 
     proportions: Annotated[list[Proportion], Field(min_length=1)]
-    methods: Annotated[list[Literal["zero_weights", "silence"]], Field(min_length=1)]
+    methods: Annotated[list[Swept], Field(min_length=1)]
     random_groups: Count = 20
     seed: Seed = 0
     precision: Annotated[float, Field(gt=0)] | None = None

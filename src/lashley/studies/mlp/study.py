@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from lashley.errors import StudyError
+from lashley.methods import ZERO_WEIGHTS
+from lashley.studies.method import Swept
 from lashley.studies.study import Count, EmbeddingPart, Part, Seed, Study
 
 
@@ -51,7 +53,7 @@ class AblationPart(Part):
     """Whose units are ablated, one by one and in pairs, and how."""
 
     site: str
-    method: Literal["zero_weights", "silence"] = "zero_weights"
+    method: Swept = str(ZERO_WEIGHTS)
 
 
 class ScoresPart(Part):

@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from lashley.errors import StudyError, TrainingError
+from lashley.methods import ZERO_WEIGHTS
 from lashley.recovery.patience import Patience
+from lashley.studies.method import Held
 from lashley.studies.study import Count, Part, Seed
 from lashley.training import Recipe
 
@@ -87,7 +89,7 @@ class RecoveryPart(Part):
 
     sites: Annotated[list[str], Field(min_length=1)] | None = None
     proportion: Annotated[float, Field(gt=0, lt=1)] = 0.25
-    method: Literal["zero_weights", "silence", "mean"] = "zero_weights"
+    method: Held = str(ZERO_WEIGHTS)
     instances: Count = 5
     iterations: Whole = 5
     epochs: Count = 5

@@ -26,7 +26,7 @@ def keys_of(run: Run, layer: int, proportion: float) -> dict[str, Any]:
     ablated = 0 if run.start == "intact" else len(run.ablation.units)
     return {
         **run.key._asdict(), "layer": layer, "label": label_of(site.name), "n_units": site.n_units,
-        "proportion": proportion, "method": run.ablation.method, "ablated": ablated,
+        "proportion": proportion, "method": str(run.ablation.method), "ablated": ablated,
         "ablated_share": ablated / site.n_units,
     }  # fmt: skip
 

@@ -1,0 +1,99 @@
+"""Text forms of methods: "silence", "scale(0.5)", "package.module:Class(1)"."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+from typing import Any
+
+from lashley.errors import AblationError
+from lashley.methods.constant import Constant
+from lashley.methods.mean import Mean
+from lashley.methods.method import Method
+from lashley.methods.noise import Noise
+from lashley.methods.resample import Resample
+from lashley.methods.scale import Scale
+from lashley.methods.silence import Silence
+from lashley.methods.zero_weights import ZeroWeights
+
+_BUILT_IN = (Silence, ZeroWeights, Mean, Resample, Constant, Scale, Noise)
+_BY_ALIAS: dict[str, type[Method]] = {kind.alias: kind for kind in _BUILT_IN}
+_FORM = re.compile(r"(?:([\w.]+):)?(\w+)(\(.*\))?", re.DOTALL)
+_ALLOWED = "silence, zero_weights, mean, resample, constant(0.5), scale(0.5), noise(0.5)"
+
+
+def as_method(given: Any) -> Method:
+    """A method, or the one of this text form.
+
+    Raises:
+        AblationError: If there is none.
+    """
+    if isinstance(given, Method):
+        return _value(given)
+    found = _FORM.fullmatch(given.strip()) if isinstance(given, str) else None
+    if found is None:
+        raise _unknown(given)
+    module, name, arguments = found.groups()
+    kind = _imported(given, module, name) if module else _BY_ALIAS.get(name)
+    if kind is None:
+        raise _unknown(given)
+    try:
+        args, kwargs = _arguments(arguments or "()")
+        return _value(kind(*args, **kwargs))
+    except (TypeError, ValueError, SyntaxError) as error:
+        raise AblationError(
+            f"method: given {given!r}, whose arguments do not fit ({error}); allowed are "
+            f"{_ALLOWED}. Give la.methods.{kind.__name__}(...)."
+        ) from error
+
+
+def _value(given: Method) -> Method:
+    """The method itself, if it can be compared: equal ablations are run once."""
+    kind = type(given)
+    try:
+        hash(given)
+    except TypeError as error:
+        raise AblationError(
+            f"method: given {given!r}, which cannot be told from others ({error}); allowed are "
+            "fields that are hashable. Give numbers or tuples in place of lists and tensors."
+        ) from error
+    if "__dataclass_params__" not in vars(kind):
+        raise AblationError(
+            f"method: given a {kind.__name__}, which is no dataclass of its own, so that two of "
+            "them cannot be told apart. Decorate the class: @dataclasses.dataclass(frozen=True)."
+        )
+    return given
+
+
+def _imported(given: str, module: str, name: str) -> type[Method]:
+    try:
+        kind = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise AblationError(
+            f"method: given {given!r}, which cannot be imported ({error}); allowed are "
+            f"{_ALLOWED}, and package.module:Class of your own. Check that the module is on "
+            "Python's path."
+        ) from error
+    if not (isinstance(kind, type) and issubclass(kind, Method)):
+        raise AblationError(
+            f"method: given {given!r}, which is no method; allowed is a class derived from "
+            "la.methods.Method. Derive it, and write its replacement()."
+        )
+    return kind
+
+
+def _arguments(text: str) -> tuple[list[Any], dict[str, Any]]:
+    """Of "(0.5, seed=1)", as plain values."""
+    call = ast.parse(f"method{text}", mode="eval").body
+    if not isinstance(call, ast.Call):
+        raise ValueError("no arguments in brackets")
+    by_name = {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
+    return [ast.literal_eval(a) for a in call.args], by_name
+
+
+def _unknown(given: Any) -> AblationError:
+    return AblationError(
+        f"method: given {given!r}; allowed are {_ALLOWED}, and a class of your own derived from "
+        "la.methods.Method. Take 'silence', for example."
+    )

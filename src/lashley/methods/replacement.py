@@ -1,0 +1,122 @@
+"""Replacements: all that the engines and `recover` know of a method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Inexact
+from torch import Tensor
+
+from lashley.errors import AblationError
+
+
+@dataclass(frozen=True)
+class Channels:
+    """The channels of a site's units in one value, unit by unit.
+
+    Attributes:
+        n_units: Of the site.
+        width: Channels of a unit: 1 of a hidden unit or filter, several of a head.
+        mean: (unit x width) mean activation over the reference, in float64; None where the
+            replacement does not ask for it.
+    """
+
+    n_units: int
+    width: int
+    mean: Inexact[Tensor, " channel"] | None = None
+
+    def each(self, by_unit: Inexact[Tensor, " unit"]) -> Inexact[Tensor, " channel"]:
+        """A number for each unit, for all of its channels."""
+        return by_unit.expand(self.n_units).repeat_interleave(self.width)
+
+
+@dataclass(frozen=True)
+class Constants:
+    """The same numbers for every example and position.
+
+    Attributes:
+        of: The numbers of a site's channels, in float64.
+        needs_mean: Whether it asks for the mean activation over the reference.
+    """
+
+    of: Callable[[Channels], Inexact[Tensor, " channel"]]
+    needs_mean: bool = False
+
+    not_held = ""
+
+
+ZEROS = Constants(lambda channels: channels.each(torch.zeros(1, dtype=torch.float64)))
+
+
+@dataclass(frozen=True)
+class Donated:
+    """The activation of another example, from the reference, at the same position."""
+
+    not_held = "draws the units' values anew for each example"
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of the activation.
+
+    Attributes:
+        of: From the activation, a whole value with all units of the site, to one of the same
+            shape; of this the ablated units are taken. It gets `normal=` where there is a seed,
+            standard normal numbers in the activation's shape, and `spread=` where that is needed:
+            the standard deviation of each unit's channel over the reference, to be broadcast.
+            What it makes of an example depends on that example alone.
+        seed: Of the normal numbers; each example has its own. None: it takes none.
+        needs_spread: Whether it takes the spread.
+    """
+
+    of: Callable[..., Tensor]
+    seed: int | None = None
+    needs_spread: bool = False
+
+    not_held = "makes the units' values from what they are"
+
+    def __call__(
+        self, activation: Tensor, spread: Tensor | None = None, normal: Tensor | None = None
+    ) -> Tensor:
+        """What stands in place of an activation.
+
+        Raises:
+            AblationError: If the function returns something of another shape.
+        """
+        given = {"spread": spread if self.needs_spread else None, "normal": normal}
+        like = {name: t.to(activation.device, _real(activation.dtype))
+                for name, t in given.items() if t is not None}  # fmt: skip
+        found = self.of(activation, **like)
+        if not isinstance(found, Tensor) or found.shape != activation.shape:
+            shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+            raise AblationError(
+                f"method: its function returned {shape} for an activation of shape "
+                f"{tuple(activation.shape)}; allowed is a tensor of the same shape. Change it "
+                "number by number."
+            )
+        return found
+
+
+Replacement = Constants | Donated | Function
+
+
+def takes_moments(replacement: Replacement) -> bool:
+    """Whether it asks for a mean or spread over the reference."""
+    match replacement:
+        case Constants():
+            return replacement.needs_mean
+        case Donated():
+            return False
+        case Function():
+            return replacement.needs_spread
+
+
+def needs_reference(replacement: Replacement) -> bool:
+    """Whether reference examples have to be given."""
+    return isinstance(replacement, Donated) or takes_moments(replacement)
+
+
+def _real(kind: torch.dtype) -> torch.dtype:
+    return kind.to_real() if kind.is_complex else kind
