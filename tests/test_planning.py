@@ -169,7 +169,7 @@ class Simulated:
             self.now += cost.setup * (site not in self.known)
             self.known.add(site)
             self.now += n * cost.per_example + n * len(found) * cost.per_outcome
-            yield tuple(found), {"rank": torch.ones(len(found), n)}
+            yield tuple(found), {"rank": np.ones((len(found), n))}
 
 
 def simulated(monkeypatch, costs, shares, per_site=40, batch=32, intact=0.001, batches=2):

@@ -5,10 +5,7 @@ import torch
 from torch import nn
 
 import lashley as la
-from lashley.engine.batch import Batch
-from lashley.engine.evaluation import asked
-from lashley.engine.record import loader_of
-from lashley.engine.running import found
+from lashley.engine import Batch, asked, prepare
 from lashley.planning.laps import Course
 
 
@@ -27,8 +24,8 @@ def evaluation():
     return asked(model, data, cuts)
 
 
-def ranks(built, batch, rows):
-    return {int(n): r.tolist() for numbers, values in found(built, batch, rows)
+def ranks(engine, batch, rows):
+    return {int(n): r.tolist() for numbers, values in engine.run(batch, rows)
             for n, r in zip(torch.arange(100)[numbers], values["rank"], strict=True)}  # fmt: skip
 
 
@@ -39,29 +36,32 @@ def ranks(built, batch, rows):
 def test_units_in_any_order_find_what_one_call_finds(evaluation, turns, small, monkeypatch):
     monkeypatch.setattr("lashley.engine.sweep.KEPT", 1 << 26 if small else 0)
     with torch.no_grad():
-        built, loader = evaluation.build(), loader_of(evaluation, False)
-        whole = ranks(built, loader.load(slice(0, 40), None), set(range(1, 17)))
-        batch, parts = loader.load(slice(0, 40), None), {}
+        engine = prepare(evaluation)
+        whole = ranks(engine, engine.load(slice(0, 40)), set(range(1, 17)))
+        batch, parts = engine.load(slice(0, 40)), {}
         for rows in turns:
-            parts |= ranks(built, batch, set(rows))
+            parts |= ranks(engine, batch, set(rows))
     assert len(whole) == 17
     assert parts == whole
 
 
 def test_a_later_site_does_not_run_the_network_again(evaluation, monkeypatch):
     with torch.no_grad():
-        built, loader = evaluation.build(), loader_of(evaluation, False)
-        batch = loader.load(slice(0, 40), None)
-        list(found(built, batch, {1, 2}))
-        live, fast = Batch.live, built.engine.sweep.fast  # float64 looks at some examples apart
+        engine = prepare(evaluation)
+        batch = engine.load(slice(0, 40))
+        list(engine.run(batch, {1, 2}))
+        live, fast = (
+            Batch.live,
+            engine._built.engine.sweep.fast,
+        )  # float64 looks at some examples apart
 
         def once(batch, program):
             return pytest.fail("again") if program is fast else live(batch, program)
 
         monkeypatch.setattr(Batch, "live", once)
-        list(found(built, batch, {9, 10}))
+        list(engine.run(batch, {9, 10}))
         with pytest.raises(BaseException, match="again"):
-            list(found(built, batch, {1}))
+            list(engine.run(batch, {1}))
 
 
 def test_a_lap_of_a_plan_pays_for_its_prefix_again(evaluation, monkeypatch):
@@ -73,8 +73,8 @@ def test_a_lap_of_a_plan_pays_for_its_prefix_again(evaluation, monkeypatch):
 
     monkeypatch.setattr(Batch, "live", counted)
     with torch.no_grad():
-        built, loader = evaluation.build(), loader_of(evaluation, False)
-        course, batch = Course(built.engine, {1: "0", 2: "0"}), loader.load(slice(0, 40), None)
+        engine = prepare(evaluation)
+        course, batch = Course(engine, {1: "0", 2: "0"}), engine.load(slice(0, 40))
         course.lap(batch, [1])
         course.lap(batch, [1, 2])
     assert len(made) == 2

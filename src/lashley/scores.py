@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from lashley.data import Examples, as_examples
 from lashley.data.inputs import inputs_to, take
-from lashley.engine.guards import evaluation_of
+from lashley.engine import evaluation_of
 from lashley.errors import DataError, NetworkError, SiteError
 from lashley.graph.reading import Output, reading
 from lashley.networks import as_network, check_finite

@@ -13,7 +13,7 @@ from lashley.distribute.local import Local, threads
 from lashley.distribute.sweeping import sweep
 from lashley.distribute.tiles import STAGE, named
 from lashley.distribute.work import Lane, Running, Work
-from lashley.engine.evaluation import asked
+from lashley.engine import asked
 from lashley.errors import ClusterError
 
 

@@ -12,9 +12,7 @@ from lashley.distribute.ledger import Ledger, costs_of
 from lashley.distribute.sweeping import Outcomes
 from lashley.distribute.tiles import Tile
 from lashley.distribute.work import Task
-from lashley.engine.loading import Which
-from lashley.engine.precision import Counts
-from lashley.engine.record import Record, places
+from lashley.engine import Counts, Record, Which, places
 from lashley.planning import CostModel
 
 

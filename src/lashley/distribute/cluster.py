@@ -29,9 +29,7 @@ from lashley.distribute.stage import Stage
 from lashley.distribute.sweeping import sweep
 from lashley.distribute.work import Lane, Running, Task, Work
 from lashley.distribute.worker import Worker
-from lashley.engine.evaluation import asked
-from lashley.engine.guards import evaluation_of
-from lashley.engine.record import Record
+from lashley.engine import Record, asked, evaluation_of
 from lashley.errors import ClusterError
 
 if TYPE_CHECKING:  # it imports Ray, which need not be there

@@ -17,14 +17,7 @@ from lashley.ablations import Ablation
 from lashley.data import Examples
 from lashley.distribute.tiles import STAGE, Tile
 from lashley.distribute.work import Report, Work
-from lashley.engine.batch import Batch
-from lashley.engine.building import Built
-from lashley.engine.engines import Sweeping
-from lashley.engine.evaluation import Evaluation, asked
-from lashley.engine.guards import evaluation_of
-from lashley.engine.loading import Loader
-from lashley.engine.record import About, loader_of
-from lashley.engine.running import found
+from lashley.engine import About, Batch, Prepared, asked, evaluation_of, prepare
 from lashley.planning import CostModel, costs
 
 _CALIBRATION = 2.0  # seconds, about
@@ -50,16 +43,12 @@ class Engine:
     """An engine at work.
 
     Attributes:
-        evaluation: What is evaluated.
-        built: With what.
-        loader: Of the examples.
+        prepared: It.
         guard: Closed at the end: network and data must be as they were.
         kept: The batch that was run last, by its places.
     """
 
-    evaluation: Evaluation
-    built: Built
-    loader: Loader
+    prepared: Prepared
     guard: ExitStack
     kept: dict[tuple[int, int], Batch] = field(default_factory=dict)
 
@@ -97,9 +86,7 @@ def _prepare(
     evaluation = asked(network, examples, ablations, reference=reference, device=device, **how)
     guard = ExitStack()
     guard.enter_context(evaluation_of(network, evaluation.examples))
-    with torch.no_grad():
-        built = evaluation.build()
-    return Engine(evaluation, built, loader_of(evaluation, built.together), guard)
+    return Engine(prepare(evaluation), guard)
 
 
 def _carry_out(engine: Engine, tile: Tile | None, report: Report) -> Any:
@@ -109,12 +96,12 @@ def _carry_out(engine: Engine, tile: Tile | None, report: Report) -> Any:
     blocks, done, rows = [], 0, set(tile.rows)
     with torch.no_grad():
         for part in tile.batches:
-            for numbers, values in found(engine.built, _batch(engine, part), rows):
+            for numbers, values in engine.prepared.run(_batch(engine, part), rows):
                 blocks.append((numbers, part, values))
                 ablations = int((np.r_[numbers] > 0).sum())  # row 0 is the intact network
                 done += ablations * (part.stop - part.start)
                 report(done)
-    return Outcomes(blocks, engine.built.attrs(), f"{platform.node()}-{os.getpid()}")
+    return Outcomes(blocks, engine.prepared.about.attrs, f"{platform.node()}-{os.getpid()}")
 
 
 def _batch(engine: Engine, part: slice) -> Batch:
@@ -122,12 +109,11 @@ def _batch(engine: Engine, part: slice) -> Batch:
     key = (part.start, part.stop)
     if key not in engine.kept:
         engine.kept.clear()
-        engine.kept[key] = engine.loader.load(engine.evaluation.at(part), None)
+        engine.kept[key] = engine.prepared.load(engine.prepared.evaluation.at(part))
     return engine.kept[key]
 
 
 def _about(engine: Engine) -> tuple[About, CostModel]:
-    model = costs(engine.evaluation, engine.built, _CALIBRATION)
-    if isinstance(engine.built.engine, Sweeping):
-        engine.built.engine.sweep.tally.clear()  # the laps' outcomes are none of the sweep's
-    return About.of(engine.built), model
+    model = costs(engine.prepared, _CALIBRATION)
+    engine.prepared.count_anew()
+    return engine.prepared.about, model

@@ -11,16 +11,26 @@ import xarray as xr
 from torch import Tensor, nn
 
 from lashley.ablations import Ablation
-from lashley.engine.checks import check_device
-from lashley.engine.evaluation import asked
+from lashley.engine.batch import Batch
+from lashley.engine.checks import check_classes, check_device
+from lashley.engine.evaluation import Evaluation, asked
 from lashley.engine.guards import evaluation_of, network_fingerprint
+from lashley.engine.loading import Which
 from lashley.engine.plan import Savings
+from lashley.engine.precision import Counts
+from lashley.engine.prepared import Prepared, prepare
+from lashley.engine.record import About, Record, batch_size, places
 from lashley.engine.running import Run
+from lashley.engine.stacking import TRIALS
 from lashley.errors import EngineError, check_progress
 from lashley.graph.reading import Output
 from lashley.readouts import Readout
 
-__all__ = ["Savings", "check_device", "evaluate", "network_fingerprint"]
+__all__ = [
+    "TRIALS", "About", "Batch", "Counts", "Evaluation", "Prepared", "Record", "Savings", "Which",
+    "asked", "batch_size", "check_classes", "check_device", "evaluate", "evaluation_of",
+    "network_fingerprint", "places", "prepare",
+]  # fmt: skip
 
 
 def evaluate(
@@ -106,5 +116,4 @@ def evaluate(
         compile=compile, memory=memory, savings=savings, output=output, counted=counted,
     )  # fmt: skip
     with evaluation_of(evaluation.network, evaluation.examples), torch.no_grad():
-        run = Run(evaluation, evaluation.build())
-        return run.to_the_end(store, progress or (lambda done, total: None))
+        return Run(prepare(evaluation)).to_the_end(store, progress or (lambda done, total: None))

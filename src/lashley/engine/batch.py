@@ -82,6 +82,10 @@ class Batch:
     walks: list[Any] = field(default_factory=list, init=False)
     seen: list[bool] = field(default_factory=list, init=False)
 
+    def forget(self) -> None:
+        """Drop what was computed on it."""
+        self.walks.clear()
+
     def take(self, which: Tensor) -> Batch:
         """Some of them."""
         index = which.to(self.labels.device)

@@ -9,9 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lashley.ablations import Ablation
-from lashley.engine.building import Built
-from lashley.engine.evaluation import Evaluation, asked
-from lashley.engine.guards import evaluation_of
+from lashley.engine import Evaluation, Prepared, asked, evaluation_of
 from lashley.graph.reading import Output
 from lashley.planning.checks import check_plan
 from lashley.planning.making import model_of, planned
@@ -81,23 +79,19 @@ def plan(
         return planned(sweep, float(seconds), int(devices))
 
 
-def costs(evaluation: Evaluation, built: Built, seconds: float) -> CostModel:
-    """What the ablations of an evaluation cost, by laps of an engine that is built for it already.
+def costs(prepared: Prepared, seconds: float) -> CostModel:
+    """What the ablations of an evaluation cost, by laps of its engine.
 
     Args:
-        evaluation: The evaluation.
-        built: Its engine.
+        prepared: The engine.
         seconds: For the laps, about.
     """
     with torch.no_grad():
-        return model_of(_sweep(evaluation, None), built, seconds)
+        return model_of(_sweep(prepared.evaluation, None), prepared, seconds)
 
 
 def _sweep(evaluation: Evaluation, n_examples: int | None) -> Sweep:
     """What is planned, on so many examples or on all."""
-    given, seed = evaluation.examples, evaluation.seed
+    given = evaluation.examples
     n = len(given) if n_examples is None else int(n_examples)
-    return Sweep(
-        evaluation.network, given, sample(given, BUILT_ON, seed), evaluation.reference,
-        evaluation.ablations, n, evaluation.precision, evaluation.options, seed,
-    )  # fmt: skip
+    return Sweep(evaluation, sample(given, BUILT_ON, evaluation.seed), n)

@@ -11,8 +11,8 @@ from time import perf_counter
 import torch
 
 from lashley.ablations import Ablation
-from lashley.engine.batch import Batch
-from lashley.engine.stacking import TRIALS as ONE_WAY
+from lashley.engine import TRIALS as ONE_WAY
+from lashley.engine import Batch
 from lashley.planning.laps import INTACT, Course, Lap
 
 TRIALS = 2 * ONE_WAY  # after which the engine knows the faster of two ways of a suffix

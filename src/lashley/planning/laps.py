@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
-import torch
 
-from lashley.engine.batch import Batch
-from lashley.engine.engines import Engine
+from lashley.engine import Batch, Prepared
 
 INTACT = ""  # in place of a site: the network without ablation
 
@@ -43,11 +41,11 @@ class Course:
     """What laps are run on.
 
     Attributes:
-        engine: As it was built for all ablations.
+        prepared: The engine for all ablations.
         sites: The site of each row of the outcomes, by row.
     """
 
-    engine: Engine
+    prepared: Prepared
     sites: Mapping[int, str]
 
     def lap(self, batch: Batch, rows: Iterable[int]) -> Lap:
@@ -55,14 +53,13 @@ class Course:
         wanted = set(rows)
         spent: dict[str, float] = {}
         ranks: dict[int, np.ndarray] = {}
-        batch.walks.clear()  # what a lap before has computed is to be timed again
+        batch.forget()  # what a lap before has computed is to be timed again
         start = perf_counter()
-        with torch.no_grad():
-            for found, values in self.engine.run(batch, {0, *wanted}):
-                first = values.get("rank", next(iter(values.values())))
-                ranks |= zip(found, first.numpy(), strict=True)
-                now = perf_counter()
-                site = self.sites.get(found[0], INTACT)
-                spent[site] = spent.get(site, 0.0) + now - start
-                start = now
+        for rows_found, values in self.prepared.run(batch, {0, *wanted}):
+            found = np.r_[rows_found].tolist()
+            ranks |= zip(found, values.get("rank", next(iter(values.values()))), strict=True)
+            now = perf_counter()
+            site = self.sites.get(found[0], INTACT)
+            spent[site] = spent.get(site, 0.0) + now - start
+            start = now
         return Lap(len(batch.labels), spent, Counter(self.sites[r] for r in wanted), ranks)

@@ -12,15 +12,12 @@ import numpy as np
 import pandas as pd
 
 from lashley.ablations import Ablation
-from lashley.engine.building import Built
-from lashley.engine.checks import check_classes
-from lashley.engine.record import About, batch_size
+from lashley.engine import Prepared, batch_size, check_classes
 from lashley.methods import takes_moments
 from lashley.outcomes import size_of
 from lashley.planning.calibration import Laps, Work, calibrate
 from lashley.planning.fit import Fitted, fit
 from lashley.planning.flops import flops
-from lashley.planning.memory import memory_of
 from lashley.planning.model import (
     CostModel,
     counts_by_site,
@@ -32,8 +29,7 @@ from lashley.planning.model import (
 from lashley.planning.planned import Plan
 from lashley.planning.sampling import (
     Sweep,
-    built_for,
-    distinct_rows,
+    prepared_for,
     quickest_pass,
     work_of,
 )
@@ -51,7 +47,7 @@ class Found:
 
     Attributes:
         sweep: What is planned.
-        built: The engine.
+        prepared: The engine.
         setup: Seconds that building it takes.
         batch: Examples at once.
         rows: Of different ablations.
@@ -61,7 +57,7 @@ class Found:
     """
 
     sweep: Sweep
-    built: Built
+    prepared: Prepared
     setup: float
     batch: int
     rows: list[int]
@@ -83,30 +79,31 @@ def planned(sweep: Sweep, seconds: float, devices: int) -> Plan:
         seconds: For the laps, about.
         devices: How many there will be.
     """
-    built, setup = built_for(sweep, seconds)
-    return _plan(_found(sweep, built, setup, seconds), devices)
+    prepared, setup = prepared_for(sweep, seconds)
+    return _plan(_found(sweep, prepared, setup, seconds), devices)
 
 
-def model_of(sweep: Sweep, built: Built, seconds: float) -> CostModel:
+def model_of(sweep: Sweep, prepared: Prepared, seconds: float) -> CostModel:
     """What the ablations of a sweep cost with an engine that is built already.
 
     Args:
         sweep: Checked.
-        built: For all of its ablations; what building takes is not counted.
+        prepared: For all of its ablations; what building takes is not counted.
         seconds: For the laps, about.
     """
-    return _model(_found(sweep, built, 0.0, seconds))
+    return _model(_found(sweep, prepared, 0.0, seconds))
 
 
-def _found(sweep: Sweep, built: Built, setup: float, seconds: float) -> Found:
+def _found(sweep: Sweep, prepared: Prepared, setup: float, seconds: float) -> Found:
+    evaluation = sweep.evaluation
     names = dict.fromkeys(a.site.name for a in sweep.ablations)
-    counted = flops(sweep.network, sweep.examples, names)
-    check_classes(sweep.examples, counted.n_outputs)
-    rows, batch = distinct_rows(built, len(sweep.ablations)), _batch(built, sweep)
-    work = work_of(built, sweep, rows, counted, batch)
+    counted = flops(evaluation.network, evaluation.examples, names)
+    check_classes(evaluation.examples, counted.n_outputs)
+    rows, batch = prepared.distinct_rows, _batch(prepared, sweep)
+    work = work_of(prepared, sweep, rows, counted, batch)
     laps = calibrate(work, seconds)
-    fitted = fit(laps, work.shares, quickest_pass(built, work.examples, laps))
-    return Found(sweep, built, setup, batch, rows, work, laps, fitted)
+    fitted = fit(laps, work.shares, quickest_pass(prepared, work.examples, laps))
+    return Found(sweep, prepared, setup, batch, rows, work, laps, fitted)
 
 
 def _plan(found: Found, devices: int) -> Plan:
@@ -122,15 +119,15 @@ def _plan(found: Found, devices: int) -> Plan:
         examples_per_ablation=float(counts.mean()),
         forward_equivalents=equivalents(distinct, counts, found.work.shares),
         naive_equivalents=n * sweep.n_examples,
-        memory=memory_of(found.built, sweep.network, found.batch, n),
-        disk=size_of(n, sweep.n_examples, found.built.kinds),
+        memory=found.prepared.footprint(found.batch),
+        disk=size_of(n, sweep.n_examples, found.prepared.about.kinds),
         seconds=seconds,
         low=seconds / off,
         high=seconds * off,
         devices=devices,
         seconds_on_devices=seconds_on(model, distinct, counts, devices, found.batch),
         batch=found.batch,
-        precision=sweep.precision,
+        precision=sweep.evaluation.precision,
         how=_how(found),
         model=model,
         table=_table(found, model, counts),
@@ -142,12 +139,13 @@ def _model(found: Found) -> CostModel:
     sweep, each = found.sweep, found.laps.intact
     setup = found.setup
     means = any(takes_moments(a.replacement) for a in sweep.ablations)
-    if means and sweep.reference is not None:
-        setup += each * len(sweep.reference)  # the activations there
+    reference = sweep.evaluation.reference
+    if means and reference is not None:
+        setup += each * len(reference)  # the activations there
     start = perf_counter()
     sweep.sample.current_fingerprint()
     per_example = (perf_counter() - start) / len(sweep.sample)
-    if sweep.precision is not None:
+    if sweep.evaluation.precision is not None:
         per_example += _look(len(sweep.ablations)) / found.batch
     return CostModel(setup, per_example + found.fitted.per_example, found.fitted.sites)
 
@@ -162,7 +160,8 @@ def _look(n: int) -> float:
 def _examples(found: Found) -> np.ndarray:
     """(ablation) on how many examples each of the different ablations is run."""
     sweep = found.sweep
-    if sweep.precision is None:
+    precision = sweep.evaluation.precision
+    if precision is None:
         return np.full(len(found.rows), float(sweep.n_examples))
     shares, sampled = found.work.shares, found.fitted.sampled
     nearest = {site: min(sampled, key=lambda s: (abs(shares[s] - shares[site]), s))
@@ -170,7 +169,7 @@ def _examples(found: Found) -> np.ndarray:
     index = {row: i for i, row in enumerate(found.rows)}
     changed = {index[row]: c for row, c in changed_in(found.laps).items()}
     return expected_examples(
-        found.distinct, changed, nearest, sweep.precision, sweep.n_examples, found.batch
+        found.distinct, changed, nearest, precision, sweep.n_examples, found.batch
     )
 
 
@@ -193,16 +192,17 @@ def _off(found: Found, seconds: Mapping[str, float]) -> float:
     total = sum(seconds.values())
     unknown = sum(s for site, s in seconds.items() if site not in found.fitted.sampled)
     off = (_ROUGH + _ROUGHER * unknown / total if total else _ROUGH) * sqrt(found.fitted.noise)
-    return off if found.sweep.precision is None else off * _GUESSED
+    return off if found.sweep.evaluation.precision is None else off * _GUESSED
 
 
 def _how(found: Found) -> str:
-    options, attrs = found.sweep.options, found.built.attrs()
+    options, attrs = found.sweep.evaluation.options, found.prepared.about.attrs
     dtype = str(options.dtype).removeprefix("torch.")
     return f"engine {attrs['engine']}, {dtype}, {options.device}"
 
 
-def _batch(built: Built, sweep: Sweep) -> int:
+def _batch(prepared: Prepared, sweep: Sweep) -> int:
     """Examples that the sweep will take at once."""
-    size = batch_size(About.of(built), len(sweep.ablations), sweep.n_examples, sweep.precision)
+    precision = sweep.evaluation.precision
+    size = batch_size(prepared.about, len(sweep.ablations), sweep.n_examples, precision)
     return min(size, sweep.n_examples)

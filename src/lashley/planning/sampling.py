@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 import torch
-from torch import Tensor, nn
 
 from lashley.ablations import Ablation
 from lashley.data import Examples
 from lashley.data.inputs import take
-from lashley.engine.apart import takes_donors
-from lashley.engine.batch import Batch
-from lashley.engine.building import Built, build
-from lashley.engine.case import Options
-from lashley.engine.engines import Sweeping
-from lashley.engine.guards import network_fingerprint
-from lashley.engine.loading import Loader
-from lashley.engine.runners import SAMPLE
+from lashley.engine import Batch, Evaluation, Prepared, network_fingerprint, prepare
 from lashley.planning.calibration import Laps, Work, sampling_order
 from lashley.planning.flops import Flops
 from lashley.planning.laps import Course
-from lashley.readouts import CLASSIFICATION
 from lashley.stats import stratified_order
 
 BUILT_ON = 64  # examples that an engine is built on, at most
 _LOADED = 2  # batches of different examples
-_CHECKED = 2 * SAMPLE  # outcomes that each place is first checked on, where a quick way is taken
 _AGAIN = 0.1  # part of the seconds for the calibration that a second building may take
 
 
@@ -37,26 +27,24 @@ class Sweep:
     """What is planned.
 
     Attributes:
-        network: In eval mode.
-        examples: Of which samples are taken.
-        sample: The first of them, by which changes to the data are noticed.
-        reference: Examples that activations are taken from, or None.
-        ablations: All of them.
+        evaluation: Whose ablations.
+        sample: The first of its examples, by which changes to the data are noticed.
         n_examples: That it will be run on.
-        precision: Half width in %p, or None.
-        options: How it will be run.
-        seed: Of the samples.
     """
 
-    network: nn.Module
-    examples: Examples
+    evaluation: Evaluation
     sample: Examples
-    reference: Examples | None
-    ablations: Sequence[Ablation]
     n_examples: int
-    precision: float | None
-    options: Options
-    seed: int
+
+    @property
+    def ablations(self) -> Sequence[Ablation]:
+        """All of them."""
+        return self.evaluation.ablations
+
+    def some_of_reference(self, n: int) -> Examples | None:
+        """So many of the reference examples, if there are any."""
+        reference = self.evaluation.reference
+        return None if reference is None else sample(reference, n, self.evaluation.seed)
 
 
 def sample(examples: Examples, n: int, seed: int) -> Examples:
@@ -67,7 +55,7 @@ def sample(examples: Examples, n: int, seed: int) -> Examples:
     return Examples(take(examples.inputs, order), examples.labels[which], ())
 
 
-def built_for(sweep: Sweep, seconds: float) -> tuple[Built, float]:
+def prepared_for(sweep: Sweep, seconds: float) -> tuple[Prepared, float]:
     """The engine for all ablations, and how long an evaluation takes to build it.
 
     The first time in a process is slower, so it is built twice where that is quick.
@@ -76,26 +64,17 @@ def built_for(sweep: Sweep, seconds: float) -> tuple[Built, float]:
         sweep: What is planned.
         seconds: For the calibration.
     """
-    built, spent = _built(sweep)
-    return (built, spent) if spent > _AGAIN * seconds else _built(sweep)
+    prepared, spent = _prepared(sweep)
+    return (prepared, spent) if spent > _AGAIN * seconds else _prepared(sweep)
 
 
-def distinct_rows(built: Built, n_ablations: int) -> list[int]:
-    """Rows of the outcomes of which no two are of equal ablations; row i + 1 is of ablation i."""
-    if not isinstance(built.engine, Sweeping):
-        return list(range(1, n_ablations + 1))
-    found = []
-    for setting in built.engine.settings:
-        pairs = zip(setting.sets, setting.rows, strict=True)
-        found += {index: row for index, row in sorted(pairs, reverse=True)}.values()
-    return sorted(found)
-
-
-def work_of(built: Built, sweep: Sweep, rows: Sequence[int], flops: Flops, batch: int) -> Work:
+def work_of(
+    prepared: Prepared, sweep: Sweep, rows: Sequence[int], flops: Flops, batch: int
+) -> Work:
     """What a calibration can choose from.
 
     Args:
-        built: The engine.
+        prepared: The engine.
         sweep: What is planned.
         rows: Of different ablations.
         flops: Behind each site.
@@ -106,60 +85,48 @@ def work_of(built: Built, sweep: Sweep, rows: Sequence[int], flops: Flops, batch
         ablation = sweep.ablations[row - 1]
         by_site.setdefault(ablation.site.name, {})[row] = ablation
     sites = sorted(by_site, key=lambda site: -flops.share(site))
-    quick = isinstance(built.engine, Sweeping) and built.engine.sweep.quick is not None
+    seed = sweep.evaluation.seed
     return Work(
-        Course(built.engine, {row: sweep.ablations[row - 1].site.name for row in rows}),
-        _loaded(sweep, _LOADED * batch),
+        Course(prepared, {row: sweep.ablations[row - 1].site.name for row in rows}),
+        _loaded(prepared, sweep, _LOADED * batch),
         batch,
-        {site: sampling_order(by_site[site], sweep.seed) for site in sites},
+        {site: sampling_order(by_site[site], seed) for site in sites},
         {site: len({a.method for a in by_site[site].values()}) for site in sites},
         {site: flops.share(site) for site in sites},
-        _CHECKED if quick else 0,
+        prepared.checked,
     )
 
 
-def quickest_pass(built: Built, examples: Batch, laps: Laps) -> float:
+def quickest_pass(prepared: Prepared, examples: Batch, laps: Laps) -> float:
     """Seconds per example of a whole pass in the number format of the suffixes.
 
     Args:
-        built: The engine.
+        prepared: The engine.
         examples: As many as in a lap are run.
         laps: In which the intact outcomes were found.
     """
-    quick = built.engine.sweep.quick if isinstance(built.engine, Sweeping) else None
-    if quick is None:
+    run = prepared.quick_pass(examples.take(torch.arange(laps.first.n_examples)))
+    if run is None:
         return laps.intact
-    some = examples.take(torch.arange(laps.first.n_examples))
-    inputs = some.to(quick.dtype).inputs
     times = []
     for _ in range(2):
         start = perf_counter()
-        with torch.no_grad():
-            quick.run(inputs).cpu()
+        run()
         times.append(perf_counter() - start)
     return min(times) / laps.first.n_examples
 
 
-def _built(sweep: Sweep) -> tuple[Built, float]:
-    some = sweep.sample
-    given = sweep.reference and sample(sweep.reference, BUILT_ON, sweep.seed)
-    start = perf_counter()
-    network_fingerprint(sweep.network)  # before an evaluation and, inside `build`, after it
-    built = build(sweep.network, some, given, sweep.ablations, CLASSIFICATION, sweep.options,
-                  precision=sweep.precision)  # fmt: skip
-    return built, perf_counter() - start
+def _prepared(sweep: Sweep) -> tuple[Prepared, float]:
+    given, start = sweep.some_of_reference(BUILT_ON), perf_counter()
+    network_fingerprint(sweep.evaluation.network)  # before an evaluation and, inside, after it
+    part = replace(
+        sweep.evaluation, examples=sweep.sample, reference=given, counted=None, donors=None
+    )
+    prepared = prepare(part)
+    return prepared, perf_counter() - start
 
 
-def _loaded(sweep: Sweep, n: int) -> Batch:
+def _loaded(prepared: Prepared, sweep: Sweep, n: int) -> Batch:
     """So many different examples, or as many as there are, where the engine computes."""
-    some = sample(sweep.examples, n, sweep.seed)
-    donors = _donors(sweep, len(some))
-    given = sweep.reference and sample(sweep.reference, len(some), sweep.seed)
-    loader = Loader(some, given, donors, torch.device(sweep.options.device))
-    return loader.load(slice(0, len(some)), None)
-
-
-def _donors(sweep: Sweep, n: int) -> Tensor | None:
-    if sweep.reference is None or not takes_donors(sweep.ablations):
-        return None
-    return torch.arange(n) % min(n, len(sweep.reference))
+    some = sample(sweep.evaluation.examples, n, sweep.evaluation.seed)
+    return prepared.load_others(some, sweep.some_of_reference(len(some)))

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from torch import Tensor, nn
 
-from lashley.engine.guards import network_fingerprint
+from lashley.engine import network_fingerprint
 from lashley.recovery.prefix import cached, split
 from lashley.recovery.task import Task
 

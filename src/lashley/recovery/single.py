@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from lashley.ablations import Ablation
-from lashley.engine.guards import evaluation_of, network_fingerprint
+from lashley.engine import evaluation_of, network_fingerprint
 from lashley.errors import DivergenceError, TrainingError, check_progress
 from lashley.graph.reading import Output
 from lashley.recovery.begin import Start, start_of

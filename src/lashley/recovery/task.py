@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from lashley.ablations import Ablation
 from lashley.data import Examples, as_examples
 from lashley.data.examples import require_classes, require_tensor
-from lashley.engine.checks import check_classes
+from lashley.engine import check_classes
 from lashley.errors import AblationError, DataError, TrainingError
 from lashley.graph.reading import Output, reading
 from lashley.graph.signature import logits_of

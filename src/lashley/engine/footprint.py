@@ -1,4 +1,4 @@
-"""Memory: the bytes a sweep takes at its peak, above network and examples."""
+"""The bytes that an evaluation takes at its peak, above network and examples."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STACKED = 4  # stacked values that live at the same time, about
 _PRECISE = 8  # bytes of a number in float64
 
 
-def memory_of(built: Built, network: nn.Module, batch: int, n_ablations: int) -> int:
+def footprint(built: Built, network: nn.Module, batch: int, n_ablations: int) -> int:
     """Copies of the network, live values of a batch, stacks, and outcomes of a batch.
 
     Args:
