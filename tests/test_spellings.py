@@ -169,8 +169,13 @@ SIGMOID = conv(
     stack_twice=lambda n, y: torch.stack((y, y), 2).sigmoid()[:, :, 1],
     hstack_twice=lambda n, y: torch.cat((y, y), 3).sigmoid()[..., :3],
     detach=lambda n, y: y.detach().clone().sigmoid(),
+    einsum_permuted=lambda n, y: torch.einsum("bchw->bhwc", y).sigmoid().permute(0, 3, 1, 2),
     kept_whole=lambda n, y: kept_whole(y),
 )  # fmt: skip
+
+
+def centred(y, variance, mean):
+    return (y - mean) * torch.rsqrt(variance + 1e-5)
 
 
 def responses(length):
@@ -204,6 +209,9 @@ OTHERS = {
     **conv(lambda n, y: (y - y.mean(1, keepdim=True)) * (y.var(1, False, True) + 1e-5).rsqrt(),
         channels_last_norm=lambda n, y: n.ln(y.permute(0, 2, 3, 1)).permute(0, 3, 1, 2),
         channels_last_tokens=lambda n, y: F.layer_norm(y.flatten(2).mT, (4,)).mT,
+        var_mean=lambda n, y: centred(y, *torch.var_mean(y, 1, False, True)),
+        variance_by_power=lambda n, y: (y - y.mean(1, True)) * (
+            y.var(1, False, True) + 1e-5) ** -0.5,
         channels_last_over_two_axes=lambda n, y: F.layer_norm(
             y.permute(0, 2, 3, 1).unflatten(3, (2, 2)), (2, 2)).flatten(3).permute(0, 3, 1, 2)),
     **conv(lambda n, y: (y - y.mean((1, 2, 3), True)) * (y.var((1, 2, 3), False, True) + 1e-5)
@@ -217,7 +225,21 @@ OTHERS = {
         instance_norm=lambda n, y: F.gelu(F.instance_norm(y)),
         instance_norm_flat=lambda n, y: F.gelu(F.instance_norm(y.flatten(2))),
         norm_over_positions=lambda n, y: F.gelu(F.layer_norm(y.flatten(2), (6,)))),
+    **conv(lambda n, y: y * (y.pow(2).mean(1, True) + 1e-5).rsqrt() * n.gain,
+        rms_by_pow=lambda n, y: y * torch.pow(y.pow(2).mean(1, True) + 1e-5, -0.5) * n.gain,
+        rms_by_power=lambda n, y: y * (y**2).mean(1, True).add(1e-5) ** -0.5 * n.gain,
+        rms_by_a_root=lambda n, y: n.gain * y / (y.square().mean(1, True) + 1e-5) ** 0.5,
+        rms_by_reciprocal=lambda n, y: (
+            y * n.gain * (y.pow(2).mean(1, True) + 1e-5).sqrt().reciprocal())),
+    **conv(lambda n, y: ((y - y.mean(1, True)) / (y.std(1, False, True) + 0.1)).sigmoid(),
+        std_mean=lambda n, y: (lambda sd, m: (y - m) / (sd + 0.1))(
+            *torch.std_mean(y, 1, False, True)).sigmoid()),
+    **conv(lambda n, y: y.relu() + 0.2,
+        threshold=lambda n, y: F.threshold(y, 0.0, 0.0) + 0.2,
+        threshold_module=lambda n, y: nn.Threshold(0.0, 0.0)(y) + 0.2),
     **conv(lambda n, y: y / y.pow(2).sum(1, True).sqrt() * n.gain,
+        gain_before_the_length=lambda n, y: n.gain * y / y.norm(dim=1, keepdim=True),
+        gain_over_the_length=lambda n, y: y * (n.gain / y.norm(dim=1, keepdim=True)),
         length_by_normalize=lambda n, y: F.normalize(y, dim=1) * n.gain,
         length_by_normalize_scaled=lambda n, y: F.normalize(y, dim=1) * 2 * (n.gain / 2),
         length_by_norm=lambda n, y: y / y.norm(p=2, dim=1, keepdim=True) * n.gain,
@@ -447,6 +469,22 @@ KEPT = {
         second_way=lambda n, x, at: n.both(second_way(n.l(x), n).flatten(1)),
         second_way_reshaped=lambda n, x, at: n.both(second_way(
             n.l(x).flatten(0, 1), n).view(-1, 3, 8).flatten(1)),
+    ),
+    **group(
+        lambda n, x, at: n.both(torch.cat(
+            (at(n.l(x).sigmoid()), at(n.l(x.flip(1)).sigmoid())), -1).flatten(1)),
+        one_sigmoid_of_two_calls=lambda n, x, at: n.both(torch.cat(
+            (n.l(x), n.l(x.flip(1))), -1).sigmoid().flatten(1)),
+        two_calls_stacked=lambda n, x, at: n.both(torch.stack(
+            (n.l(x), n.l(x.flip(1))), 2).sigmoid().flatten(1)),
+        two_calls_in_one_batch=lambda n, x, at: n.both(torch.cat(torch.cat(
+            (n.l(x), n.l(x.flip(1)))).sigmoid().chunk(2), -1).flatten(1)),
+    ),
+    **group(
+        lambda n, x, at: n.both(torch.cat(
+            (at(n.l(x).sigmoid()), n.d(x).sigmoid()), -1).flatten(1)),
+        two_layers_in_one_batch=lambda n, x, at: n.both(torch.cat(torch.cat(
+            (n.l(x), n.d(x))).sigmoid().chunk(2), -1).flatten(1)),
     ),
     **group(
         lambda n, x, at: n.out(at(n.l(x)).cumsum(1).tanh().flatten(1)),

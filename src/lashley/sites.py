@@ -252,7 +252,7 @@ def eval_mode(network: nn.Module) -> Iterator[None]:
 
 
 def _site(organ: Organ, module: fx.GraphModule) -> Site:
-    held = [held for call in organ.calls for held in call.points]
+    held = organ.points
     points = tuple(_describe(h.node, module) for h in held)
     readers = dict.fromkeys(
         _describe(r, module) for h in held for r in sorted(h.node.users)

@@ -199,5 +199,6 @@ def _no_single_tensor(site: Site, reason: str) -> SiteError:
     return SiteError(
         f"site: the activation of {site.name} is not one tensor, because the network {reason}; "
         "allowed is a module called once in a network that torch.fx or torch.export can trace. "
-        "Use another site, or write the forward without control flow that depends on the data."
+        "Use another site, or write the forward without what stands in the way: control flow that "
+        "depends on the data, writes to its own buffers."
     )

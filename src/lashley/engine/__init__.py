@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from lashley.ablations import Ablation
 from lashley.engine.batch import Batch
-from lashley.engine.checks import check_classes, check_device
+from lashley.engine.checks import check_classes, check_device, check_steady
 from lashley.engine.evaluation import Evaluation, asked
 from lashley.engine.guards import evaluation_of, network_fingerprint
 from lashley.engine.loading import Which
@@ -28,7 +28,8 @@ from lashley.readouts import Readout
 
 __all__ = [
     "TRIALS", "About", "Batch", "Counts", "Evaluation", "Prepared", "Record", "Savings", "Which",
-    "asked", "batch_size", "check_classes", "check_device", "evaluate", "evaluation_of",
+    "asked", "batch_size", "check_classes", "check_device", "check_steady", "evaluate",
+    "evaluation_of",
     "network_fingerprint", "places", "prepare",
 ]  # fmt: skip
 

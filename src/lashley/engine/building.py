@@ -256,8 +256,7 @@ def _sweeping(
     options, device = case.options, case.options.device
     at = {key: spots(organs[key[0]], key[1], wide) for key in case.methods}
     kept = {name for own in at.values() for name in own.nodes}
-    kept |= {held.node.name for site, _ in case.methods for call in organs[site].calls
-             for held in call.points}  # fmt: skip
+    kept |= {held.node.name for site, _ in case.methods for held in organs[site].points}
 
     def made(dtype: torch.dtype, fewer_products: bool = False) -> Program:
         return lowered(captured, batch, dtype, device, kept=kept, fold=options.savings.folding,

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from lashley.ablations import Ablation
 from lashley.data import Examples
 from lashley.data.inputs import take, tensors, varied
-from lashley.engine.checks import carrying, check_logits, check_same, scale_of
+from lashley.engine.checks import check_logits, check_steady, scale_of
 from lashley.engine.hooks import forward, largest
 from lashley.engine.plan import Savings
 from lashley.engine.stacking import Budget
@@ -24,7 +24,6 @@ from lashley.errors import DataError, EngineError
 from lashley.graph.copies import copied
 from lashley.graph.formats import in_format
 from lashley.graph.layout import STRUCTURE
-from lashley.graph.snapshot import snapshot
 from lashley.methods import Method, Replacement
 from lashley.readouts import CLASSIFICATION, Readout
 
@@ -292,13 +291,8 @@ def _check_outputs(truth: Truth, few: int) -> None:
         check_logits(truth.outputs)
     finite(truth.outputs, None)
     _check_rows(truth.outputs, len(truth.inputs[0]))
-    some, before = [part[:few] for part in truth.inputs], snapshot(truth.network)
-    first = forward(truth.network, some, truth.names)
-    again = forward(truth.network, some, truth.names)
-    changed = before.changes()
-    check_same(first, again, changed)
-    if changed and few == STRUCTURE:
-        try:
-            forward(truth.network, [part[:2] for part in some], truth.names)
-        except Exception as error:  # its state fits as many examples as there were
-            raise carrying(changed) from error
+
+    def run(n: int) -> Tensor:
+        return forward(truth.network, [part[:n] for part in truth.inputs], truth.names)
+
+    check_steady(truth.network, run, few)

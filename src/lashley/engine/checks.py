@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
@@ -14,6 +14,8 @@ from lashley.ablations import Ablation
 from lashley.data import Examples
 from lashley.engine.plan import Savings
 from lashley.errors import DataError, EngineError, ReadoutError
+from lashley.graph.layout import STRUCTURE
+from lashley.graph.snapshot import snapshot
 from lashley.methods import Where
 from lashley.names import of_readout
 from lashley.networks import check_finite
@@ -234,6 +236,28 @@ def check_alone(measured: Mapping[str, Tensor], few: Mapping[str, Tensor]) -> No
                 f"readout: {name!r} of an example depends on the other examples of its batch. "
                 "Measure each example alone: take means over its own numbers only."
             )
+
+
+def check_steady(network: nn.Module, run: Callable[[int], Tensor], n: int) -> None:
+    """Refuse a network whose outputs depend on what it was run on before, or on chance.
+
+    Args:
+        network: It.
+        run: Its outputs for so many examples, always the same ones.
+        n: How many; with `STRUCTURE` it is seen to take fewer, too.
+
+    Raises:
+        EngineError: If two runs differ, or its state fits a number of examples.
+    """
+    before = snapshot(network)
+    first, again = run(n), run(n)
+    changed = before.changes()
+    check_same(first, again, changed)
+    if changed and n == STRUCTURE:
+        try:
+            run(2)
+        except Exception as error:  # its state fits as many examples as there were
+            raise carrying(changed) from error
 
 
 def check_same(outputs: Tensor, again: Tensor, changed: Sequence[str]) -> None:

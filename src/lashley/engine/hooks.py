@@ -22,7 +22,7 @@ from lashley.errors import EngineError
 from lashley.graph.anatomy import Organ
 from lashley.graph.calls import CallKey
 from lashley.graph.doubling import in_its_format
-from lashley.graph.intercepting import Look, intercepting, values_at
+from lashley.graph.intercepting import Change, Look, intercepting, values_at
 from lashley.graph.layout import Layout, fitted
 from lashley.graph.routed import Routed
 from lashley.graph.running import tensors
@@ -63,10 +63,11 @@ class HookPlace:
     @property
     def after(self) -> dict[CallKey, tuple[CallKey, ...]]:
         """By keys, what has to come before."""
-        return {
-            key: () if key in self.sources else (source,)
-            for key, source in zip(self.keys, self.sources, strict=True)
-        }
+        found: dict[CallKey, tuple[CallKey, ...]] = {}
+        for key, source in zip(self.keys, self.sources, strict=True):
+            own = () if key in self.sources else (source,)
+            found[key] = (*found.get(key, ()), *own)
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +108,7 @@ def hook_spots(organ: Organ, method: Method) -> HookSpots:
 
 def hook_place(
     site: str, method: Method, replacement: Replacement, at: HookSpots,
-    moments: Mapping[tuple[str, Any], Moments], along: Mapping[Any, Along],
+    moments: Mapping[tuple[str, int], Moments], along: Mapping[Any, Along],
     known: Mapping[CallKey, int],
 ) -> HookPlace:  # fmt: skip
     """What a method puts in place of the units of a recorded site.
@@ -117,7 +118,7 @@ def hook_place(
         method: It.
         replacement: What it makes of the site.
         at: From `hook_spots`.
-        moments: By names of sites and keys, of the activations over the reference.
+        moments: By names of sites and which of their points, of activations over the reference.
         along: By keys, along which axis values hold examples.
         known: How many calls the record has at its places, by keys without a number.
 
@@ -130,7 +131,7 @@ def hook_place(
             f"method: given '{method}' for {site}; which rows come to an expert depends on the "
             "data, so only constants can be put there. Use 'mean' or 'silence'."
         )
-    own = [moments.get((site, key)) for key in at.keys]
+    own = [moments.get((site, i)) for i in range(len(at.keys))]
     constants = spreads = None
     if isinstance(replacement, Constants):
         by_channel = constants_of(replacement, at.layouts, own)
@@ -217,14 +218,16 @@ def replaced(
         donors: Activations, of as many examples as one ablation has; or None.
         numbers: (example,) their places among all that are evaluated.
     """
-    changes, told, looks = {}, Told(), {}
+    changes: dict[CallKey, Change] = {}
+    told, looks = Told(), {}
     for number, (key, layout) in enumerate(zip(place.keys, place.layouts, strict=True)):
         if isinstance(layout, Routed):
             looks[layout.key] = told.look(layout)
-            changes[key] = _change_of_rows(place, number, unit_sets, told)
+            change = _change_of_rows(place, number, unit_sets, told)
         else:
             donor = None if donors is None else donors.get(key)
-            changes[key] = _change(place, number, unit_sets, donor, numbers)
+            change = _change(place, number, unit_sets, donor, numbers)
+        changes[key] = _both(changes[key], change) if key in changes else change
     with in_its_format(network), intercepting(network, changes, place.after, looks, place.known):
         yield
 
@@ -239,6 +242,11 @@ class Told(dict[CallKey, Tensor]):
             self[layout.key] = layout.of(args, kwargs)
 
         return look
+
+
+def _both(one: Change, other: Change) -> Change:
+    """The units of two calls in one value."""
+    return lambda value: other(one(value))
 
 
 def _change_of_rows(

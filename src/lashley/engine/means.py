@@ -22,14 +22,14 @@ from lashley.graph.doubling import in_its_format
 from lashley.graph.formats import in_format
 from lashley.graph.intercepting import Change, intercepting
 from lashley.graph.layout import Layout
-from lashley.graph.routed import Routed
+from lashley.graph.routed import Routed, fixed
 from lashley.methods import takes_moments
 
 
 def moments_at_points(
     case: Case, program: Program, organs: Mapping[str, Organ], size: int
-) -> dict[tuple[str, str], Moments]:
-    """Of activations over the reference examples, by sites and points.
+) -> dict[tuple[str, int], Moments]:
+    """Of activations over the reference examples, by sites and which of their points.
 
     Args:
         case: With reference examples.
@@ -38,8 +38,8 @@ def moments_at_points(
         size: Examples at once.
     """
     sites = sites_with_moments(case)
-    points = {(s, held.node.name): held.layout
-              for s in sites for call in organs[s].calls for held in call.points}  # fmt: skip
+    points = {(s, i): (held.node.name, fixed(held.layout))
+              for s in sites for i, held in enumerate(organs[s].points)}  # fmt: skip
     if points:
         check_lengths(case, program)
     stepping = sorted({s for s in sites if organs[s].kind == "recurrent"})
@@ -51,7 +51,7 @@ def moments_at_points(
         )
 
     def values(inputs: list[Tensor]) -> dict[str, Tensor]:
-        return program.values({name for _, name in points}, inputs)
+        return program.values({name for name, _ in points.values()}, inputs)
 
     return _moments(case, points, values, case.reference_batch(size), program.dtype, stepping)
 
@@ -90,12 +90,17 @@ def check_lengths(case: Case, program: Program) -> None:
 
 
 def moments_at_calls(
-    case: Case, wanted: Mapping[tuple[str, Any], Layout | Routed]
-) -> dict[tuple[str, Any], Moments]:
-    """Of activations over the reference, by sites and keys of calls."""
-    rows = {key: layout for key, layout in wanted.items() if isinstance(layout, Routed)}
-    plain = {key: layout for key, layout in wanted.items() if isinstance(layout, Layout)}
-    keys = tuple({key for _, key in plain})
+    case: Case, wanted: Mapping[tuple[str, int], tuple[Any, Layout | Routed]]
+) -> dict[tuple[str, int], Moments]:
+    """Of activations over the reference, by sites and which of their points.
+
+    Args:
+        case: With reference examples.
+        wanted: Of each the key of the call, and where the units are.
+    """
+    rows = {p: (key, lay) for p, (key, lay) in wanted.items() if isinstance(lay, Routed)}
+    plain = {p: (key, lay) for p, (key, lay) in wanted.items() if isinstance(lay, Layout)}
+    keys = tuple({key for key, _ in plain.values()})
 
     def values(inputs: list[Tensor]) -> Mapping[Any, Tensor]:
         return activations(case.exact, keys, inputs, case.names)
@@ -106,30 +111,29 @@ def moments_at_calls(
 
 
 def _moments_of_rows(
-    case: Case, wanted: Mapping[tuple[str, Any], Routed], size: int
-) -> dict[tuple[str, Any], Moments]:
+    case: Case, wanted: Mapping[tuple[str, int], tuple[Any, Routed]], size: int
+) -> dict[tuple[str, int], Moments]:
     """Over the rows that come to an expert."""
     told = Told()
     totals = dict.fromkeys(wanted, torch.zeros((), dtype=torch.float64))
 
     def adding(key: Any) -> Change:
         def change(value: Tensor) -> Tensor:
-            for site, own in wanted:
+            for point, (own, layout) in wanted.items():
                 if own == key:
-                    layout = wanted[site, own]
                     sums = layout.sums(value, told[layout.key])
-                    totals[site, own] = totals[site, own] + sums.cpu()
+                    totals[point] = totals[point] + sums.cpu()
             return value
 
         return change
 
-    looks = {layout.key: told.look(layout) for layout in wanted.values()}
-    changes = {key: adding(key) for _, key in wanted}
+    looks = {layout.key: told.look(layout) for _, layout in wanted.values()}
+    changes = {key: adding(key) for key, _ in wanted.values()}
     with in_its_format(case.exact), intercepting(case.exact, changes, looks=looks):
         for inputs in reference_batches(case, size, torch.float64) if wanted else ():
             forward(case.exact, inputs, case.names)
     _tell_of_rows(case, wanted, totals)
-    return {key: Moments.of(total if total.ndim else _nothing(wanted[key]))
+    return {key: Moments.of(total if total.ndim else _nothing(wanted[key][1]))
             for key, total in totals.items()}  # fmt: skip
 
 
@@ -139,7 +143,7 @@ def _nothing(layout: Routed) -> Tensor:
 
 
 def _tell_of_rows(
-    case: Case, wanted: Mapping[tuple[str, Any], Routed], totals: Mapping[tuple[str, Any], Tensor]
+    case: Case, wanted: Iterable[tuple[str, int]], totals: Mapping[tuple[str, int], Tensor]
 ) -> None:
     """Warn of experts that no row comes to, and of rows that count though they should not."""
     sites = sorted({site for site, _ in wanted})
@@ -160,10 +164,10 @@ def _tell_of_rows(
 
 
 def _moments(
-    case: Case, wanted: Mapping[tuple[str, Any], Layout],
+    case: Case, wanted: Mapping[tuple[str, int], tuple[Any, Layout]],
     values: Callable[[list[Tensor]], Mapping[Any, Tensor]], size: int, kind: torch.dtype,
     stepping: Sequence[str] = (),
-) -> dict[tuple[str, Any], Moments]:  # fmt: skip
+) -> dict[tuple[str, int], Moments]:  # fmt: skip
     """Of values over the reference, as far as its positions count.
 
     Of `stepping` sites, the recurrent ones, they are over all steps.
@@ -171,15 +175,15 @@ def _moments(
     totals: dict[Any, Any] = dict.fromkeys(wanted, 0)
     positions = None
     if wanted and case.counted is not None:
-        keys = [key for _, key in wanted]
+        keys = [key for key, _ in wanted.values()]
         positions = Positions(case.counted, reference_along(case, keys, values, kind))
     for i, inputs in enumerate(reference_batches(case, size, kind) if wanted else ()):
         found, which = values(inputs), slice(i * size, (i + 1) * size)
-        for (site, key), layout in wanted.items():
+        for point, (key, layout) in wanted.items():
             if key not in found:
                 continue
-            weight = positions and positions.weight(site, key, found[key], layout, which)
-            totals[site, key] = totals[site, key] + layout.sums(found[key], weight)
+            weight = positions and positions.weight(point[0], key, found[key], layout, which)
+            totals[point] = totals[point] + layout.sums(found[key], weight)
     if positions is not None:
         positions.tell()
     _check_met(totals)

@@ -101,7 +101,7 @@ def _along(
         return _along_calls(case, [key for place in drawn for key in hooks[place].keys], True)
     found: dict[Any, Along] = {}
     for some, of_donors in ((drawn, True), (noisy, False)):
-        names = [h.node.name for s, _ in some for call in organs[s].calls for h in call.points]
+        names = [held.node.name for site, _ in some for held in organs[site].points]
         found |= _measured(case, names, partial(values_of, graph, names), of_donors)
     return found
 
@@ -148,10 +148,9 @@ def _hook_places(case: Case, organs: Mapping[str, Organ]) -> dict[tuple[str, Met
     known = calls_of(case.exact, _keys(case, organs), case.few, case.names)
     spots = {key: hook_spots(organs[key[0]], key[1]) for key in case.methods}
     wanted = {
-        (site, key_of(held.node, held.layout)): held.layout
+        (site, i): (key_of(held.node, held.layout), held.layout)
         for site in sites_with_moments(case)
-        for call in organs[site].calls
-        for held in call.points
+        for i, held in enumerate(organs[site].points)
     }
     moments = moments_at_calls(case, wanted) if wanted else {}
     noisy = [key for place, replacement in case.methods.items() if _is_noisy(replacement)
@@ -167,9 +166,10 @@ def _hook_places(case: Case, organs: Mapping[str, Organ]) -> dict[tuple[str, Met
 
 def _keys(case: Case, organs: Mapping[str, Organ]) -> list[CallKey]:
     """Of all calls that compute or hold the units of the sites that occur."""
-    calls = [call for site in {site for site, _ in case.methods} for call in organs[site].calls]
+    sites = {site for site, _ in case.methods}
+    calls = [call for site in sites for call in organs[site].calls]
     keys = [key_of(c.source, c.at_source) for c in calls]
-    keys += [key_of(held.node, held.layout) for c in calls for held in c.points]
+    keys += [key_of(held.node, held.layout) for site in sites for held in organs[site].points]
     return [key for key in keys if key is not None]
 
 

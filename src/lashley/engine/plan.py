@@ -73,7 +73,7 @@ class Place:
         site: The site's name.
         method: By which.
         replacement: What that puts in place of the units, if they are not constant.
-        nodes: Names of the nodes whose value is replaced.
+        nodes: Names of the nodes whose value is replaced; of two calls they may be one.
         layouts: Where the units are in each of these.
         constants: What stands in place of the units at each node, in float64, to be broadcast over
             the value; None where that is not constant.
@@ -189,7 +189,7 @@ def spots(organ: Organ, method: Method, exact: Program) -> Spots:
         method: It.
         exact: The program as captured, in float64.
     """
-    held = tuple(held for call in organ.calls for held in call.points)
+    held = organ.points
     nodes, layouts = tuple(h.node.name for h in held), tuple(fixed(h.layout) for h in held)
     if not acts_on_weights(organ, method):
         return Spots(nodes, layouts)
@@ -209,7 +209,7 @@ def acts_on_weights(organ: Organ, method: Method) -> bool:
 
 def place(
     site: str, method: Method, replacement: Replacement, at: Spots,
-    moments: Mapping[tuple[str, str], Moments],
+    moments: Mapping[tuple[str, int], Moments],
 ) -> Place:  # fmt: skip
     """What a method puts in place of a site's units.
 
@@ -218,9 +218,9 @@ def place(
         method: It.
         replacement: What it makes of the site.
         at: From `spots`.
-        moments: By names of sites and nodes, of the activations over the reference.
+        moments: By names of sites and which of their points, of activations over the reference.
     """
-    own = [moments.get((site, name)) for name in at.nodes]
+    own = [moments.get((site, i)) for i in range(len(at.nodes))]
     if isinstance(replacement, Constants):
         by_channel = at.constants or constants_of(replacement, at.layouts, own)
         values = _spread(at.layouts, by_channel)

@@ -30,7 +30,7 @@ from lashley.graph.recurrent_units import into_recurrent_units
 from lashley.graph.routed import fixed
 from lashley.graph.signature import arguments, logits_of
 from lashley.graph.ways import reached
-from lashley.methods import Channels, Constants, Donated, Function, Method, Replacement
+from lashley.methods import Channels, Donated, Function, Method, Replacement
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class Reference:
         organs: By names of sites; empty without a graph.
         methods: What is put in place, by names of sites and methods.
         hooks: By names of sites and methods; empty with a graph.
-        moments: By names of sites and points, of the activations over the reference.
+        moments: By names of sites and which of their points, of activations over the reference.
         along: By points, along which axis these hold examples; where that matters.
         aside: Sites whose weights are zeroed in the graph: see `in_parameters`.
     """
@@ -55,7 +55,7 @@ class Reference:
     organs: Mapping[str, Organ]
     methods: Mapping[tuple[str, Method], Replacement]
     hooks: Mapping[tuple[str, Method], HookPlace] = field(default_factory=dict)
-    moments: Mapping[tuple[str, str], Moments] = field(default_factory=dict)
+    moments: Mapping[tuple[str, int], Moments] = field(default_factory=dict)
     along: Mapping[Any, Along] = field(default_factory=dict)
     aside: frozenset[str] = frozenset()
 
@@ -79,34 +79,39 @@ class Reference:
             if site not in self.aside:
                 zeroed = zero_weights(self.network, organ, units)
                 return with_parameters(self.network, zeroed, batch.inputs, self.names)
-            at = {call.source.name: fixed(call.at_source) for call in organ.calls}
-            return _Replacing(self.graph, dict.fromkeys(at, 0.0), units, at).run(*batch.inputs)
-        at = {held.node.name: fixed(held.layout) for call in organ.calls for held in call.points}
-        values = self._values(self.methods[site, method], site, at, batch)
-        return _Replacing(self.graph, values, units, at).run(*batch.inputs)
+            zeros = [(call.source.name, fixed(call.at_source), 0.0) for call in organ.calls]
+            return _Replacing(self.graph, zeros, units).run(*batch.inputs)
+        at = [(held.node.name, fixed(held.layout)) for held in organ.points]
+        news = self._news(self.methods[site, method], site, at, batch)
+        changes = [(*there, new) for there, new in zip(at, news, strict=True)]
+        return _Replacing(self.graph, changes, units).run(*batch.inputs)
 
-    def _values(
-        self, replacement: Replacement, site: str, at: Mapping[str, Layout], batch: Batch
-    ) -> Mapping[str, Any]:
-        """By names of nodes what is put there: numbers, or a function of the value."""
+    def _news(
+        self, replacement: Replacement, site: str, at: Sequence[tuple[str, Layout]], batch: Batch
+    ) -> list[Any]:
+        """What is put at each node: numbers, or a function of the value."""
         if isinstance(replacement, Donated):
             assert batch.donors is not None
             assert self.graph is not None
-            return self._drawn(values_of(self.graph, list(at), batch.donors), batch.drawn)
-        moments = {name: self.moments.get((site, name)) for name in at}
-        if isinstance(replacement, Constants):
-            channels = {n: Channels(lay.n_units, lay.width, (m := moments[n]) and m.mean)
-                        for n, lay in at.items()}  # fmt: skip
-            return {n: lay.spread(replacement.of(channels[n])) for n, lay in at.items()}
-        return {name: partial(self._of_value, replacement, (site, i, name), layout, batch.numbers)
-                for i, (name, layout) in enumerate(at.items())}  # fmt: skip
+            names = [name for name, _ in at]
+            drawn = self._drawn(values_of(self.graph, names, batch.donors), batch.drawn)
+            return [drawn[name] for name in names]
+        if isinstance(replacement, Function):
+            return [partial(self._of_value, replacement, (site, i, name), layout, batch.numbers)
+                    for i, (name, layout) in enumerate(at)]  # fmt: skip
+        found: list[Any] = []
+        for i, (_, layout) in enumerate(at):
+            moments = self.moments.get((site, i))
+            channels = Channels(layout.n_units, layout.width, moments and moments.mean)
+            found.append(layout.spread(replacement.of(channels)))
+        return found
 
     def _of_value(
         self, function: Function, key: tuple[str, int, str], layout: Layout, numbers: Tensor,
         value: Tensor,
     ) -> Tensor:  # fmt: skip
         site, call, name = key
-        normal, moments = None, self.moments.get((site, name))
+        normal, moments = None, self.moments.get((site, call))
         if function.seed is not None:
             along = self.along.get(name)
             axis, per = along or (0, len(value))
@@ -250,18 +255,21 @@ class _Replacing(fx.Interpreter):
     """Runs a graph, and puts values in place of units at some nodes."""
 
     def __init__(
-        self, graph: fx.GraphModule, values: Mapping[str, Any], units: tuple[int, ...],
-        at: Mapping[str, Layout],
+        self, graph: fx.GraphModule, changes: Sequence[tuple[str, Layout, Any]],
+        units: tuple[int, ...],
     ):  # fmt: skip
         super().__init__(graph, garbage_collect_values=True)
-        self._replacements, self._units, self._at = values, units, at
+        self._changes, self._units = changes, units
 
     def run_node(self, n: fx.Node) -> Any:
         value = super().run_node(n)
-        if n.name not in self._replacements:
-            return value
-        new, owner = self._replacements[n.name], fitted(self._at[n.name].owner, value.shape)
-        new = new(value) if callable(new) else new
+        for name, layout, new in self._changes:
+            if name == n.name:
+                value = self._changed(value, layout, new)
+        return value
+
+    def _changed(self, value: Tensor, layout: Layout, new: Any) -> Tensor:
+        new, owner = new(value) if callable(new) else new, fitted(layout.owner, value.shape)
         value, owner = value.clone(), owner.expand(value.shape).to(value.device)
         if isinstance(new, Tensor):
             new = fitted(new, value.shape).expand(value.shape).to(value)

@@ -42,12 +42,12 @@ class Rows:
     @cached_property
     def points(self) -> tuple[fx.Node, ...]:
         """Where units are replaced, as nodes of the program."""
-        return tuple(self.program.nodes[name] for name in self.place.nodes)
+        return tuple(self.program.nodes[name] for name in dict.fromkeys(self.place.nodes))
 
     @cached_property
     def consumers(self) -> tuple[Consumer, ...]:
         """Those that can be updated; none where units are replaced in several calls."""
-        if not self.update or len(self.points) != 1:
+        if not self.update or len(self.place.nodes) != 1:
             return ()
         axis = self.place.layouts[0].axis
         return () if axis is None else tuple(consumers(self.program, self.points[0], axis))
@@ -108,8 +108,9 @@ class Stacks:
     def __init__(self, plan: Rows, live: Values, donors: Values | None):
         self.plan, self.live = plan, live
         self._points = plan.points
-        self._number = {point: i for i, point in enumerate(plan.points)}
-        self._given = {p: self._given_at(i, p, donors) for i, p in enumerate(self._points)}
+        nodes = [plan.program.nodes[name] for name in plan.place.nodes]
+        self._numbers = {p: [i for i, node in enumerate(nodes) if node is p] for p in nodes}
+        self._given = [self._given_at(i, node, donors) for i, node in enumerate(nodes)]
         self._changes = {c.node: self._change(c) for c in plan.consumers}
 
     def outputs(
@@ -154,7 +155,7 @@ class Stacks:
         """What replacing every unit adds to what a consumer reads."""
         (point,) = self._points
         intact = self.live[point]
-        value = self.plan.place.new(0, intact, self._given[point])
+        value = self.plan.place.new(0, intact, self._given[0])
         one = value.expand(intact.shape if len(value) > 1 else intact[:1].shape)
         replaced = run_along(consumer.path, point, one, self.plan.program)
         return replaced - self.live[consumer.source]
@@ -194,11 +195,17 @@ class Stacks:
     def _replace(
         self, point: fx.Node, runs: Runs, cells: Tensor | None, times: int, value: Tensor
     ) -> Tensor:
-        known, i = self.plan.program.batch.get(point.name), self._number[point]
-        given, place = self._given[point], self.plan.place
+        for i in self._numbers[point]:
+            self._replace_at(i, self.plan.program.batch.get(point.name), runs, cells, times, value)
+        return value
+
+    def _replace_at(
+        self, i: int, known: Any, runs: Runs, cells: Tensor | None, times: int, value: Tensor
+    ) -> None:
+        given, place = self._given[i], self.plan.place
         if not isinstance(known, Batched):
             place.layouts[i].put(value, runs[0][0], place.new(i, value, given))
-            return value
+            return
         varied = None
         if given is not None and place.constants is None:
             varied = self._gathered(given, known, cells, times)
@@ -207,7 +214,6 @@ class Stacks:
                 own = rows_of(value, known, part)
                 beside = given if varied is None else rows_of(varied, known, part)
                 place.layouts[i].put(own, units, place.new(i, own, beside))
-        return value
 
     def _stacked(self, node: fx.Node, cells: Tensor | None, times: int) -> Any:
         n_rows = self.live.size * times if cells is None else len(cells)

@@ -80,6 +80,11 @@ class Organ:
     calls: tuple[Call, ...]
     parameters: tuple[str, ...]
 
+    @property
+    def points(self) -> tuple[Held, ...]:
+        """Those of all calls, in order; two may be one node, such as a sigmoid of both calls."""
+        return tuple(held for call in self.calls for held in call.points)
+
 
 @dataclass(frozen=True, eq=False)
 class Mixing:

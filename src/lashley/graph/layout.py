@@ -157,6 +157,21 @@ def fitted(slots: Tensor, shape: Sequence[int]) -> Tensor:
         per = own // STRUCTURE
         if own % STRUCTURE or wanted % per:
             raise ValueError(f"units found in a value of {tuple(slots.shape)}, not {tuple(shape)}")
-        times = [wanted // per if i == axis else 1 for i in range(slots.ndim)]
-        slots = slots.narrow(axis, 0, per).repeat(times)
+        slots = _for_examples(slots, axis, per, wanted // per)
     return slots
+
+
+def _for_examples(slots: Tensor, axis: int, per: int, n: int) -> Tensor:
+    """The slices of n examples along an axis, from those of the sample.
+
+    Slices of each example lie together, or the first ones of all, the second ones of all, ...
+
+    Raises:
+        ValueError: If they lie in neither way.
+    """
+    for lengths, examples in (((STRUCTURE, per), axis), ((per, STRUCTURE), axis + 1)):
+        parts = slots.unflatten(axis, lengths)
+        first = parts.narrow(examples, 0, 1)
+        if bool((parts == first).all()):
+            return first.repeat_interleave(n, examples).flatten(axis, axis + 1)
+    raise ValueError(f"examples lie in another order along axis {axis} of {tuple(slots.shape)}")

@@ -85,7 +85,16 @@ def is_move(node: fx.Node, module: nn.Module) -> bool:
     """Whether a node puts numbers in other places and changes none."""
     name = op(node, module)
     by_attribute = name == "getattr" and node.args[1] in MOVED_BY_ATTRIBUTE
-    return name in MOVES or by_attribute or name in MOVED_BY_ATTRIBUTE
+    permutes = name == "einsum" and _permutes(node.args)
+    return name in MOVES or by_attribute or name in MOVED_BY_ATTRIBUTE or permutes
+
+
+def _permutes(args: tuple[Any, ...]) -> bool:
+    """Whether an einsum with these arguments gives its one operand in another order of axes."""
+    if len(args) != 2 or not isinstance(args[0], str) or args[0].count("->") != 1:
+        return False
+    given, made = args[0].replace(" ", "").replace("...", ".").split("->")
+    return len(set(given)) == len(given) and sorted(given) == sorted(made)
 
 
 def reads(user: fx.Node, node: fx.Node, module: nn.Module) -> bool:

@@ -7,7 +7,7 @@ long as all in between acts on each number alone, moves numbers, or normalises.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,10 +38,12 @@ class Statistic:
     Attributes:
         divides: Whether it is a standard deviation or the like.
         length: Whether it is, or is made of, the length of a vector.
+        scaled: Whether parameters, one for each unit, scale it.
     """
 
     divides: bool
     length: bool = False
+    scaled: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,10 +122,10 @@ def _step(
 ) -> Any:
     name = op(node, module)
     first = held.get(node.args[0]) if node.args and isinstance(node.args[0], fx.Node) else None
-    values = [n for n in node.all_input_nodes if shape_of(n) is not None]  # without sizes
+    values = [n for n in node.all_input_nodes if n in held or shape_of(n) is not None]
     alone = sum(reads(node, n, module) for n in values) == 1
     if isinstance(first, Statistic) and alone and (name in REDUCTIONS or is_move(node, module)):
-        return first
+        return _part(node, first, module)
     if is_move(node, module):
         return _moved(node, held, module)
     if name in NORMALISATION:
@@ -136,6 +138,14 @@ def _step(
     if name in ELEMENTWISE or (name in _OF_TWO and len(node.all_input_nodes) == 2):
         return _elementwise(node, name, held, module, varies)
     return None
+
+
+def _part(node: fx.Node, found: Statistic, module: fx.GraphModule) -> Statistic:
+    """What is moved or taken of a statistic; of `std_mean` the first one divides."""
+    pair = node.args[0]
+    if isinstance(pair, fx.Node) and op(pair, module) == "std_mean":
+        return Statistic(op(node, module) == "getitem" and node.args[1:] == (0,))
+    return found
 
 
 def _moved(node: fx.Node, held: Mapping[fx.Node, Any], module: fx.GraphModule) -> Any:
@@ -163,9 +173,12 @@ def _elementwise(
     if len(own) + len(made) < len(given) or any(n in varies for n in others):
         return None
     of_length = any(part.length for part in made)
+    scaled = any(part.scaled for part in made) or _has_gain(node, others, module)
     if not own:
-        return Statistic(name in STANDARDISING or any(part.divides for part in made), of_length)
-    if made and not (_normalises(name, made) and (not of_length or _is_scaled(node, module))):
+        divides = _is_root(node, name) or any(part.divides for part in made)
+        return Statistic(divides, of_length, scaled)
+    gained = scaled or _is_scaled(node, module) or any(_gives_gain(n, module) for n in inputs)
+    if made and not (_normalises(name, made) and (not of_length or gained)):
         return None
     labels = combined(node, own)
     if labels is None or name in ("batch_norm", "prelu"):
@@ -178,6 +191,25 @@ def _normalises(name: str, made: list[Statistic]) -> bool:
     """Whether units are centred by their own mean, or divided by their own deviation."""
     divided = name in ("mul", "div", "truediv") and all(part.divides for part in made)
     return divided or (name == "sub" and not any(part.divides for part in made))
+
+
+def _is_root(node: fx.Node, name: str) -> bool:
+    """Whether it is what a normalisation divides by, or multiplies with."""
+    return name in STANDARDISING or (
+        name == "pow" and len(node.args) > 1 and node.args[1] in (0.5, -0.5)
+    )
+
+
+def _gives_gain(node: fx.Node, module: fx.GraphModule) -> bool:
+    """Whether a node scales a vector by parameters before it is divided by its length."""
+    others = [n for n in node.all_input_nodes if is_fixed(n)]
+    return len(node.users) == 1 and _has_gain(node, others, module)
+
+
+def _has_gain(node: fx.Node, others: Sequence[fx.Node], module: fx.GraphModule) -> bool:
+    """Whether a node multiplies with parameters, or divides them, one for each unit."""
+    by_units = any(torch.Size(shape_of(n) or ()).numel() > 1 for n in others if is_fixed(n))
+    return by_units and op(node, module) in ("mul", "multiply", "div", "divide", "truediv")
 
 
 def _is_scaled(node: fx.Node, module: fx.GraphModule) -> bool:

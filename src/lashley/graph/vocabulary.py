@@ -5,7 +5,7 @@ from __future__ import annotations
 ELEMENTWISE = frozenset({
     "relu", "relu6", "leaky_relu", "prelu", "elu", "selu", "celu", "gelu", "silu", "mish", "tanh",
     "sigmoid", "logsigmoid", "log_sigmoid", "softplus", "softsign", "softshrink", "hardtanh",
-    "hardswish", "hardsigmoid", "hardshrink", "tanhshrink", "threshold", "identity",
+    "hardswish", "hardsigmoid", "hardshrink", "tanhshrink", "threshold", "_threshold", "identity",
     "exp", "exp2", "expm1", "erf", "abs", "neg", "square", "sqrt", "rsqrt", "reciprocal", "pow",
     "log", "log1p", "sin", "cos", "atan", "sign", "floor", "round", "clamp", "clip", "clamp_min",
     "clamp_max", "add", "sub", "rsub", "subtract", "mul", "multiply", "div", "divide", "truediv",

@@ -171,8 +171,8 @@ def _calls(
         asked = f"freeze={freeze!r}" if freeze in _WORDS[:2] else "train_ablated=False"
         raise TrainingError(
             f"freeze: {asked} needs the network's graph, which cannot be captured ({why}); an "
-            "ablation that is held needs it too. Write the forward without control flow that "
-            "depends on the data, or, with start='intact', give freeze=[names]."
+            "ablation that is held needs it too. Write the forward without what stands "
+            "in the way, or, with start='intact', give freeze=[names]."
         )
     organs = anatomy(captured.module)
     if as_site(site).name not in organs:

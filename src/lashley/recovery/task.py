@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from lashley.ablations import Ablation
 from lashley.data import Examples, as_examples
 from lashley.data.examples import require_classes, require_tensor
-from lashley.engine import check_classes
+from lashley.engine import check_classes, check_steady
 from lashley.errors import AblationError, DataError, TrainingError
+from lashley.graph.intact import intact as unchanged
+from lashley.graph.layout import STRUCTURE
 from lashley.graph.reading import Output, reading
 from lashley.graph.signature import logits_of
 from lashley.networks import as_network, check_finite
@@ -79,8 +81,9 @@ def task_of(
     train, test = (require_classes(as_examples(given)) for given in (train, test))
     validation = None if validation is None else require_classes(as_examples(validation))
     check_finite(network)
-    network, intact = (_read(n, output, train) for n in (network, intact))
-    _check_examples(network, intact, train, test, validation, recipe)
+    with unchanged(network), unchanged(intact):
+        network, intact = (_read(n, output, train) for n in (network, intact))
+        _check_examples(network, intact, train, test, validation, recipe)
     _check_stop(stop, validation, len(test.class_names))
     if validation is not None:
         _check_apart(validation, test)
@@ -88,7 +91,8 @@ def task_of(
         raise TrainingError(
             f"cache_gb: given {cache_gb!r}; allowed is a number of at least 0. Leave it out for 4."
         )
-    frozen = frozen_by(network, ablations[0].site, freeze, train_ablated, train)
+    with unchanged(network):
+        frozen = frozen_by(network, ablations[0].site, freeze, train_ablated, train)
     return Task(
         network, intact, train, test, validation, recipe, stop, start, hold, frozen,
         cache_gb,
@@ -159,6 +163,8 @@ def _check_examples(
         first = as_taken(require_tensor(examples)[:1], runs)
         with eval_mode(runs), torch.no_grad():
             check_outputs(lambda x: runs(x)[None], first, examples.labels)  # noqa: B023
+            few = as_taken(require_tensor(examples)[:STRUCTURE], runs)
+            check_steady(runs, lambda n: runs(few[:n].clone()), len(few))  # noqa: B023
     with eval_mode(network), torch.no_grad():
         check_classes(test, network(as_taken(require_tensor(test)[:1], network)).shape[-1])
     absent = sorted(set(test.labels.tolist()) - set(train.labels.tolist()))
