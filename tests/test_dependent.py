@@ -2,12 +2,13 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import lashley as la
-from lashley.errors import EngineError, SiteError
+from lashley.errors import EngineError, NetworkError, SiteError
 
 from by_hand import ENGINES, Units, Written, by_hand, examples, logits, measured
 
@@ -236,3 +237,37 @@ def test_a_decision_for_each_example_needs_no_whole_batch():
     cuts = la.singles(la.find_sites(network, data)["a"])[:2]
     found = la.evaluate(network, data, cuts)
     assert "one batch" not in found.attrs["engine_reason"]
+
+
+class Nodes(nn.Module):
+    """The nodes of a fixed graph, by its adjacency in any layout."""
+
+    def __init__(self, adjacency):
+        super().__init__()
+        self.a, self.out = nn.Linear(6, 8), nn.Linear(8, 3)
+        self.register_buffer("adjacency", adjacency)
+
+    def forward(self, x):
+        return self.out((self.adjacency @ self.a(x)).relu())
+
+
+@pytest.mark.parametrize("engine", ["auto", "reference"])
+@pytest.mark.parametrize("layout", ["to_sparse", "to_sparse_csr", "to_sparse_csc"])
+def test_the_nodes_of_a_sparse_graph_are_those_of_a_dense_one(layout, engine):
+    with la.networks.seeded(0):
+        links = (torch.rand(40, 40) < 0.1) + torch.eye(40)
+        dense = Nodes(links / links.sum(1, keepdim=True)).eval()
+        x, other = torch.randn(40, 6), torch.randn(40, 6)
+    sparse = copy.deepcopy(dense)
+    sparse.adjacency = getattr(dense.adjacency, layout)()
+    data, reference = (x, torch.arange(40) % 3), (other, torch.arange(40) % 3)
+    site = la.find_sites(sparse, data)["a"]
+    cuts = [la.Ablation(site, (0, 3), m) for m in ("silence", "mean", "zero_weights", "scale(0.5)")]
+    how = {"reference": reference, "readout": "loss", "engine": engine}
+    one, other = (la.evaluate(net, data, cuts, **how)["loss"] for net in (sparse, dense))
+    np.testing.assert_allclose(one, other, atol=1e-6)
+    damaged = copy.deepcopy(dense)
+    damaged.adjacency[0, 0] = torch.nan
+    damaged.adjacency = getattr(damaged.adjacency, layout)()
+    with pytest.raises(NetworkError, match="adjacency hold NaN"):
+        la.evaluate(damaged, data, cuts, **how)

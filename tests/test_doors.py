@@ -222,7 +222,7 @@ class TestReferencesOfAnotherLength:
         network, ids = Tokens().eval(), torch.randint(20, (30, 5))
         site = la.find_sites(network, (ids, torch.zeros(30)))["mix"]
         words = (r"of shape \{'inputs': \(9,\)\}, the evaluated ones of \{'inputs': \(5,\)\}; "
-                 r".*Only methods that take a mean allow other lengths\. Cut them alike")  # fmt: skip
+                 r".*Only methods that take a mean allow other lengths\. Cut")  # fmt: skip
         with pytest.raises(EngineError, match=words):
             la.evaluate(
                 network, (ids, torch.arange(30) % 3), la.singles(site, "resample"),

@@ -17,6 +17,7 @@ from lashley.data.gathering import gathered, is_gathered
 from lashley.data.inputs import Inputs
 from lashley.data.targets import Targets, labels_by_name
 from lashley.errors import DataError
+from lashley.graph.formats import dense_parts
 
 _CHUNK = 1 << 22  # numbers looked at at once: the tensors may be larger than the memory
 
@@ -27,7 +28,7 @@ def fingerprint(tensor: Tensor) -> str:
     xxh3 reads memory at full speed; it guards against accidents, not against forgery.
     """
     digest = xxhash.xxh3_128(f"{tensor.dtype} {tuple(tensor.shape)}".encode())
-    for part in _chunks(tensor.detach()):
+    for part in (chunk for own in dense_parts(tensor.detach()) for chunk in _chunks(own)):
         digest.update(part.cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 from typing import Any, TypeVar
 
+import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 Network = TypeVar("Network", bound=nn.Module)
+_COPIED = (torch.strided, torch.sparse_coo)  # layouts that deepcopy knows; no compressed one
 
 
 def copied(network: Network) -> Network:
@@ -22,10 +24,10 @@ def copied(network: Network) -> Network:
 
 
 class _Detaching(TorchFunctionMode):
-    """Copies tensors without their history where they have one."""
+    """Copies tensors without their history where they have one, and sparse ones as they are."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is not Tensor.__deepcopy__ or args[0].is_leaf:
+        if func is not Tensor.__deepcopy__ or (args[0].is_leaf and args[0].layout in _COPIED):
             return func(*args, **(kwargs or {}))
         tensor, memo = args
         memo[id(tensor)] = tensor.detach().clone()

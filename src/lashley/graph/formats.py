@@ -16,3 +16,19 @@ def format_in(kind: torch.dtype, dtype: torch.dtype) -> torch.dtype:
 def in_format(value: Tensor, dtype: torch.dtype) -> Tensor:
     """A tensor in a real format, by `format_in`."""
     return value.to(format_in(value.dtype, dtype))
+
+
+def numbers_of(tensor: Tensor) -> Tensor:
+    """All that a tensor holds; of a sparse one what is stored."""
+    return dense_parts(tensor)[-1]
+
+
+def dense_parts(tensor: Tensor) -> list[Tensor]:
+    """The tensor itself; of a sparse one where its numbers are, and these last."""
+    if tensor.layout is torch.sparse_coo:
+        return [tensor._indices(), tensor._values()]
+    if tensor.layout in (torch.sparse_csr, torch.sparse_bsr):
+        return [tensor.crow_indices(), tensor.col_indices(), tensor.values()]
+    if tensor.layout in (torch.sparse_csc, torch.sparse_bsc):
+        return [tensor.ccol_indices(), tensor.row_indices(), tensor.values()]
+    return [tensor]

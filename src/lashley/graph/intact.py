@@ -32,3 +32,13 @@ def intact(network: nn.Module) -> Iterator[Snapshot]:
         random.setstate(others[0])
         np.random.set_state(others[1])  # noqa: NPY002
         before.restore()
+
+
+@contextmanager
+def restored(network: nn.Module) -> Iterator[None]:
+    """What a network holds beside its parameters is afterwards as before; gradients are taken."""
+    before = snapshot(network)
+    try:
+        yield
+    finally:
+        before.restore()

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from lashley.errors import NetworkError
 from lashley.files import written_whole
+from lashley.graph.formats import numbers_of
 
 _COUNTER = "num_batches_tracked"
 
@@ -91,7 +92,7 @@ def check_finite(network: nn.Module) -> None:
     """
     own = [(n, v, torch.isfinite) for n, v in network.named_parameters()]
     own += [(n, v, lambda value: ~torch.isnan(value)) for n, v in network.named_buffers()]
-    bad = [n for n, v, fine in own if v.is_floating_point() and not fine(v).all()]
+    bad = [n for n, v, fine in own if v.is_floating_point() and not fine(numbers_of(v)).all()]
     if bad:
         raise NetworkError(
             f"network: {', '.join(bad[:3])} hold NaN or infinity. The training diverged or the "

@@ -15,7 +15,7 @@ from torch import nn
 from lashley.ablations import Ablation
 from lashley.engine import evaluation_of, network_fingerprint
 from lashley.errors import DivergenceError, TrainingError, check_progress
-from lashley.graph.intact import intact as unchanged
+from lashley.graph.intact import restored
 from lashley.graph.reading import Output
 from lashley.recovery.begin import Start, start_of
 from lashley.recovery.behind import behind_prefix
@@ -119,7 +119,7 @@ def carry_out(
     task: Task, ablations: Sequence[Ablation], checkpoint: Path | None, progress: Progress | None
 ) -> list[Recovery]:
     """The recoveries of a task from these ablations; several are trained as one stack."""
-    with evaluation_of(task.network, task.test), unchanged(task.intact), eval_mode(task.intact):
+    with evaluation_of(task.network, task.test), restored(task.intact), eval_mode(task.intact):
         intact = measured(task.intact, *task.on_device(task.test))
         starts = [
             start_of(task.start, task.network, ablation, task.train, task.frozen, task.hold,
