@@ -150,6 +150,15 @@ def swin(n, x, at):
     return n.proj(heads.transpose(1, 2).reshape(-1, T // 2, H * D)).view(-1, T, 6)
 
 
+def sam(n, x, at):
+    """Windows are examples, and heads too: (example x window x head, token, channel)."""
+    windows = x.reshape(-1, T // 2, 5)
+    qkv = n.qkv(windows).reshape(-1, T // 2, 3, H, D).permute(2, 0, 3, 1, 4)
+    q, k, v = qkv.flatten(1, 2).unbind(0)
+    heads = ((q * SCALE) @ k.mT).softmax(-1) @ v
+    return n.proj(heads.view(-1, H, T // 2, D).transpose(1, 2).reshape(-1, T, H * D))
+
+
 def hiera(n, x, at):
     """(example, head, window, token, channel), fused."""
     qkv = n.qkv(x).reshape(-1, 2, T // 2, 3, H, D).permute(3, 0, 4, 1, 2, 5)
@@ -243,6 +252,7 @@ SPELLED = {
     "channel attention": ("channels", xcit),
     "windows": ("in windows", in_windows),
     "windows as examples": ("in windows", swin),
+    "windows and heads as examples": ("in windows", sam),
     "windows fused": ("in windows", twins),
     "windows after heads": ("in windows", hiera),
 }  # fmt: skip

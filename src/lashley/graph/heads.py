@@ -59,10 +59,10 @@ def heads_of(node: fx.Node, module: fx.GraphModule, varies: set[fx.Node]) -> Hea
     found = _by_reader(node, shape, module)
     if found is None:
         return _as_usual(shape) if fused and len(shape) == 4 else None
-    outer = [axis for axis in found if axis in shared]
-    inner = [axis for axis in found if axis not in shared]
+    outer = {axis: n for axis, n in found.items() if axis in shared}
+    inner = {axis: n for axis, n in found.items() if axis not in shared}
     if not outer and fused and len(shape) == 4 and shape[1] == 1:
-        outer = [1]  # a single head
+        outer = {1: 1}  # a single head
     return _made(shape, outer, inner) if outer else None
 
 
@@ -114,8 +114,13 @@ def _shared_axes(node: fx.Node, module: fx.GraphModule, n_axes: int) -> set[int]
     return {i for i, letter in enumerate(made) if letter in one and letter in other}
 
 
-def _by_reader(node: fx.Node, shape: tuple[int, ...], module: fx.GraphModule) -> list[int] | None:
-    """The axes that end up among the features of the layers that read a node; None if unclear."""
+def _by_reader(
+    node: fx.Node, shape: tuple[int, ...], module: fx.GraphModule
+) -> dict[int, int] | None:
+    """The axes that end up among the features of the layers that read a node; None if unclear.
+
+    With each its number of places: those along it repeat with that period.
+    """
     coordinates = torch.arange(1, 1 + torch.Size(shape).numel(), dtype=torch.float64)
     for axes, labels in _readers(node, Labels(coordinates.view(shape)), module):
         found = _features(labels, axes, shape)
@@ -177,40 +182,45 @@ def _contracted(user: fx.Node, current: fx.Node, module: fx.GraphModule) -> set[
     return {i for i, letter in enumerate(parts[place]) if letter not in made}
 
 
-def _features(labels: Labels, features: set[int], shape: tuple[int, ...]) -> list[int]:
+def _features(labels: Labels, features: set[int], shape: tuple[int, ...]) -> dict[int, int]:
     """The axes whose place is the same for all numbers of a feature, and not for all features."""
     flat = labels.tensor.movedim(sorted(features), list(range(len(features))))
     by_feature = flat.reshape(_product(flat.shape[: len(features)]), -1).long() - 1
+    found: dict[int, int] = {}
     if bool((by_feature < 0).any()):
-        return []
-    found, stride = [], torch.Size(shape).numel()
+        return found
+    stride = torch.Size(shape).numel()
     for axis, length in enumerate(shape):
         stride //= length
         place = by_feature // stride % length
-        if axis == 0:  # examples, and perhaps slices of each
-            length //= STRUCTURE
-            place = place % max(1, length)
-        alone = bool((place == place[:, :1]).all())
-        if length > 1 and alone and bool((place != place[:1]).any()):
-            found.append(axis)
+        # Along axis 0 lie examples, perhaps slices of each, and of these, as windows, the heads.
+        for n in _divisors(length // STRUCTURE) if axis == 0 else (length,):
+            own = place % n
+            alone = bool((own == own[:, :1]).all())
+            if n > 1 and alone and bool((own != own[:1]).any()):
+                found[axis] = n
+                break
     return found
 
 
+def _divisors(number: int) -> list[int]:
+    """Largest first."""
+    return [n for n in range(number, 0, -1) if number % n == 0]
+
+
 def _product(lengths: Any) -> int:
-    return int(torch.Size(lengths).numel())
+    return int(torch.Size(list(lengths)).numel())
 
 
 def _as_usual(shape: tuple[int, ...]) -> Heads | None:
-    return _made(shape, [1], [3])
+    return _made(shape, {1: shape[1]}, {3: shape[3]})
 
 
-def _made(shape: tuple[int, ...], outer: list[int], inner: list[int]) -> Heads | None:
-    """Heads that lie along some axes, their channels along others."""
-    lengths = [shape[axis] // (STRUCTURE if axis == 0 else 1) for axis in outer]
-    number, width = _product(lengths), _product([shape[axis] for axis in inner])
+def _made(shape: tuple[int, ...], outer: dict[int, int], inner: dict[int, int]) -> Heads | None:
+    """Heads that lie along some axes, their channels along others; with the places of each."""
+    number, width = _product(outer.values()), _product(inner.values())
     places: Tensor = torch.zeros((), dtype=torch.float32)
-    for axis in (*outer, *inner):
-        length = shape[axis] // (STRUCTURE if axis == 0 else 1)
+    for axis, length in (outer | inner).items():
         index = torch.arange(shape[axis], dtype=torch.float32) % length
         spread = [-1 if i == axis else 1 for i in range(len(shape))]
         places = places * length + index.view(spread)
