@@ -20,7 +20,7 @@ from torch import Tensor, fx, nn
 import lashley as la
 from lashley.errors import EngineError
 
-ENGINES = ("auto", "fx", "export", "hooks", "reference")  # the last is the slow one
+ENGINES = ("auto", "fx", "export", "hooks", "naive")  # the last is the slow one
 METHODS = ("silence", "zero_weights", "mean", "resample")
 N, N_REFERENCE = 24, 7  # examples to be evaluated, and such that activations are taken from
 

@@ -82,7 +82,7 @@ def deberta():
         return network, *torch.randint(1, 60, (2, N, 6))
 
 
-@pytest.mark.parametrize("engine", ["auto", "hooks", "reference"])
+@pytest.mark.parametrize("engine", ["auto", "hooks", "naive"])
 @pytest.mark.parametrize("layer", ["query_proj", "key_proj"])
 def test_projections_of_deberta(layer, engine):
     """They are called for relative positions too; each call has values of its own."""
@@ -279,5 +279,5 @@ def test_buffers_come_back_after_an_error_too():
     site = la.find_sites(network, (data[0][:5], data[1][:5]))["n.0"]
     assert_untouched(network)
     with pytest.raises(Exception, match="too many"):
-        la.evaluate(network, data, la.singles(site), engine="reference")
+        la.evaluate(network, data, la.singles(site), engine="naive")
     assert_untouched(network)

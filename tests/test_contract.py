@@ -75,7 +75,7 @@ Trial.__hash__ = object.__hash__
 
 @cache
 def _truth(trial):
-    return trial.run(engine="reference")
+    return trial.run(engine="naive")
 
 
 @cache
@@ -126,7 +126,7 @@ def test_ablations_have_effects_and_methods_differ(name):
     truth = trial(name).truth
     changed = (truth["rank"] != truth["intact_rank"]).mean("example")
     assert changed.mean() > 0.1
-    assert truth.attrs["engine"] == "reference"
+    assert truth.attrs["engine"] == "naive"
     found = {m: truth["rank"].values[truth["method"].values == m] for m in METHODS}
     assert not np.array_equal(found["silence"], found["mean"])
     assert name == BRANCHING or not np.array_equal(found["silence"], found["resample"])
@@ -230,7 +230,7 @@ def test_compiled_suffixes_equal_the_reference():
 
 @pytest.mark.parametrize(
     ("engine", "dtype"), [("auto", torch.float32), ("auto", torch.bfloat16),
-                          ("hooks", torch.float32), ("reference", torch.float32)])  # fmt: skip
+                          ("hooks", torch.float32), ("naive", torch.float32)])  # fmt: skip
 @small
 def test_the_size_of_batches_and_stacks_does_not_matter(name, engine, dtype, monkeypatch):
     one = trial(name, n=12)
@@ -276,7 +276,7 @@ def test_the_order_of_ablations_is_kept_and_equal_ones_come_twice(name):
 @pytest.mark.parametrize("name", ["mlp", "conv2d", "group norm"])
 def test_losses_equal_the_references_to_rounding(name, engine):
     one = trial(name)
-    fast, truth = (one.run(engine=e, readout="loss") for e in (engine, "reference"))
+    fast, truth = (one.run(engine=e, readout="loss") for e in (engine, "naive"))
     for variable in ("loss", "intact_loss"):
         assert_readouts_close(fast[variable], truth[variable], one.network, one.examples[0])
 
@@ -492,7 +492,7 @@ def by_class(outputs, labels):
     return {f"logit{i}": column for i, column in enumerate(outputs.unbind(1))}
 
 
-@pytest.mark.parametrize("engine", ["auto", "reference"])
+@pytest.mark.parametrize("engine", ["auto", "naive"])
 @pytest.mark.parametrize("name", REMOVABLE)
 def test_silence_equals_a_network_without_the_units(name, engine):
     network, (inputs, labels) = initialised(CASES[name], 0)

@@ -279,7 +279,7 @@ def test_positions_of_another_number_all_count_and_it_is_said(engine):
     torch.testing.assert_close(measured(found)[0], right, rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("engine", ["auto", "reference"])
+@pytest.mark.parametrize("engine", ["auto", "naive"])
 def test_recurrent_units_say_that_all_steps_count(engine):
     class Stepping(Pooled):
         def __init__(self):
@@ -326,7 +326,7 @@ def test_a_store_holds_outcomes_of_one_mask(tmp_path):
 # --- with transformers, as in the issue ----------------------------------------------------------
 
 
-@pytest.mark.parametrize("engine", ["auto", "hooks", "reference"])
+@pytest.mark.parametrize("engine", ["auto", "hooks", "naive"])
 def test_bert_with_any_embedding_of_the_padding(engine):
     """Its masked mean gives 0.04734 for the first example's first logit, and a drop of 8.33."""
     from transformers import BertConfig, BertForSequenceClassification

@@ -94,7 +94,7 @@ def assert_whole(net, x, engine, methods, reference=None):
         found = la.evaluate(net, examples(x), cuts, readout=logits, engine=engine, reference=given)
     except EngineError as error:  # an engine that stacks examples cannot do it, and says so
         assert engine in ("fx", "export", "hooks")
-        assert any(word in str(error) for word in ("depend", "reference", "auto"))  # noqa: PT017
+        assert any(word in str(error) for word in ("depend", "naive", "auto"))  # noqa: PT017
         return
     with torch.no_grad():
         intact = copy.deepcopy(net).double()(x.double())
@@ -121,7 +121,7 @@ def test_the_first_thousand_alone_would_say_something_else():
             assert (net(x)[:1000] - net(x[:1000])).abs().max() > 1e-2
 
 
-@pytest.mark.parametrize("engine", ["auto", "reference"])
+@pytest.mark.parametrize("engine", ["auto", "naive"])
 def test_auto_and_the_slow_engine_do_them(engine):
     """Ranks and predictions, too."""
     net, x = network(centred), drifting(N)
@@ -131,7 +131,7 @@ def test_auto_and_the_slow_engine_do_them(engine):
     assert found.prediction.values[0].tolist() == right.argmax(1).tolist()
 
 
-@pytest.mark.parametrize("engine", ["auto", "reference"])
+@pytest.mark.parametrize("engine", ["auto", "naive"])
 def test_a_precision_that_takes_examples_bit_by_bit_is_refused(engine):
     net, x = network(centred), drifting(N)
     cuts = la.singles(la.find_sites(net, examples(x))["l"])
@@ -139,7 +139,7 @@ def test_a_precision_that_takes_examples_bit_by_bit_is_refused(engine):
         la.evaluate(net, examples(x), cuts, engine=engine, precision=5.0)
 
 
-@pytest.mark.parametrize("engine", ["auto", "reference"])
+@pytest.mark.parametrize("engine", ["auto", "naive"])
 def test_a_batch_is_never_cut_however_many_outcomes_it_has(engine, monkeypatch):
     monkeypatch.setattr("lashley.engine.record._OUTCOMES", 3000)  # bytes, of some 9,000
     net, x = network(centred), drifting(N)
@@ -189,7 +189,7 @@ class Deciding(nn.Module):
         return self.o((self.b if DECIDED[self.way](h, self.least) else self.c)(h).relu())
 
 
-@pytest.mark.parametrize("engine", ["auto", "reference"])
+@pytest.mark.parametrize("engine", ["auto", "naive"])
 @pytest.mark.parametrize("way", DECIDED)
 def test_a_decision_by_the_whole_batch_is_made_by_all_examples(way, engine):
     network, x = Deciding(way).eval(), torch.randn(1500, 6)
@@ -251,7 +251,7 @@ class Nodes(nn.Module):
         return self.out((self.adjacency @ self.a(x)).relu())
 
 
-@pytest.mark.parametrize("engine", ["auto", "reference"])
+@pytest.mark.parametrize("engine", ["auto", "naive"])
 @pytest.mark.parametrize("layout", ["to_sparse", "to_sparse_csr", "to_sparse_csc"])
 def test_the_nodes_of_a_sparse_graph_are_those_of_a_dense_one(layout, engine):
     with la.networks.seeded(0):

@@ -13,7 +13,7 @@ from lashley.errors import DataError, EngineError, IntegrityError, ReadoutError
 from lashley.outcomes import assemble
 from lashley.readouts import Readout
 
-ENGINES = ("fx", "export", "hooks", "reference")
+ENGINES = ("fx", "export", "hooks", "naive")
 
 
 def made(outputs=4, seed=0):
@@ -200,7 +200,7 @@ class Tokens(nn.Module):
 
 
 class TestReferencesOfAnotherLength:
-    @pytest.mark.parametrize("engine", ["fx", "export", "reference"])
+    @pytest.mark.parametrize("engine", ["fx", "export", "naive"])
     def test_a_mean_is_over_all_of_their_positions(self, engine):
         with la.networks.seeded(0):
             network = Tokens().eval()
@@ -229,7 +229,7 @@ class TestReferencesOfAnotherLength:
                 reference=(torch.randint(20, (40, 9)), torch.zeros(40)),
             )  # fmt: skip
 
-    @pytest.mark.parametrize("engine", ["fx", "export", "reference"])
+    @pytest.mark.parametrize("engine", ["fx", "export", "naive"])
     def test_a_graph_for_one_length_is_an_error_that_says_so(self, engine):
         network, ids = Tokens(fixed=5).eval(), torch.randint(20, (30, 5))
         site = la.find_sites(network, (ids, torch.zeros(30)))["mix"]
@@ -383,7 +383,7 @@ class TestNumberFormats:
         assert "vector" not in str(found.value)
 
 
-@pytest.mark.parametrize("engine", ["auto", "hooks", "reference"])
+@pytest.mark.parametrize("engine", ["auto", "hooks", "naive"])
 def test_reference_examples_of_another_width(engine):
     network = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3))
     data = (torch.randn(9, 6), torch.arange(9) % 3)

@@ -29,8 +29,8 @@ from architectures import cases, initialised
 CASES = cases()
 VARIABLES = ("rank", "prediction", "intact_rank", "intact_prediction", "label")
 METHODS = ("silence", "zero_weights", "mean", "resample")
-ENGINES = ("auto", "fx", "export", "hooks", "reference")
-GRAPHS = ("fx", "export", "reference")
+ENGINES = ("auto", "fx", "export", "hooks", "naive")
+GRAPHS = ("fx", "export", "naive")
 
 
 def made(name="mlp", seed=0):
@@ -190,7 +190,7 @@ class TwiceAndBranching(nn.Module):
         return self.head(self.relu(self.again(x)))
 
 
-@pytest.mark.parametrize("engine", ["hooks", "reference"])
+@pytest.mark.parametrize("engine", ["hooks", "naive"])
 def test_hooks_resample_each_call_from_the_same_call(engine):
     with la.networks.seeded(0):
         network, examples = TwiceAndBranching(), (torch.randn(40, 12), torch.arange(40) % 4)
@@ -264,7 +264,7 @@ def test_the_contract_holds_for_any_mlp(widths, seed, bias, method):
     cuts = [cut for site in la.find_sites(network, examples).values()
             for cut in all_sets(site, method)[: 3 * site.n_units]]  # fmt: skip
     assert_same(la.evaluate(network, examples, cuts),
-                la.evaluate(network, examples, cuts, engine="reference"))  # fmt: skip
+                la.evaluate(network, examples, cuts, engine="naive"))  # fmt: skip
 
 
 def test_a_network_that_always_answers_nothing_keeps_to_the_contract():
@@ -275,7 +275,7 @@ def test_a_network_that_always_answers_nothing_keeps_to_the_contract():
     assert not network(examples.inputs).any()
     cuts = [la.Ablation(la.find_sites(network, examples)["fc1"], (0, 1))]
     assert_same(la.evaluate(network, examples, cuts),
-                la.evaluate(network, examples, cuts, engine="reference"))  # fmt: skip
+                la.evaluate(network, examples, cuts, engine="naive"))  # fmt: skip
 
 
 @pytest.mark.parametrize("classes", [2, 255, 256, 300])
@@ -287,7 +287,7 @@ def test_any_number_of_classes_and_ties_are_settled(classes):
         inputs = torch.randn(2 * classes, 12)
     examples = (inputs, torch.arange(2 * classes) % classes)
     cuts = la.pairs(la.find_sites(network, examples)["fc1"])
-    truth = la.evaluate(network, examples, cuts, engine="reference")
+    truth = la.evaluate(network, examples, cuts, engine="naive")
     for dtype in (torch.float32, torch.bfloat16):
         fast = la.evaluate(network, examples, cuts, dtype=dtype)
         assert fast.attrs["settled_in_float64"] > 0  # the two tied outputs
@@ -310,7 +310,7 @@ def test_networks_of_other_number_formats(name, dtype):
     cuts = la.singles(next(iter(sites.values())))
     network = network.to(dtype)
     assert_same(la.evaluate(network, examples, cuts),
-                la.evaluate(network, examples, cuts, engine="reference"))  # fmt: skip
+                la.evaluate(network, examples, cuts, engine="naive"))  # fmt: skip
     assert {p.dtype for p in network.parameters()} == {dtype}
 
 
@@ -321,7 +321,7 @@ def test_all_single_and_pair_ablations_of_the_authors_networks(mnist_data, which
     cuts = [*la.singles(site, "zero_weights"), *la.pairs(site, "zero_weights")]
     fast = la.evaluate(network, test, cuts)
     assert fast.sizes["ablation"] == 210
-    assert_same(fast, la.evaluate(network, test, cuts, engine="reference"))
+    assert_same(fast, la.evaluate(network, test, cuts, engine="naive"))
 
 
 # --- which engine, and why -----------------------------------------------------------------------
@@ -337,7 +337,7 @@ def test_the_outcomes_say_which_engine_ran_and_why():
     assert attrs("mlp", engine="export")["engine"] == "export"
     asked = attrs("mlp", engine="hooks")
     assert (asked["engine"], asked["engine_reason"]) == ("hooks", "asked for")
-    assert attrs("mlp", engine="reference")["engine"] == "reference"
+    assert attrs("mlp", engine="naive")["engine"] == "naive"
     control = attrs("control flow")
     assert control["engine"] == "hooks"
     assert "torch.fx" in control["engine_reason"]
@@ -363,9 +363,9 @@ def test_a_network_that_mixes_examples_runs_by_the_reference(branches):
         network, examples = BatchMean(branches), (torch.randn(40, 12), torch.arange(40) % 4)
     cuts = la.singles(la.find_sites(network, examples)["a"], "zero_weights")
     outcomes = la.evaluate(network, examples, cuts)
-    assert outcomes.attrs["engine"] == "reference"
+    assert outcomes.attrs["engine"] == "naive"
     assert "an example's output depends on the others" in outcomes.attrs["engine_reason"]
-    assert_same(outcomes, la.evaluate(network, examples, cuts, engine="reference"))
+    assert_same(outcomes, la.evaluate(network, examples, cuts, engine="naive"))
 
 
 def test_a_users_hook_is_obeyed():
@@ -415,7 +415,7 @@ def test_a_network_in_training_mode_is_evaluated_in_eval_mode(name, engine):
     assert all(m.training for m in network.modules())
 
 
-@pytest.mark.parametrize("engine", ["auto", "hooks", "reference"])
+@pytest.mark.parametrize("engine", ["auto", "hooks", "naive"])
 def test_modes_and_hooks_come_back_after_an_exception(engine):
     network, examples, sites = made("mlp dropout")
     network.train()
@@ -454,7 +454,7 @@ def test_data_that_change_under_the_run_are_an_error_that_names_them():
     meddling = nn.Sequential(Meddling(nn.Identity(), binarise_once), *network)
     cuts = [la.Ablation(la.Site("1", "hidden", 6, -1), (0,), "zero_weights")]
     with pytest.raises(IntegrityError, match=r"examples: inputs changed since they were made"):
-        la.evaluate(meddling, examples, cuts, engine="reference")
+        la.evaluate(meddling, examples, cuts, engine="naive")
     with pytest.raises(IntegrityError, match=r"inputs changed since they were made.*clone"):
         la.evaluate(network, examples, la.singles(sites["0"]))
 
@@ -493,7 +493,7 @@ def test_a_graph_that_is_not_the_network_is_an_error(monkeypatch):
                 value.mul_(1.5)
 
     monkeypatch.setattr("lashley.engine.program.fold_batch_norm", spoil)
-    with pytest.raises(EngineError, match=r"float32 differs from float64 by .*engine='reference'"):
+    with pytest.raises(EngineError, match=r"float32 differs from float64 by .*engine='naive'"):
         la.evaluate(network, examples, la.singles(sites["0"]))
 
 
@@ -507,7 +507,7 @@ class AlwaysDropping(nn.Module):
         return F.dropout(x, 0.5, training=True)
 
 
-@pytest.mark.parametrize("engine", ["auto", "hooks", "reference"])
+@pytest.mark.parametrize("engine", ["auto", "hooks", "naive"])
 @pytest.mark.parametrize("method", METHODS[:2])
 def test_a_network_that_answers_differently_each_time_is_refused(engine, method):
     network, examples, sites = made("mlp")
@@ -563,7 +563,7 @@ def test_weights_that_are_not_finite_are_refused():
         la.evaluate(network, examples, la.singles(sites["0"]))
 
 
-@pytest.mark.parametrize("engine", ["auto", "reference"])
+@pytest.mark.parametrize("engine", ["auto", "naive"])
 def test_outputs_of_another_shape_are_refused(engine):
     network = nn.Sequential(nn.Linear(12, 9), nn.ReLU(), nn.Linear(9, 5), nn.Unflatten(1, (5, 1)))
     examples = (torch.randn(10, 12), torch.arange(10) % 5)
@@ -587,7 +587,7 @@ def test_outputs_that_are_no_tensor_are_refused():
         la.evaluate(Pair(), (torch.randn(9, 12), torch.arange(9) % 3), [cut])
 
 
-@pytest.mark.parametrize("engine", ["auto", "reference"])
+@pytest.mark.parametrize("engine", ["auto", "naive"])
 @pytest.mark.parametrize("method", ["silence", "zero_weights"])
 def test_a_parametrised_weight_is_silenced_and_zeroed_as_the_plain_one(engine, method):
     network, examples, _ = made("mlp")
@@ -596,7 +596,7 @@ def test_a_parametrised_weight_is_silenced_and_zeroed_as_the_plain_one(engine, m
     nn.utils.parametrizations.weight_norm(network[0])
     site = la.find_sites(network, examples)["0"]
     found, right = (la.evaluate(n, examples, la.singles(site, method), engine=e)
-                    for n, e in ((network, engine), (plain, "reference")))  # fmt: skip
+                    for n, e in ((network, engine), (plain, "naive")))  # fmt: skip
     np.testing.assert_array_equal(found["rank"], right["rank"])
 
 
@@ -655,7 +655,7 @@ def test_reference_examples_given_by_name_are_compared_too():
 def test_a_module_that_sees_other_numbers_of_rows_cannot_be_resampled():
     network, examples, sites = made("routed experts")
     cuts = la.singles(sites["experts.0.0"], "resample")
-    for engine in ("auto", "reference"):
+    for engine in ("auto", "naive"):
         with pytest.raises(EngineError, match=r"'resample' needs as many activations.*experts\.0"):
             la.evaluate(network, examples, cuts, reference=others("routed experts"), engine=engine)
 
@@ -676,7 +676,7 @@ def test_a_site_that_is_not_there_is_answered_with_the_nearest(engine):
         la.evaluate(network, examples, [la.Ablation(la.Site("blocks.1.conv9", "f", 4, -3), (0,))])
 
 
-@pytest.mark.parametrize("engine", ["auto", "reference"])
+@pytest.mark.parametrize("engine", ["auto", "naive"])
 def test_a_site_of_another_network_is_refused(engine):
     network, examples, sites = made("mlp")
     other = la.networks.mlp([12, 9, 4])
@@ -700,7 +700,7 @@ def test_hooks_reach_units_that_functions_hold(name):
     cuts = [cut for site in sites.values() for cut in la.singles(site)[:2]]
     found = la.evaluate(network, examples, cuts, engine="hooks")
     assert found.attrs["engine"] == "hooks"
-    assert_same(found, la.evaluate(network, examples, cuts, engine="reference"))
+    assert_same(found, la.evaluate(network, examples, cuts, engine="naive"))
 
 
 def test_bad_options_are_refused_at_the_door():
@@ -711,7 +711,7 @@ def test_bad_options_are_refused_at_the_door():
         with pytest.raises(EngineError, match=match):
             la.evaluate(network, examples, ablations, **options)
 
-    refused("engine: given 'quick'; allowed are auto, fx, export, hooks, reference", engine="quick")
+    refused("engine: given 'quick'; allowed are auto, fx, export, hooks, naive", engine="quick")
     refused("ablations: given none", [])
     refused(r"ablations: given \(0,\)", [(0,)])
     refused(r"given Ablation\(.*; allowed is a list", cuts[0])

@@ -20,7 +20,7 @@ from architectures.case import TOKENS, VOCABULARY
 from architectures.language import Block, Causal, Feedforward, Language
 from rounding import assert_readouts_close, in_double, room_of
 
-ENGINES = ("fx", "export", "hooks", "reference")
+ENGINES = ("fx", "export", "hooks", "naive")
 CASES = cases()
 PLAIN = ["mlp", "mlp batch norm", "conv relu", "conv2d"]
 LIBRARY = [name for name in CASES if name.startswith("transformers")]
@@ -187,7 +187,7 @@ class TestNextTokens:
         for i in range(30):
             expected = F.cross_entropy(outputs[i], targets[i], ignore_index=-100)
             assert_readouts_close(found["intact_loss"][i], expected, network, inputs)
-        slow = la.evaluate(network, (inputs, targets), cuts, readout="loss", engine="reference")
+        slow = la.evaluate(network, (inputs, targets), cuts, readout="loss", engine="naive")
         assert_readouts_close(found["loss"], slow["loss"], network, inputs)
         effects = la.effects(found)
         change = (found["loss"] - found["intact_loss"]).values.astype(float)
@@ -208,7 +208,7 @@ class TestNextTokens:
         found = la.evaluate(network, (inputs, targets), cuts, readout=hits)
         expected = hits(logits(network, inputs), targets)
         assert_readouts_close(found["intact_share"], expected["share"], network, inputs)
-        slow = la.evaluate(network, (inputs, targets), cuts, readout=hits, engine="reference")
+        slow = la.evaluate(network, (inputs, targets), cuts, readout=hits, engine="naive")
         assert_readouts_close(found["share"], slow["share"], network, inputs)
         for of in ("", "intact_"):
             sure = slow[f"{of}ahead"].values > room_of(network, inputs)[0]

@@ -52,7 +52,7 @@ def many():
 
 class TestEqualsMemory:
     @pytest.mark.thinned(2)
-    @pytest.mark.parametrize("engine", ["fx", "export", "hooks", "reference"])
+    @pytest.mark.parametrize("engine", ["fx", "export", "hooks", "naive"])
     def test_by_all_methods_on_every_path(self, tmp_path, engine):
         data, cuts = examples(1100), cuts_of()[::20]  # more than one batch of every engine
         expected = measured(data, cuts, engine=engine)

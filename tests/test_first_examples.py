@@ -50,7 +50,7 @@ def by_hand(net, x, name):
 
 
 @pytest.mark.thinned(16)
-@pytest.mark.parametrize("engine", ["auto", "reference"])
+@pytest.mark.parametrize("engine", ["auto", "naive"])
 @pytest.mark.parametrize("guard", GUARDS)
 @pytest.mark.parametrize("k", [1, 3, 5])
 @pytest.mark.parametrize("way", FIRST)
@@ -65,7 +65,7 @@ def test_all_examples_are_one_batch(way, k, guard, engine):
         found = la.evaluate(
             net, data, [la.Ablation(sites[name], (0,))], readout=first_logit, engine=engine
         )
-        assert "all are run as one batch" in found.attrs["engine_reason"] or engine == "reference"
+        assert "all are run as one batch" in found.attrs["engine_reason"] or engine == "naive"
         first = torch.tensor(found.first.values[0]).double()
         torch.testing.assert_close(first, by_hand(twin, x, name)[:, 0], rtol=0, atol=1e-6)
 

@@ -187,14 +187,14 @@ def test_ranks_are_those_of_the_slow_engine_whatever_is_saved(name, savings):
     site = la.find_sites(net, examples(x))[units.site]
     cuts = [la.Ablation(site, w, m) for m in METHODS for w in ((0,), (1, 2))]
     given = {"reference": examples(reference)}
-    slow = la.evaluate(net, examples(x), cuts, engine="reference", **given)
+    slow = la.evaluate(net, examples(x), cuts, engine="naive", **given)
     for how in ({}, {"memory": 1 << 12}, {"dtype": torch.bfloat16}):
         fast = la.evaluate(net, examples(x), cuts, savings=savings, **given, **how)
         for variable in ("rank", "prediction"):
             assert (fast[variable] == slow[variable]).all(), how
 
 
-@pytest.mark.parametrize("engine", ["auto", "reference"])
+@pytest.mark.parametrize("engine", ["auto", "naive"])
 def test_the_steps_of_a_recurrent_unit_are_scaled_each(engine):
     class Reading(nn.Module):
         def __init__(self):
@@ -229,7 +229,7 @@ def test_noise_is_the_same_in_batches_of_any_size_and_order(monkeypatch):
     monkeypatch.setattr("lashley.engine.building._FEWEST", 5)
     parts = la.evaluate(net, examples(x), cuts, **given, readout="loss")
     np.testing.assert_allclose(parts["loss"], whole["loss"], rtol=1e-4)
-    ranks = la.evaluate(net, examples(x), cuts, **given, engine="reference")
+    ranks = la.evaluate(net, examples(x), cuts, **given, engine="naive")
     early = la.evaluate(net, examples(x), cuts, **given, precision=60.0)
     taken = early["rank"].values != 255
     assert 0 < taken.sum() <= taken.size
@@ -338,7 +338,7 @@ class TestAtTheDoor:
         with pytest.raises(AblationError, match=r"acts on weights .* allowed there is 0"):
             la.Ablation(self.SITE, (0,), AtWeights())
 
-    @pytest.mark.parametrize("engine", ["auto", "hooks", "reference"])
+    @pytest.mark.parametrize("engine", ["auto", "hooks", "naive"])
     def test_a_function_keeps_the_shape(self, engine):
         @dataclass(frozen=True)
         class Summed(la.methods.Method):

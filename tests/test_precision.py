@@ -169,7 +169,7 @@ def test_an_interval_for_a_fixed_sample_would_not_cover(monkeypatch):
     assert np.mean(held) < 0.9
 
 
-@pytest.mark.parametrize("engine", ["export", "hooks", "reference"])
+@pytest.mark.parametrize("engine", ["export", "hooks", "naive"])
 def test_every_engine_stops(engine, early):
     some = drawn(1000, 5)
     model = network()

@@ -98,7 +98,7 @@ class TestTheAblatedCopy:
                 except (AblationError, SiteError):  # behind GELU a mean; layer norm; heads
                     assert method == "mean" or site.name == "fc"
                     continue
-                truth = la.evaluate(network, examples, [cut], engine="reference",
+                truth = la.evaluate(network, examples, [cut], engine="naive",
                                     reference=training, readout=logits)  # fmt: skip
                 with torch.no_grad():
                     outputs = logits_of(found, examples[0])

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 import lashley as la
 from lashley.errors import DataError, EngineError, LashleyError, NetworkError, ReadoutError
 
-ENGINES = ("auto", "fx", "export", "hooks", "reference")
+ENGINES = ("auto", "fx", "export", "hooks", "naive")
 
 
 class Net(nn.Module):
@@ -151,7 +151,7 @@ class Membrane(nn.Module):
         return self.o((self.mem > 100).to(x))
 
 
-@pytest.mark.parametrize("engine", ["auto", "hooks", "reference"])
+@pytest.mark.parametrize("engine", ["auto", "hooks", "naive"])
 def test_state_that_takes_the_shape_of_the_batch_is_named(data, engine):
     network = Membrane().eval()
     cuts = la.singles(la.find_sites(network, data)["a"])
@@ -178,7 +178,7 @@ def test_outputs_and_forwards_that_do_not_go_are_told(data, forward, match):
         la.evaluate(network, data, la.singles(la.find_sites(network, data)["a"]))
 
 
-@pytest.mark.parametrize("engine", ["auto", "hooks", "reference"])
+@pytest.mark.parametrize("engine", ["auto", "hooks", "naive"])
 def test_a_network_that_runs_in_float64_alone_is_told(data, engine):
     network, x = Net(lambda s, x: s.a(x).relu().double()).double().eval(), data[0].double()
     cuts = la.singles(la.find_sites(network, (x, data[1]))["a"])

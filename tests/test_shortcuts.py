@@ -214,7 +214,7 @@ def test_a_suffix_behind_updated_consumers_equals_the_whole_one(name):
             cuts = la.pairs(site)
             found = la.evaluate(network, (inputs, torch.arange(7) % 4), cuts, readout=_logits)
             truth = la.evaluate(network, (inputs, torch.arange(7) % 4), cuts, readout=_logits,
-                                engine="reference")  # fmt: skip
+                                engine="naive")  # fmt: skip
         for variable in ("a", "b"):
             np.testing.assert_allclose(found[variable], truth[variable], rtol=1e-4, atol=1e-4)
 
@@ -347,7 +347,7 @@ def test_a_relu_does_not_overwrite_what_others_read():
         for saving in (True, False):
             fast, truth = (
                 la.evaluate(network, examples, la.singles(site), readout=_logits, engine=engine,
-                            savings=Savings(consumers=saving)) for engine in ("fx", "reference")
+                            savings=Savings(consumers=saving)) for engine in ("fx", "naive")
             )  # fmt: skip
             np.testing.assert_allclose(fast["a"], truth["a"], rtol=1e-4, atol=1e-5)
 

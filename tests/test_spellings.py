@@ -610,7 +610,7 @@ def moved_back(y, steps):
     return y
 
 
-@given(steps=moves(), unit=st.integers(0, 3), engine=st.sampled_from(["fx", "hooks", "reference"]))
+@given(steps=moves(), unit=st.integers(0, 3), engine=st.sampled_from(["fx", "hooks", "naive"]))
 @settings(max_examples=30, deadline=None)
 def test_any_moves_before_the_sigmoid(steps, unit, engine):
     with la.networks.seeded(1):

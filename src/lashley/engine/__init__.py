@@ -77,7 +77,7 @@ def evaluate(
             random order, and an ablation that is known so well needs no more. None: all examples.
         seed: Of that order, and of what `resample` draws.
         engine: "auto" takes "fx" (a graph by torch.fx), else "export" (by torch.export), else
-            "hooks" (full forward passes), else "reference" (one such pass per ablation, in
+            "hooks" (full forward passes), else "naive" (one such pass per ablation, in
             float64). Which one ran, and why, stands in `attrs`.
         device: Where to compute, such as "cpu" or "cuda"; the given network stays where it is.
         dtype: torch.bfloat16 runs the suffixes in it first, for classification.

@@ -28,7 +28,7 @@ from lashley.engine.checks import (
 from lashley.engine.engines import Engine, Sweeping
 from lashley.engine.guards import network_fingerprint
 from lashley.engine.means import moments_at_points
-from lashley.engine.plain import Made, calls_by_example, hooking, referring
+from lashley.engine.plain import Made, calls_by_example, hooking, naive_engine
 from lashley.engine.plan import place, plan, spots
 from lashley.engine.program import Program, exact, lowered
 from lashley.engine.stacking import Budget
@@ -153,12 +153,12 @@ def _engine(case: Case) -> tuple[Case, Made]:
         case.why.append("no float64")
         return _without_graph(case)
     started = _not_zero(case, organs)
-    if wanted == "reference" or started or not case.is_independent:
-        case.why.append("asked for" if wanted == "reference" else why or started)
-        return exactly, referring(exactly, program, organs)
+    if wanted == "naive" or started or not case.is_independent:
+        case.why.append("asked for" if wanted == "naive" else why or started)
+        return exactly, naive_engine(exactly, program, organs)
     if batch is None:
         case.why.append(why)
-        return _without_graph(case, lambda: (exactly, referring(exactly, program, organs)))
+        return _without_graph(case, lambda: (exactly, naive_engine(exactly, program, organs)))
     return exactly, _sweeping(exactly, captured, organs, batch, program)
 
 
@@ -199,7 +199,7 @@ def _not_zero(case: Case, organs: Mapping[str, Organ]) -> str:
 def _without_graph(
     case: Case, by_graph: Callable[[], tuple[Case, Made]] | None = None
 ) -> tuple[Case, Made]:
-    """Full passes; by the reference where examples depend on one another, or it is asked for.
+    """Full passes; by the naive engine where examples depend on one another, or it is asked for.
 
     Args:
         case: What is asked.
@@ -223,14 +223,14 @@ def _without_graph(
         others = "an example's output depends on the others"
         why = "forward decides by a number of the whole batch" if case.decides else others
         case.why.append(f"{why}: all are run as one batch")
-        return case, referring(case, None, seen)
+        return case, naive_engine(case, None, seen)
     if calls_by_example(case, seen):
         case.why.append("a layer is called once for each example: these are run one by one")
         case = replace(case, is_one_by_one=True)
         seen = anatomy(recorded(case.network, case.example))
-    if case.options.engine == "reference":
+    if case.options.engine == "naive":
         case.why.append("asked for")
-        return case, referring(case, None, seen)
+        return case, naive_engine(case, None, seen)
     return case, hooking(case, seen)
 
 

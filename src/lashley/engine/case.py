@@ -188,7 +188,7 @@ class Case:
             raise EngineError(
                 f"engine: on a sample float32 differs from float64 by {seen:.1%} of the largest "
                 "logit, so the network does not compute what its graph says, or is ill-conditioned."
-                " Use engine='reference'."
+                " Use engine='naive'."
             )
         share = max(_SAFETY * seen, 64 * torch.finfo(torch.float32).eps)
         kind = torch.uint8 if self.outputs.shape[-1] <= 255 else torch.int32

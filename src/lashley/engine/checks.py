@@ -22,7 +22,7 @@ from lashley.networks import check_finite
 from lashley.readouts import CLASSIFICATION, Readout
 from lashley.sites import unknown_site
 
-ENGINES = ("auto", "fx", "export", "hooks", "reference")
+ENGINES = ("auto", "fx", "export", "hooks", "naive")
 DTYPES = (torch.float32, torch.bfloat16)
 
 

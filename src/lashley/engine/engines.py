@@ -1,4 +1,4 @@
-"""The three ways to carry out an evaluation: sweep, hooks, reference."""
+"""The three ways to carry out an evaluation: sweep, hooks, naive."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from lashley.ablations import Ablation
 from lashley.engine.batch import Batch, Sweep
 from lashley.engine.hooks import Donors, HookPlace, activations, forward, replaced
 from lashley.engine.margins import ENOUGH, RESERVE, chosen, errors
+from lashley.engine.naive import Naive
 from lashley.engine.plan import Setting
-from lashley.engine.reference import Reference
 from lashley.engine.sweep import run_batch
 from lashley.engine.verdict import Found, Verdict, check_empty, finite
 from lashley.engine.watch import Watch
@@ -69,18 +69,18 @@ class Hooking:
 
     Attributes:
         network: In float32.
-        reference: Settles what rounding could have turned.
+        naive: Settles what rounding could have turned.
         verdict: What is kept of an output.
         places: By names of sites and methods.
         ablations: All of them; row i + 1 is that of ablation i.
         stacked: The places of which several ablations can run in one pass.
         at_once: How many.
-        dtype: That the reference computes in.
+        dtype: That the naive engine computes in.
         margins: By rows, how far apart logits have to be for their order to be sure.
     """
 
     network: nn.Module
-    reference: Reference
+    naive: Naive
     verdict: Verdict
     places: dict[tuple[str, Method], HookPlace]
     ablations: Sequence[Ablation]
@@ -91,7 +91,7 @@ class Hooking:
 
     def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[Rows, Found]]:
         """As `Engine.run`."""
-        names = self.reference.names
+        names = self.naive.names
         outputs = forward(self.network, batch.inputs, names)
         intact = self.verdict.of_rows(outputs, batch.labels)
         known = intact, self.verdict.slack(outputs, batch.labels)
@@ -111,7 +111,7 @@ class Hooking:
         place = self.places[key]
         if batch.donors is None or not isinstance(place.replacement, Donated):
             return None
-        return activations(self.network, place.keys, batch.donors, self.reference.names)
+        return activations(self.network, place.keys, batch.donors, self.naive.names)
 
     def _stack(
         self, key: tuple[str, Method], rows: Rows, batch: Batch, donors: Donors | None,
@@ -130,7 +130,7 @@ class Hooking:
         sets = [*(self.ablations[row - 1].units for row in rows), *([] if alone else [()])]
         inputs = [torch.cat([part] * len(sets)) for part in batch.inputs]
         with replaced(self.network, self.places[key], sets, donors, batch.numbers):
-            outputs = forward(self.network, inputs, self.reference.names)
+            outputs = forward(self.network, inputs, self.naive.names)
         outputs = outputs.unflatten(0, (len(sets), -1))
         if not alone:
             check_empty(self.verdict, self.verdict.of_rows(outputs[-1], batch.labels), *known)
@@ -151,12 +151,12 @@ class Hooking:
         _, some = chosen(1, len(batch.labels))
         few = batch.take(some).to(self.dtype)
         for own, row in zip(outputs, rows, strict=True):
-            exact = self.reference.outputs(self.ablations[row - 1], few)
+            exact = self.naive.outputs(self.ablations[row - 1], few)
             error = errors(own[some.to(own.device)], exact).square().mean().sqrt()
             self.margins[row] = RESERVE * float(error)
 
     def _settled(self, found: Found, outputs: Tensor, rows: Rows, batch: Batch) -> Found:
-        """The same, what rounding could have turned decided by the reference."""
+        """The same, what rounding could have turned decided by the naive engine."""
         if not self.verdict.classifies:
             return {name: value.cpu() for name, value in found.items()}
         for i, row in enumerate(rows):
@@ -172,7 +172,7 @@ class Hooking:
             return False
         some = batch.take(which).to(self.dtype)
         ablation = None if row == 0 else self.ablations[row - 1]
-        exact = finite(self.reference.outputs(ablation, some), ablation)
+        exact = finite(self.naive.outputs(ablation, some), ablation)
         largest = ENOUGH * float(errors(outputs[which], exact).max())
         for name, value in self.verdict.exactly(exact, some.labels).items():
             found[name][i, which] = value[0]
@@ -183,17 +183,17 @@ class Hooking:
 
 
 @dataclass(frozen=True, eq=False)
-class Referring:
+class NaiveEngine:
     """One ablation, one full forward pass, in float64.
 
     Attributes:
-        reference: The network.
+        naive: The network.
         verdict: What is kept of an output.
         ablations: All of them; row i + 1 is that of ablation i.
         dtype: That the network computes in.
     """
 
-    reference: Reference
+    naive: Naive
     verdict: Verdict
     ablations: Sequence[Ablation]
     dtype: torch.dtype
@@ -203,6 +203,6 @@ class Referring:
         exact = batch.to(self.dtype)
         for row, ablation in enumerate([None, *self.ablations]):
             if row == 0 or row in rows:
-                outputs = finite(self.reference.outputs(ablation, exact), ablation)
+                outputs = finite(self.naive.outputs(ablation, exact), ablation)
                 found = self.verdict.exactly(outputs, exact.labels)
                 yield (row,), {name: value.cpu() for name, value in found.items()}

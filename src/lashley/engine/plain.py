@@ -1,4 +1,4 @@
-"""Building the engines that run the whole network: the reference, and interception."""
+"""Building the engines that run the whole network: the naive one, and interception."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, fx
 from lashley.engine.batch import Batch
 from lashley.engine.case import STRUCTURE, Case
 from lashley.engine.checks import scale_of
-from lashley.engine.engines import Engine, Hooking, Referring
+from lashley.engine.engines import Engine, Hooking, NaiveEngine
 from lashley.engine.hooks import (
     HookPlace,
     activations,
@@ -28,10 +28,10 @@ from lashley.engine.means import (
     reference_along,
     sites_with_moments,
 )
+from lashley.engine.naive import Naive, in_parameters, values_of
 from lashley.engine.plan import acts_on_weights
 from lashley.engine.positions import Along, along
 from lashley.engine.program import Program
-from lashley.engine.reference import Reference, in_parameters, values_of
 from lashley.errors import EngineError
 from lashley.graph.anatomy import Organ
 from lashley.graph.calls import CallKey
@@ -47,8 +47,8 @@ _COARSER = 1e-3  # the same, where the network's own float32 decides
 Made = tuple[Engine, int, str, Callable[[], dict[str, Any]]]  # engine, batch, name, its tally
 
 
-def referring(case: Case, program: Program | None, organs: Mapping[str, Organ]) -> Made:
-    """The reference, on the graph where there is one, else by interception.
+def naive_engine(case: Case, program: Program | None, organs: Mapping[str, Organ]) -> Made:
+    """The naive one, on the graph where there is one, else by interception.
 
     Args:
         case: What is evaluated.
@@ -65,18 +65,16 @@ def referring(case: Case, program: Program | None, organs: Mapping[str, Organ]) 
         hooks = _hook_places(case, organs)
     along = _along(case, graph, organs, hooks)
     aside = frozenset() if graph is None else _aside(case, graph, organs)
-    reference = Reference(
-        case.exact, case.names, graph, organs, case.methods, hooks, moments, along, aside
-    )
+    naive = Naive(case.exact, case.names, graph, organs, case.methods, hooks, moments, along, aside)
     verdict = case.verdict(None)
     some = slice(1) if case.is_one_by_one else slice(None)
     inputs = tuple(part[some] for part in case.inputs)
     batch = Batch(inputs, None, inputs, None, torch.arange(len(inputs[0])))
     for site, method in case.methods:
-        found = reference.of_units(site, method, (), batch)
+        found = naive.of_units(site, method, (), batch)
         _check_nothing(found, case.outputs[some], site, method)
-    engine = Referring(reference, verdict, case.ablations, case.truth.dtype)
-    return engine, case.plain_batch, "reference", lambda: {"settled_in_float64": 0}
+    engine = NaiveEngine(naive, verdict, case.ablations, case.truth.dtype)
+    return engine, case.plain_batch, "naive", lambda: {"settled_in_float64": 0}
 
 
 def _aside(case: Case, graph: fx.GraphModule, organs: Mapping[str, Organ]) -> frozenset[str]:
@@ -132,14 +130,14 @@ def hooking(case: Case, organs: Mapping[str, Organ]) -> Made:
     """Full passes; several ablations at once where values have one row per example."""
     network = copied(case.network).to(case.options.device)
     hooks = _hook_places(case, organs)
-    reference = Reference(case.exact, case.names, None, organs, case.methods, hooks)
+    naive = Naive(case.exact, case.names, None, organs, case.methods, hooks)
     verdict = case.verdict(forward(network, case.in_float32, case.names))
     alone = case.is_one_by_one or len(case.inputs[0]) < STRUCTURE
     stacked = frozenset() if alone else _stacked(case, hooks)
     rows, batch = case.fitting(torch.float32), min(case.plain_batch, case.n_examples)
     at_once = max(1, min(_AT_ONCE, rows // batch - 1))  # the ablation of no units runs along
     engine = Hooking(
-        network, reference, verdict, hooks, case.ablations, stacked, at_once, case.truth.dtype
+        network, naive, verdict, hooks, case.ablations, stacked, at_once, case.truth.dtype
     )
     return engine, batch, "hooks", dict
 

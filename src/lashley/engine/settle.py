@@ -174,7 +174,7 @@ def _put(
     if not torch.isfinite(outputs).all():
         raise EngineError(
             f"outputs: of {len(outputs)} doubtful outcomes some are NaN or infinite under an "
-            "ablation. Check the network's outputs on your examples with engine='reference'."
+            "ablation. Check the network's outputs on your examples with engine='naive'."
         )
     for name, value in sweep.verdict.exactly(outputs, batch.labels).items():
         found[name][ablations, examples] = value[0].cpu()

@@ -129,7 +129,7 @@ def check_empty(verdict: Verdict, empty: Found, intact: Found, slack: Found) -> 
         raise EngineError(
             "engine: an ablation of no units has an effect, so the network does not compute what "
             "its graph says, gives another output each time, or mixes the examples of a batch "
-            "where units are replaced. Use engine='reference', and please report the network."
+            "where units are replaced. Use engine='naive', and please report the network."
         )
 
 

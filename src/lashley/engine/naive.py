@@ -1,4 +1,4 @@
-"""The reference: slow and obviously right. One ablation, one full forward pass, in float64.
+"""The naive engine: slow and obviously right. One ablation, one full forward pass, in float64.
 
 Every fast path is tested against this one. In float64 hardly any two logits are closer than
 rounding, so outcomes depend neither on the size of a batch nor on threads or machine.
@@ -34,7 +34,7 @@ from lashley.methods import Channels, Donated, Function, Method, Replacement
 
 
 @dataclass(frozen=True, eq=False)
-class Reference:
+class Naive:
     """A network in float64, and where its units are.
 
     Attributes:
