@@ -15,7 +15,7 @@ from lashley import outcomes as schema
 from lashley.engine.batch import Batch
 from lashley.errors import DataError, EngineError
 from lashley.planning import CostModel, SiteCost, plan, seconds_by_site, seconds_of, seconds_on
-from lashley.planning.calibration import TRIALS, Work, calibrate, sampling_order
+from lashley.planning.calibration import TRIALS, Samples, calibrate, sampling_order
 from lashley.planning.fit import fit
 from lashley.planning.flops import flops
 from lashley.planning.laps import INTACT, Course
@@ -181,7 +181,7 @@ def simulated(monkeypatch, costs, shares, per_site=40, batch=32, intact=0.001, b
         monkeypatch.setattr(f"lashley.planning.{name}.perf_counter", engine.clock)
     n = batches * batch
     some = Batch((torch.arange(n),), torch.zeros(n), None, None, torch.arange(n))
-    return engine, Work(
+    return engine, Samples(
         Course(engine, sites), some, batch, rows, dict.fromkeys(costs, 1), shares, 0
     )
 

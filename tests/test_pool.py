@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from lashley.distribute import Task, Work
-from lashley.distribute.sharing import Refused
+from lashley.distribute.sharing import NotShared
 from lashley.distribute.sources import Lanes
-from lashley.distribute.stage import Stage
+from lashley.distribute.stage import PooledWork
 from lashley.errors import ClusterError, DataError, IntegrityError, TaskFailed
 
 pytest.importorskip("ray")
@@ -90,7 +90,7 @@ def run(pool, n=3, tell=lambda _: None, stage=None):
 
 
 def numbers():
-    return Stage(Work("numbers", print, print), {})
+    return PooledWork(Work("numbers", print, print), {})
 
 
 def pool_of(*workers):
@@ -118,8 +118,8 @@ class TestPreparing:
             run(pool_of(worker(prepare=DataError("no data")), worker()))
 
     def test_the_last_one_that_is_refused_ends_the_run(self):
-        with pytest.warns(UserWarning, match="others"), pytest.raises(Refused, match="others"):
-            run(pool_of(worker(prepare=Refused("it has others"))))
+        with pytest.warns(UserWarning, match="others"), pytest.raises(NotShared, match="others"):
+            run(pool_of(worker(prepare=NotShared("it has others"))))
 
 
 class TestTasks:

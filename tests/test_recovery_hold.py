@@ -13,7 +13,7 @@ from torch.nn.utils import parametrizations
 import lashley as la
 from lashley.errors import AblationError, SiteError, TrainingError
 from lashley.recovery.ablated import ablated, naively
-from lashley.recovery.holding import Held, Holding, held_norm
+from lashley.recovery.holding import Hold, Holding, held_norm
 from lashley.recovery.starts import anew, redrawn
 from lashley.training import Recipe
 from lashley.training.alone import Alone, learner_of
@@ -459,8 +459,8 @@ class TestAPopulation:
 class TestTheNorm:
     def test_is_that_of_the_differences_over_all_held_numbers(self):
         mask = torch.tensor([True, True, False])
-        held = {"a": Held(mask, torch.tensor([1.0, 2.0, 9.0])),
-                "b": Held(mask, torch.tensor(0.0))}  # fmt: skip
+        held = {"a": Hold(mask, torch.tensor([1.0, 2.0, 9.0])),
+                "b": Hold(mask, torch.tensor(0.0))}  # fmt: skip
         tensors = {"state.a": torch.tensor([[1.0, 2, 3], [4, 2, 0]]),
                    "state.b": torch.tensor([[0.0, 0, 5], [0, 4, 5]])}  # fmt: skip
         assert held_norm(tensors, [held, held]).tolist() == [0, 5]
@@ -469,7 +469,7 @@ class TestTheNorm:
         learner = learner_of(small(), ROUGH)
         mask = torch.ones(2, dtype=torch.bool)
         for name, words in (("9.bias", "there is none"), ("0.bias", r"it is of shape \(6,\)")):
-            held = {name: Held(mask, torch.tensor(0.0))}
+            held = {name: Hold(mask, torch.tensor(0.0))}
             for act in (Holding, lambda one, held: held_norm(one.tensors(), held)):
                 with pytest.raises(TrainingError, match=f"given '{name}' of shape .2,., .*{words}"):
                     act(learner, [held])

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 import lashley as la
 from lashley.networks import seeded
 from lashley.recovery.freezing import Frozen, freeze, frozen_by, to_train_mode
-from lashley.recovery.packing import Part, pack, unpack
+from lashley.recovery.packing import Packed, pack, unpack
 from lashley.recovery.prefix import Split, cached, split
 from lashley.training import Recipe
 from lashley.training.alone import learner_of
@@ -313,7 +313,7 @@ def test_packing_keeps_every_bit_and_format(autocast: bool) -> None:
         other = torch.float16 if dtype is torch.float64 else torch.float64
         pair = (other, dtype) if autocast else (dtype, other)
         values.append(torch.randn(shape).to(dtype))
-        parts.append(Part(axis, per, of_one, *pair, last=False))
+        parts.append(Packed(axis, per, of_one, *pair, last=False))
     packed = pack(values, parts)
     assert packed.shape == (5, 24 + 28 + 3)
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):

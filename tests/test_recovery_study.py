@@ -39,7 +39,7 @@ from lashley.studies.layers.recovering.choosing import chosen, importance
 from lashley.studies.layers.recovering.claims import claims_table
 from lashley.studies.layers.recovering.evidence import Retrained
 from lashley.studies.layers.recovering.form import RecoveryPart
-from lashley.studies.layers.recovering.ranks import Key, Ranks
+from lashley.studies.layers.recovering.ranks import RankKey, Ranks
 from lashley.studies.layers.recovering.rows import NAMES
 from lashley.studies.layers.recovering.undone import undone
 from lashley.studies.layers.results import recovery_results
@@ -597,7 +597,7 @@ def retrained(drops, *, held=0.0, ablated_share=0.25, proportion=0.25,
     by_run, rows = {}, []
     for layer, site in enumerate(sites):
         for (experiment, start, instance, iteration), of in drops.items():
-            key = Key(site, experiment, start, instance, iteration)
+            key = RankKey(site, experiment, start, instance, iteration)
             by_run[key] = np.array([ranks(drop, seed=len(by_run)) for drop in of], np.int16)
             for epoch in range(len(of)):
                 rows += [{

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from lashley import cli, studies
 from lashley.distribute import Local
-from lashley.distribute.alone import Alone, Found
+from lashley.distribute.alone import CarriedOut, OneTask
 from lashley.errors import ClusterError, DataError, LashleyError, RunError, TaskFailed
 from lashley.studies import RunFolder, process, progress
 from lashley.studies.folder import open_folder
@@ -354,10 +354,10 @@ class TestUnit:
         def alone(ending):
             def run(study, place, where, tell):
                 assert (study, place) == (folder.study(), folder)
-                assert where == Alone("cpu", "ablations/0/1")
+                assert where == OneTask("cpu", "ablations/0/1")
                 tell("ablations", 0, 1)
                 if ending is not None:
-                    raise Found(ending) if isinstance(ending, str) else ending
+                    raise CarriedOut(ending) if isinstance(ending, str) else ending
 
             monkeypatch.setattr(studies, "kind_of", lambda _: SimpleNamespace(run=run))
 

@@ -19,6 +19,8 @@
 Each message says what was given, what is allowed, and one way out.
 """
 
+from collections.abc import Callable
+
 
 class LashleyError(Exception):
     """The root: `except LashleyError` catches whatever Lashley raises on purpose."""
@@ -86,6 +88,10 @@ class StudyError(LashleyError):
 
 class RunError(LashleyError):
     """A run folder cannot be used."""
+
+
+OnProgress = Callable[[int, int], None]
+"""Called with how much is done, and how much there is."""
 
 
 def check_progress(progress: object, raised: type[LashleyError]) -> None:

@@ -13,8 +13,8 @@ from lashley import studies
 from lashley.cli.bars import bars
 from lashley.cli.parameters import Device, RunPath, Settings, StudyName
 from lashley.cli.printing import say
-from lashley.cli.workplace import Cpus, Ray, Share, Workers, workplace
-from lashley.distribute.alone import Alone, Found
+from lashley.cli.workplace import Cpus, Ray, ShareOption, Workers, workplace
+from lashley.distribute.alone import CarriedOut, OneTask
 from lashley.errors import ClusterError, LashleyError
 from lashley.studies import progress
 from lashley.studies.folder import RunFolder
@@ -30,7 +30,7 @@ def run(
     ray: Ray = None,
     workers: Workers = None,
     cpus: Cpus = None,
-    share: Share = None,
+    share: ShareOption = None,
 ) -> None:
     """Carry out a study, or go on with a run that was stopped."""
     checked = studies.load(study, settings or [])
@@ -55,11 +55,11 @@ def task(
     """
     folder = RunFolder(run)
     study = folder.study()
-    where = Alone(device, name)
+    where = OneTask(device, name)
     try:
         with bars() as tell:  # not `studies.run`: the run itself may be going on in its folder
             studies.kind_of(study).run(study, folder, where, tell)
-    except Found as found:
+    except CarriedOut as found:
         say(str(found))
         return
     except ClusterError:  # there is no such task

@@ -20,7 +20,7 @@ from lashley.studies.folder import RunFolder
 from lashley.studies.progress import Progress
 
 
-class Format(StrEnum):
+class StatusFormat(StrEnum):
     """How it is printed."""
 
     text = "text"
@@ -29,12 +29,14 @@ class Format(StrEnum):
 
 def status(
     run: RunPath,
-    style: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.text,
+    style: Annotated[
+        StatusFormat, typer.Option("--format", help="How to print it.")
+    ] = StatusFormat.text,
 ) -> None:
     """Say how far a run has come; from any terminal, while it goes on or after."""
     now = time.time()
     said = _status(run, now)
-    if style is Format.json:
+    if style is StatusFormat.json:
         typer.echo(json.dumps(said, indent=2))
         return
     for name, words in _lines(said, now).items():

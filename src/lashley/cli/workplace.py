@@ -31,7 +31,7 @@ Cpus = Annotated[
     int | None,
     typer.Option(help="With --ray: CPUs of each worker (default: its fair share)."),
 ]
-Share = Annotated[
+ShareOption = Annotated[
     str | None,
     typer.Option(
         metavar="FOLDER",

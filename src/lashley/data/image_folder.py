@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,11 +19,9 @@ from lashley.data.image_list import Listing, listed
 from lashley.data.image_store import Broken, Put, stored
 from lashley.data.image_transform import IMAGENET_MEAN, IMAGENET_STD, Transform
 from lashley.data.subset import check_whole, stratified
-from lashley.errors import DataError
+from lashley.errors import DataError, OnProgress
 
 _SHOWN = 10  # broken images that are named
-
-Progress = Callable[[int, int], None]
 
 
 def image_folder(
@@ -40,7 +38,7 @@ def image_folder(
     skip_broken: bool = False,
     workers: int | None = None,
     store: str | os.PathLike[str] | None = None,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> Examples:
     """Images as `root/CLASS/.../image.jpg`, transformed as torchvision does for evaluation.
 
@@ -120,7 +118,7 @@ def _decoded(
     transform: Transform,
     workers: int | None,
     store: str | os.PathLike[str] | None,
-    progress: Progress,
+    progress: OnProgress,
 ) -> tuple[Tensor, Broken]:
     """The images that are not broken, and what is wrong with the others."""
     files = listing.files

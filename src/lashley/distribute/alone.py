@@ -17,12 +17,12 @@ from lashley.engine import asked
 from lashley.errors import ClusterError
 
 
-class Found(Exception):
+class CarriedOut(Exception):
     """The task was carried out; says how that went."""
 
 
 @dataclass(frozen=True)
-class Alone(Local):
+class OneTask(Local):
     """A workplace that does a single task of a run that has come to its stage.
 
     Attributes:
@@ -85,7 +85,7 @@ class Alone(Local):
             prepared = work.prepare(self.device, **work.inputs)
             ready = perf_counter()
             work.carry_out(prepared, content, lambda _: None)
-        raise Found(
+        raise CarriedOut(
             f"{self.name} was carried out without an error: {ready - start:.1f} s to prepare, "
             f"{perf_counter() - ready:.1f} s for the tile. Nothing of it was kept: the command "
             "that carries out the run does that."

@@ -25,7 +25,7 @@ from lashley.distribute.sharing import (
 )
 from lashley.distribute.sizes import counted, sizes
 from lashley.distribute.sources import Lanes
-from lashley.distribute.stage import Stage
+from lashley.distribute.stage import PooledWork
 from lashley.distribute.sweeping import sweep
 from lashley.distribute.work import Lane, Running, Task, Work
 from lashley.distribute.worker import Worker
@@ -138,7 +138,7 @@ class Cluster:
             report = progress or (lambda done, total: None)
             total = len(evaluation.ablations) * len(evaluation.examples)
             report(0, total)
-            stage, told = Stage.of(work, self._shared), []
+            stage, told = PooledWork.of(work, self._shared), []
             asking = Lanes([_asking(told)], lambda _: report(0, total))
             self._open.run(stage, asking)
             about, model = told[0]
@@ -157,7 +157,7 @@ class Cluster:
         """As `Workplace.carry_out`."""
         source, pool = Lanes(lanes, running), self._open
         if source.begin():
-            pool.run(Stage.of(work, self._shared), source)
+            pool.run(PooledWork.of(work, self._shared), source)
 
     @property
     def _open(self) -> Pool:

@@ -17,9 +17,9 @@ from typing import Any
 import ray
 from ray import exceptions
 
-from lashley.distribute.sharing import Refused
-from lashley.distribute.sources import Source
-from lashley.distribute.stage import Stage
+from lashley.distribute.sharing import NotShared
+from lashley.distribute.sources import TaskSource
+from lashley.distribute.stage import PooledWork
 from lashley.distribute.work import Task
 from lashley.distribute.worker import versions
 from lashley.errors import ClusterError, LashleyError, TaskFailed
@@ -47,7 +47,7 @@ class Hand:
 
     number: int
     actor: Any
-    stage: Stage | None = None
+    stage: PooledWork | None = None
     call: Any = None
     task: Task | None = None
     look: Any = None
@@ -70,11 +70,11 @@ class Pool:
     _started: int = 0
     _unborn: int = 0  # workers lost in a row before they had prepared anything
     _failed: Counter[str] = field(default_factory=Counter)
-    _refusal: Refused | None = None
+    _refusal: NotShared | None = None
     _looked: float = 0.0  # when workers were last asked how far they are
     _heard: float = field(default_factory=time.monotonic)  # when a worker last said anything
 
-    def run(self, stage: Stage, source: Source) -> None:
+    def run(self, stage: PooledWork, source: TaskSource) -> None:
         """Have all tasks of a source done.
 
         Args:
@@ -100,7 +100,7 @@ class Pool:
         """Workers that have prepared something."""
         return sum(bool(hand.node) for hand in self._hands)
 
-    def close(self, stage: Stage) -> None:
+    def close(self, stage: PooledWork) -> None:
         """Have all workers end a stage.
 
         Raises:
@@ -121,7 +121,7 @@ class Pool:
         for hand in list(self._hands):
             self._lose(hand)
 
-    def _has_work(self, stage: Stage, source: Source) -> bool:
+    def _has_work(self, stage: PooledWork, source: TaskSource) -> bool:
         """Give all that are free something to do; whether anything is left to wait for."""
         self._fill()
         for hand in [hand for hand in self._hands if hand.call is None]:
@@ -143,7 +143,7 @@ class Pool:
         if self._refusal is not None and not self.size:
             raise self._refusal
 
-    def _employ(self, hand: Hand, stage: Stage, source: Source) -> None:
+    def _employ(self, hand: Hand, stage: PooledWork, source: TaskSource) -> None:
         """Give a worker something to do, if there is anything."""
         if hand.stage is not stage:
             hand.stage = stage
@@ -154,7 +154,7 @@ class Pool:
             hand.call = hand.actor.carry_out.remote(hand.task)
             hand.done, hand.look = 0, None
 
-    def _answered(self, source: Source, stage: Stage) -> None:
+    def _answered(self, source: TaskSource, stage: PooledWork) -> None:
         """Wait a little for answers, and take them."""
         calls = {hand.call: hand for hand in self._hands if hand.call is not None}
         ready, _ = ray.wait(list(calls), num_returns=1, timeout=_LOOK)
@@ -166,7 +166,7 @@ class Pool:
             source.tell(self._progress())
             self._listen()
 
-    def _answer(self, hand: Hand, source: Source, stage: Stage) -> None:
+    def _answer(self, hand: Hand, source: TaskSource, stage: PooledWork) -> None:
         task, call, hand.task, hand.call = hand.task, hand.call, None, None
         try:
             result = ray.get(call)
@@ -185,7 +185,12 @@ class Pool:
                 warnings.warn(message, stacklevel=2)
 
     def _fail(
-        self, hand: Hand, task: Task | None, error: BaseException, source: Source, stage: Stage
+        self,
+        hand: Hand,
+        task: Task | None,
+        error: BaseException,
+        source: TaskSource,
+        stage: PooledWork,
     ) -> None:
         """A worker has failed at a task, or while it prepared; another one takes its place."""
         self._lose(hand)  # if it is still there: a GPU may be of no use after an error
@@ -196,7 +201,7 @@ class Pool:
                 self._count(f"{stage.work.stage}/{task.name}", error)
         elif hand.stage is not stage:
             return  # of a stage that has ended meanwhile
-        elif isinstance(error, Refused):
+        elif isinstance(error, NotShared):
             warnings.warn(str(error), stacklevel=2)
             self._refusal, self.size = error, self.size - 1
         elif isinstance(error, LashleyError):

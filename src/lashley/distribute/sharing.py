@@ -26,7 +26,7 @@ from lashley.files import written_whole
 _PLAIN = ""  # the name of inputs that have none
 
 
-class Refused(ClusterError):
+class NotShared(ClusterError):
     """A worker has other data or another network than the process that hands out the work."""
 
 
@@ -53,7 +53,7 @@ class Shared:
         value = self.get()
         found = fingerprint_of(value)
         if found != self.fingerprint:
-            raise Refused(
+            raise NotShared(
                 f"worker: its {self.name} differ from those of the process that hands out the work "
                 f"({_difference(self.fingerprint, found)}). Give all nodes the same files and "
                 "versions, or leave --share out: then data travel through Ray."
@@ -134,7 +134,7 @@ def read_from(address: str) -> Examples:
             about = json.loads(found.metadata()["lashley"])
             tensors = {key: found.get_tensor(key) for key in found.keys()}  # noqa: SIM118
     except (OSError, ImportError, ValueError, KeyError, SafetensorError) as error:
-        raise Refused(
+        raise NotShared(
             f"worker: it cannot read {address} ({error}). Give --share a folder or URL that all "
             "workers reach, or leave it out: then data travel through Ray."
         ) from error

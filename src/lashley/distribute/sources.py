@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from lashley.distribute.work import Lane, Running, Task
 
 
-class Source(Protocol):
+class TaskSource(Protocol):
     """Hands out tasks and takes their results, each once."""
 
     def take(self, worker: int) -> Task | None:
@@ -53,7 +53,7 @@ class Lanes:
         return bool(self._ready)
 
     def take(self, worker: int) -> Task | None:
-        """As `Source.take`."""
+        """As `TaskSource.take`."""
         if not self.begin():
             return None
         task, lane = self._ready.pop(0)
@@ -61,18 +61,18 @@ class Lanes:
         return task
 
     def give_back(self, task: Task) -> None:
-        """As `Source.give_back`."""
+        """As `TaskSource.give_back`."""
         self._ready.insert(0, (task, self._in_hand.pop(task.name)))
 
     def keep(self, task: Task, result: Any) -> None:
-        """As `Source.keep`."""
+        """As `TaskSource.keep`."""
         self._step(self._in_hand.pop(task.name), result)
 
     def leave(self, worker: int) -> None:
-        """As `Source.leave`."""
+        """As `TaskSource.leave`."""
 
     def tell(self, running: Mapping[str, int]) -> None:
-        """As `Source.tell`."""
+        """As `TaskSource.tell`."""
         self._running(running)
 
     def _step(self, lane: Lane, result: Any) -> None:

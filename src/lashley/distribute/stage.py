@@ -11,7 +11,7 @@ from lashley.distribute.work import Work
 
 
 @dataclass(frozen=True, eq=False)
-class Stage:
+class PooledWork:
     """What workers are told of a stage.
 
     Attributes:
@@ -23,7 +23,7 @@ class Stage:
     inputs: Mapping[str, Shared]
 
     @classmethod
-    def of(cls, work: Work, share: Callable[[str, Any], Shared]) -> Stage:
+    def of(cls, work: Work, share: Callable[[str, Any], Shared]) -> PooledWork:
         """Share a stage's inputs."""
         inputs = {name: share(name, value) for name, value in work.inputs.items()}
         return cls(replace(work, inputs={}), inputs)

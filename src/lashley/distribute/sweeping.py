@@ -39,7 +39,7 @@ class Outcomes:
 
 
 @dataclass(frozen=True, eq=False)
-class Engine:
+class EngineAtWork:
     """An engine at work.
 
     Attributes:
@@ -82,14 +82,14 @@ def sweep(
 def _prepare(
     device: str, network: nn.Module, examples: Examples, reference: Examples | None,
     ablations: Sequence[Ablation], how: Mapping[str, Any],
-) -> Engine:  # fmt: skip
+) -> EngineAtWork:  # fmt: skip
     evaluation = asked(network, examples, ablations, reference=reference, device=device, **how)
     guard = ExitStack()
     guard.enter_context(evaluation_of(network, evaluation.examples))
-    return Engine(prepare(evaluation), guard)
+    return EngineAtWork(prepare(evaluation), guard)
 
 
-def _carry_out(engine: Engine, tile: Tile | None, report: Report) -> Any:
+def _carry_out(engine: EngineAtWork, tile: Tile | None, report: Report) -> Any:
     """Find what is asked for; asked for nothing, say what the engine is and what it takes."""
     if tile is None:
         return _about(engine)
@@ -104,7 +104,7 @@ def _carry_out(engine: Engine, tile: Tile | None, report: Report) -> Any:
     return Outcomes(blocks, engine.prepared.about.attrs, f"{platform.node()}-{os.getpid()}")
 
 
-def _batch(engine: Engine, part: slice) -> Batch:
+def _batch(engine: EngineAtWork, part: slice) -> Batch:
     """The examples at some places; those of the call before with what was computed of them."""
     key = (part.start, part.stop)
     if key not in engine.kept:
@@ -113,7 +113,7 @@ def _batch(engine: Engine, part: slice) -> Batch:
     return engine.kept[key]
 
 
-def _about(engine: Engine) -> tuple[About, CostModel]:
+def _about(engine: EngineAtWork) -> tuple[About, CostModel]:
     model = costs(engine.prepared, _CALIBRATION)
     engine.prepared.count_anew()
     return engine.prepared.about, model

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 from lashley.distribute.local import threads
-from lashley.distribute.sharing import Refused, Shared
+from lashley.distribute.sharing import NotShared, Shared
 from lashley.distribute.work import Task, Work
 
 _ALIKE = ("lashley", "torch")  # packages whose versions must be those of the driver
@@ -52,7 +52,7 @@ class Worker:
         mine = versions()
         differ = [f"{k} {mine[k]}, not {same[k]}" for k in _ALIKE if mine[k] != same[k]]
         if differ:
-            raise Refused(
+            raise NotShared(
                 f"worker: {platform.node()} has {'; '.join(differ)}. Install the same versions on "
                 "all nodes."
             )

@@ -20,7 +20,7 @@ from lashley.engine.plan import Savings
 from lashley.engine.precision import Counts
 from lashley.engine.prepared import Prepared, prepare
 from lashley.engine.record import About, Record, batch_size, places
-from lashley.engine.running import Run
+from lashley.engine.running import EvaluationRun
 from lashley.engine.stacking import TRIALS
 from lashley.errors import EngineError, check_progress
 from lashley.graph.reading import Output
@@ -117,4 +117,6 @@ def evaluate(
         compile=compile, memory=memory, savings=savings, output=output, counted=counted,
     )  # fmt: skip
     with evaluation_of(evaluation.network, evaluation.examples), torch.no_grad():
-        return Run(prepare(evaluation)).to_the_end(store, progress or (lambda done, total: None))
+        return EvaluationRun(prepare(evaluation)).to_the_end(
+            store, progress or (lambda done, total: None)
+        )

@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from lashley.engine.margins import Margins, Units
-from lashley.engine.plan import Savings, Setting
+from lashley.engine.margins import Margins
+from lashley.engine.plan import Savings, Setting, UnitSet
 from lashley.engine.program import Live, Program
 from lashley.engine.stacking import Budget
 from lashley.engine.verdict import Verdict
@@ -20,7 +20,7 @@ from lashley.graph.formats import in_format
 
 
 @dataclass(frozen=True, eq=False)
-class Sweep:
+class Sweeper:
     """What a sweep needs, whatever the batch.
 
     Attributes:
@@ -53,7 +53,7 @@ class Sweep:
         known = self.margins.get(setting.place)
         return known is not None and known.covers(setting.unit_sets)
 
-    def margins_of(self, setting: Setting, sets: Sequence[Units]) -> Tensor | None:
+    def margins_of(self, setting: Setting, sets: Sequence[UnitSet]) -> Tensor | None:
         """(set) what counts as too close under each; None where only decisions ask for it."""
         known = self.margins.get(setting.place)
         return None if known is None else known.of(sets)

@@ -15,7 +15,7 @@ from torch import Tensor, fx, nn
 
 from lashley.ablations import Ablation
 from lashley.data import Examples
-from lashley.engine.batch import Sweep
+from lashley.engine.batch import Sweeper
 from lashley.engine.case import Case, Options, case_of
 from lashley.engine.checks import (
     check_alone,
@@ -275,7 +275,7 @@ def _sweeping(
     places = {key: place(*key, replacement, at[key], moments)
               for key, replacement in case.methods.items()}  # fmt: skip
     budget = Budget.of(options.memory, torch.device(device))
-    sweep = Sweep(fast, quick, wide, verdict, options.savings, budget,
+    sweep = Sweeper(fast, quick, wide, verdict, options.savings, budget,
                   options.compile)  # fmt: skip
     settings = plan(places, case.ablations, equal=options.savings.equal)
 

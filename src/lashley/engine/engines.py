@@ -10,24 +10,24 @@ import torch
 from torch import Tensor, nn
 
 from lashley.ablations import Ablation
-from lashley.engine.batch import Batch, Sweep
+from lashley.engine.batch import Batch, Sweeper
 from lashley.engine.hooks import Donors, HookPlace, activations, forward, replaced
 from lashley.engine.margins import ENOUGH, RESERVE, chosen, errors
 from lashley.engine.naive import Naive
 from lashley.engine.plan import Setting
 from lashley.engine.sweep import run_batch
-from lashley.engine.verdict import Found, Verdict, check_empty, finite
+from lashley.engine.verdict import Readings, Verdict, check_empty, finite
 from lashley.engine.watch import Watch
 from lashley.methods import Donated, Method
 
-Rows = tuple[int, ...]
+RowNumbers = tuple[int, ...]
 
 
 @runtime_checkable
 class Engine(Protocol):
     """Finds out what ablations do to a batch of examples."""
 
-    def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[Rows, Found]]:
+    def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[RowNumbers, Readings]]:
         """Rows of the outcomes, row 0 of the intact network, and what was found, in main memory.
 
         Args:
@@ -47,11 +47,11 @@ class Sweeping:
         watch: The network itself.
     """
 
-    sweep: Sweep
+    sweep: Sweeper
     settings: Sequence[Setting]
     watch: Watch
 
-    def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[Rows, Found]]:
+    def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[RowNumbers, Readings]]:
         """As `Engine.run`."""
         settings = self.settings
         if any(row not in rows for setting in settings for row in setting.rows):
@@ -89,7 +89,7 @@ class Hooking:
     dtype: torch.dtype
     margins: dict[int, float] = field(default_factory=dict)
 
-    def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[Rows, Found]]:
+    def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[RowNumbers, Readings]]:
         """As `Engine.run`."""
         names = self.naive.names
         outputs = forward(self.network, batch.inputs, names)
@@ -114,9 +114,9 @@ class Hooking:
         return activations(self.network, place.keys, batch.donors, self.naive.names)
 
     def _stack(
-        self, key: tuple[str, Method], rows: Rows, batch: Batch, donors: Donors | None,
-        known: tuple[Found, Found],
-    ) -> Found:  # fmt: skip
+        self, key: tuple[str, Method], rows: RowNumbers, batch: Batch, donors: Donors | None,
+        known: tuple[Readings, Readings],
+    ) -> Readings:  # fmt: skip
         """One pass; in a stack the ablation of no units runs along, last, and has to be intact.
 
         Args:
@@ -140,11 +140,11 @@ class Hooking:
         joined = {name: torch.cat([one[name] for one in found]) for name in found[0]}
         return self._settled(joined, outputs, rows, batch)
 
-    def _found(self, outputs: Tensor, row: int, batch: Batch) -> Found:
+    def _found(self, outputs: Tensor, row: int, batch: Batch) -> Readings:
         margins = torch.tensor([self.margins.get(row, 0.0)])
         return self.verdict.of_rows(outputs, batch.labels, margins=margins)
 
-    def _look_at(self, outputs: Tensor, rows: Rows, batch: Batch) -> None:
+    def _look_at(self, outputs: Tensor, rows: RowNumbers, batch: Batch) -> None:
         """Measure float32's error under each ablation, once."""
         if not self.verdict.classifies or all(row in self.margins for row in rows):
             return
@@ -155,7 +155,9 @@ class Hooking:
             error = errors(own[some.to(own.device)], exact).square().mean().sqrt()
             self.margins[row] = RESERVE * float(error)
 
-    def _settled(self, found: Found, outputs: Tensor, rows: Rows, batch: Batch) -> Found:
+    def _settled(
+        self, found: Readings, outputs: Tensor, rows: RowNumbers, batch: Batch
+    ) -> Readings:
         """The same, what rounding could have turned decided by the naive engine."""
         if not self.verdict.classifies:
             return {name: value.cpu() for name, value in found.items()}
@@ -165,7 +167,7 @@ class Hooking:
                     found[name][i] = value[0]
         return {name: value.cpu() for name, value in found.items()}
 
-    def _raised(self, found: Found, outputs: Tensor, i: int, row: int, batch: Batch) -> bool:
+    def _raised(self, found: Readings, outputs: Tensor, i: int, row: int, batch: Batch) -> bool:
         """Settle a row; whether errors there are larger than the margin allows for."""
         which = (found["rank"][i] == self.verdict.unknown).nonzero()[:, 0]
         if not len(which):
@@ -198,7 +200,7 @@ class NaiveEngine:
     ablations: Sequence[Ablation]
     dtype: torch.dtype
 
-    def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[Rows, Found]]:
+    def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[RowNumbers, Readings]]:
         """As `Engine.run`."""
         exact = batch.to(self.dtype)
         for row, ablation in enumerate([None, *self.ablations]):

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from torch import Tensor, nn
 
-from lashley.engine.batch import Sweep
+from lashley.engine.batch import Sweeper
 from lashley.engine.building import Built
 from lashley.engine.engines import Hooking, Sweeping
 from lashley.engine.sweep import KEPT
@@ -45,7 +45,7 @@ def _tensors(modules: Iterable[nn.Module]) -> list[Tensor]:
     return list({t.untyped_storage().data_ptr(): t for t in found}.values())
 
 
-def _live(sweep: Sweep, batch: int) -> int:
+def _live(sweep: Sweeper, batch: int) -> int:
     """Bytes of the values that live at once while a batch is walked through."""
     program = sweep.fast
     each = batch * (4 + (2 if sweep.quick and sweep.quick.dtype.itemsize == 2 else 0))  # both

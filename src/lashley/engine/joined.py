@@ -17,13 +17,13 @@ from jaxtyping import Int
 from torch import Tensor, fx
 from torch.fx.node import map_arg
 
-from lashley.engine.plan import Place
+from lashley.engine.plan import Place, UnitSet
 from lashley.engine.program import Live, Program
-from lashley.engine.rows import Units, consecutive, gathered, rows_of, stacked
+from lashley.engine.rows import consecutive, gathered, rows_of, stacked
 from lashley.graph.batch import Batched, Count, Positional
 from lashley.graph.ways import behind, in_front
 
-Changes = list[tuple["Join", int, slice, Units]]  # by which call of a place; rows, units there
+ChangesAt = list[tuple["Join", int, slice, UnitSet]]  # by which call of a place; rows, units there
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Join:
     """
 
     place: Place
-    unit_sets: Sequence[Units]
+    unit_sets: Sequence[UnitSet]
     which: Int[Tensor, " cell"]
     examples: Int[Tensor, " cell"]
 
@@ -82,7 +82,7 @@ class _Pass:
         device = joins[0].examples.device
         own = [join.examples for join in joins]
         self._cells = torch.cat([torch.arange(live.size, device=device), *own])
-        self._changes: dict[fx.Node, Changes] = {}
+        self._changes: dict[fx.Node, ChangesAt] = {}
         self._rows: dict[int, int] = {}  # of the stack, from a position on
         start = live.size
         for join in joins:

@@ -13,11 +13,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from lashley.engine.plan import UnitSet
+
 EXAMPLES = 4  # on which each ablation is looked at, the same ones
 RESERVE = 12  # how many times the root mean square error seen there counts as rounding
 ENOUGH = 1.6  # how many times an error seen later has to; else it was measured too small
-
-Units = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,17 @@ class Margins:
         by_units: As a difference of logits.
     """
 
-    by_units: dict[Units, float] = field(default_factory=dict)
+    by_units: dict[UnitSet, float] = field(default_factory=dict)
 
-    def covers(self, sets: Sequence[Units]) -> bool:
+    def covers(self, sets: Sequence[UnitSet]) -> bool:
         """Whether all of them were looked at."""
         return all(units in self.by_units for units in sets)
 
-    def of(self, sets: Sequence[Units]) -> Float[Tensor, " set"]:
+    def of(self, sets: Sequence[UnitSet]) -> Float[Tensor, " set"]:
         """In the order of the sets; 0 of one that was not looked at."""
         return torch.tensor([self.by_units.get(units, 0.0) for units in sets])
 
-    def raised(self, sets: Sequence[Units], errors: Float[Tensor, " set"]) -> Margins:
+    def raised(self, sets: Sequence[UnitSet], errors: Float[Tensor, " set"]) -> Margins:
         """The same, where larger errors were seen than they allow for."""
         found = dict(self.by_units)
         for units, error in zip(sets, errors.tolist(), strict=True):
@@ -54,7 +54,7 @@ def chosen(n_sets: int, n_examples: int) -> tuple[Int[Tensor, " cell"], Int[Tens
 
 
 def measured(
-    sets: Sequence[Units], which: Tensor, fast: Float[Tensor, "cell output"],
+    sets: Sequence[UnitSet], which: Tensor, fast: Float[Tensor, "cell output"],
     exact: Float[Tensor, "cell output"],
 ) -> Margins:  # fmt: skip
     """From the outputs of some cells in both formats: an ablation's own error, or that of all."""

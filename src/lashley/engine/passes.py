@@ -8,16 +8,16 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from lashley.engine.batch import Batch, Sweep
+from lashley.engine.batch import Batch, Sweeper
 from lashley.engine.joined import Join, can_join, first_of, outputs_of
 from lashley.engine.plan import Setting
 from lashley.engine.program import Live
 from lashley.engine.settle import Ran, decided
-from lashley.engine.verdict import Found, check_empty
+from lashley.engine.verdict import Readings, check_empty
 from lashley.graph.ways import behind
 
 
-def passes(sweep: Sweep, settings: Sequence[Setting], n_examples: int) -> list[list[Setting]]:
+def passes(sweep: Sweeper, settings: Sequence[Setting], n_examples: int) -> list[list[Setting]]:
     """The settings in the order of their places; those in one list are to share a pass.
 
     They do where all their rows, and those of the intact network, make no more than one stack. With
@@ -42,7 +42,7 @@ def passes(sweep: Sweep, settings: Sequence[Setting], n_examples: int) -> list[l
     return found
 
 
-def _limit(sweep: Sweep, setting: Setting) -> int:
+def _limit(sweep: Sweeper, setting: Setting) -> int:
     """Rows of one stack from a setting's place on."""
     program = sweep.fast
     points = {program.nodes[name] for name in setting.place.nodes}
@@ -50,9 +50,9 @@ def _limit(sweep: Sweep, setting: Setting) -> int:
 
 
 def run_pass(
-    sweep: Sweep, settings: Sequence[Setting], batch: Batch, live: tuple[Live, Live | None],
-    intact: Found, slack: Found,
-) -> list[Found]:  # fmt: skip
+    sweep: Sweeper, settings: Sequence[Setting], batch: Batch, live: tuple[Live, Live | None],
+    intact: Readings, slack: Readings,
+) -> list[Readings]:  # fmt: skip
     """Outcomes (set, example) of each setting's sets of units, in main memory.
 
     Args:
@@ -72,7 +72,7 @@ def run_pass(
     }
     ran = [Ran(s, partial(_cells, outputs[id(s)])) for s in settings]
 
-    def found(one: Ran) -> Found:
+    def found(one: Ran) -> Readings:
         margins = sweep.margins_of(one.setting, one.setting.unit_sets[1:])
         own = outputs[id(one.setting)][1:]
         known = verdict.of_rows(own.flatten(0, 1), labels, len(own), margins=margins)

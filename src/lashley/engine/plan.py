@@ -23,6 +23,9 @@ from lashley.graph.nodes import is_fixed, value_of, varying
 from lashley.graph.routed import fixed
 from lashley.methods import Constants, Donated, Function, Method, Replacement, Where
 
+UnitSet = tuple[int, ...]
+"""Units that are ablated together, in ascending order."""
+
 
 @dataclass(frozen=True)
 class Savings:

@@ -12,15 +12,14 @@ from jaxtyping import Int
 from torch import Tensor, fx
 
 from lashley.engine.consumers import Consumer, consumers, picked
-from lashley.engine.plan import Place
+from lashley.engine.plan import Place, UnitSet
 from lashley.engine.program import Program, run_along
 from lashley.engine.suffix import Suffix, suffix
 from lashley.graph.batch import Batched, Count
 from lashley.graph.running import with_parts
 from lashley.graph.ways import behind
 
-Units = tuple[int, ...]
-Runs = Sequence[tuple[Units, slice]]  # rows of a stack and the units replaced there
+Runs = Sequence[tuple[UnitSet, slice]]  # rows of a stack and the units replaced there
 
 
 @dataclass(eq=False)
@@ -82,7 +81,7 @@ class Rows:
 
 
 @runtime_checkable
-class Values(Protocol):
+class LiveValues(Protocol):
     """The intact network's values on one batch, of so many examples, by nodes.
 
     Attributes:
@@ -105,7 +104,7 @@ class Stacks:
         donors: The values that `resample` puts in place, of as many examples; else None.
     """
 
-    def __init__(self, plan: Rows, live: Values, donors: Values | None):
+    def __init__(self, plan: Rows, live: LiveValues, donors: LiveValues | None):
         self.plan, self.live = plan, live
         self._points = plan.points
         nodes = [plan.program.nodes[name] for name in plan.place.nodes]
@@ -114,7 +113,7 @@ class Stacks:
         self._changes = {c.node: self._change(c) for c in plan.consumers}
 
     def outputs(
-        self, unit_sets: Sequence[Units], examples: Int[Tensor, " example"] | None, update: bool
+        self, unit_sets: Sequence[UnitSet], examples: Int[Tensor, " example"] | None, update: bool
     ) -> Tensor:
         """Outputs (ablation x example, ...) of each ablation on each of the examples, or on all."""
         if self.plan.apart and len(unit_sets) > 1:
@@ -124,7 +123,7 @@ class Stacks:
         runs = [(units, slice(i * n, (i + 1) * n)) for i, units in enumerate(unit_sets)]
         return self._run(runs, cells, len(unit_sets), update)
 
-    def cells(self, unit_sets: Sequence[Units], which: Tensor, examples: Tensor) -> Tensor:
+    def cells(self, unit_sets: Sequence[UnitSet], which: Tensor, examples: Tensor) -> Tensor:
         """Outputs (cell, ...): ablation `which[i]`, in ascending order, on `examples[i]`."""
         parts = consecutive(which)
         if self.plan.apart:
@@ -140,7 +139,7 @@ class Stacks:
         arguments += [self._function(p, runs, cells, times) for p in chosen.again]
         return chosen.module(*arguments)
 
-    def _given_at(self, i: int, point: fx.Node, donors: Values | None) -> Tensor | None:
+    def _given_at(self, i: int, point: fx.Node, donors: LiveValues | None) -> Tensor | None:
         """Constants, or what the batch's examples are given."""
         place, value = self.plan.place, self.live[point]
         if place.constants is not None:

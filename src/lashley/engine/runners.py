@@ -9,28 +9,27 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, fx
 
-from lashley.engine.batch import Batch, Sweep
+from lashley.engine.batch import Batch, Sweeper
 from lashley.engine.columns import ColumnStacks
 from lashley.engine.margins import ENOUGH, RESERVE, chosen, measured
-from lashley.engine.plan import Place, Setting
+from lashley.engine.plan import Place, Setting, UnitSet
 from lashley.engine.program import Live, Program
 from lashley.engine.rows import Rows, Stacks
-from lashley.engine.shortcuts import Group
+from lashley.engine.shortcuts import TouchGroup
 from lashley.engine.stacking import Choice, out_of_memory
-from lashley.engine.verdict import Found
+from lashley.engine.verdict import Readings
 from lashley.graph.running import with_parts
 
 _EMPTY = 16  # examples on which the ablation of no units is compared with the intact network
 SAMPLE = 96  # outcomes of a place on which the rounding of the quick way is measured
 
-Units = tuple[int, ...]
 T = TypeVar("T")
 
 
 class ColumnRunner:
     """Runs ablations whose suffix is a chain of Linear layers."""
 
-    def __init__(self, sweep: Sweep, setting: Setting, stacks: ColumnStacks, labels: Tensor):
+    def __init__(self, sweep: Sweeper, setting: Setting, stacks: ColumnStacks, labels: Tensor):
         self._sweep, self._setting, self._stacks, self._labels = sweep, setting, stacks, labels
 
     def cells(self, which: Tensor, examples: Tensor) -> Tensor:
@@ -41,18 +40,18 @@ class ColumnRunner:
         logits = self._stacked([self._setting.unit_sets[s] for s in sets.tolist()], run, len(some))
         return torch.cat(list(logits))[rows, :, places]
 
-    def empty(self) -> Found:
+    def empty(self) -> Readings:
         """What the ablation of no units has as outcomes, (1, example)."""
         return self._sweep.verdict.of_columns(self._stacks.intact(), self._labels)
 
-    def of(self, group: Group, which: Tensor | None) -> Found:
+    def of(self, group: TouchGroup, which: Tensor | None) -> Readings:
         """Outcomes (member, example) of a group, on some examples or on all."""
         labels = self._labels if which is None else self._labels.index_select(0, which)
         if not len(labels):
             return _nothing(len(group.members), self.empty())
         verdict = self._sweep.verdict
         sets = [self._setting.unit_sets[m] for m in group.members]
-        found: Found = {}
+        found: Readings = {}
         start = 0
         for logits in self._stacked(sets, self._stacks.on(which), len(labels)):
             margins = self._sweep.margins_of(self._setting, sets[start : start + len(logits)])
@@ -61,7 +60,7 @@ class ColumnRunner:
         return found
 
     def _stacked(
-        self, sets: Sequence[Units], run: Callable[[Sequence[Units]], Tensor], n_examples: int
+        self, sets: Sequence[UnitSet], run: Callable[[Sequence[UnitSet]], Tensor], n_examples: int
     ) -> Iterator[Tensor]:
         budget = self._sweep.budget
 
@@ -90,7 +89,7 @@ class RowPlans:
     errors: list[float] = field(default_factory=list)
 
     @classmethod
-    def of(cls, place: Place, sweep: Sweep) -> RowPlans:
+    def of(cls, place: Place, sweep: Sweeper) -> RowPlans:
         """Plan both."""
         update, compiled = sweep.savings.consumers, sweep.compiled
         fast = Rows(place, sweep.fast, update, compiled)
@@ -123,7 +122,7 @@ class RowRunner:
     """Runs ablations of any suffix."""
 
     def __init__(
-        self, sweep: Sweep, setting: Setting, plans: RowPlans, batch: Batch,
+        self, sweep: Sweeper, setting: Setting, plans: RowPlans, batch: Batch,
         live: tuple[Live, Live | None],
     ):  # fmt: skip
         self._sweep, self._setting, self._plans = sweep, setting, plans
@@ -136,7 +135,7 @@ class RowRunner:
             if not plans.errors:
                 plans.errors.append(RESERVE * self._error())
 
-    def empty(self) -> Found:
+    def empty(self) -> Readings:
         """What the ablation of no units has as outcomes, (1, example), on the first examples."""
         few = torch.arange(min(_EMPTY, self._fast.live.size), device=self._batch.labels.device)
         return self._verdict.of_rows(self._fast.outputs([()], few, True), self._batch.labels[few])
@@ -146,7 +145,7 @@ class RowRunner:
         return self._cells(self._fast, self._setting.unit_sets, which, examples)
 
     def _cells(
-        self, stacks: Stacks, sets: Sequence[Units], which: Tensor, examples: Tensor
+        self, stacks: Stacks, sets: Sequence[UnitSet], which: Tensor, examples: Tensor
     ) -> Tensor:
         which, examples = (part.to(self._batch.labels.device) for part in (which, examples))
 
@@ -158,7 +157,7 @@ class RowRunner:
             list(_stacked(range(len(which)), self._rows, run, self._sweep.budget.shrink))
         )
 
-    def of(self, group: Group, which: Tensor | None) -> Found:
+    def of(self, group: TouchGroup, which: Tensor | None) -> Readings:
         """Outcomes (member, example) of a group, on some examples or on all."""
         sets = [self._setting.unit_sets[m] for m in group.members]
         n = self._fast.live.size if which is None else len(which)
@@ -172,7 +171,7 @@ class RowRunner:
             if len(self._plans.errors) == known:
                 return found  # else rounding is larger than it was thought to be
 
-    def _parts(self, sets: Sequence[Units], which: Tensor | None, n: int) -> Found:
+    def _parts(self, sets: Sequence[UnitSet], which: Tensor | None, n: int) -> Readings:
         limit = self._rows()
         if limit >= n:
             return self._on(sets, which)
@@ -183,9 +182,9 @@ class RowRunner:
         program = self._sweep.quick or self._sweep.fast
         return self._sweep.budget.rows(self._plans.fast.numbers, program.dtype.itemsize)
 
-    def _on(self, sets: Sequence[Units], which: Tensor | None) -> Found:
+    def _on(self, sets: Sequence[UnitSet], which: Tensor | None) -> Readings:
         n = self._fast.live.size if which is None else len(which)
-        found: Found = {}
+        found: Readings = {}
         start = 0
         while start < len(sets):
             at_once = self._rows() // n if self._sweep.savings.stacking else 1
@@ -203,11 +202,11 @@ class RowRunner:
             start += len(part)
         return found
 
-    def _halves(self, part: Sequence[Units], which: Tensor | None, n: int) -> Found:
+    def _halves(self, part: Sequence[UnitSet], which: Tensor | None, n: int) -> Readings:
         which = torch.arange(n, device=self._batch.labels.device) if which is None else which
         return _joined([self._on(part, half) for half in which.split((n + 1) // 2)], 1)
 
-    def _stack(self, sets: Sequence[Units], which: Tensor | None) -> Found:
+    def _stack(self, sets: Sequence[UnitSet], which: Tensor | None) -> Readings:
         labels = self._batch.labels if which is None else self._batch.labels[which]
         stacks = self._quick or self._fast
         choice = self._choice(stacks)
@@ -219,7 +218,7 @@ class RowRunner:
             self._setting, sets)  # fmt: skip
         return self._verdict.of_rows(outputs, labels, len(sets), self._least(), margins)
 
-    def _quick_margins(self, sets: Sequence[Units]) -> Tensor | None:
+    def _quick_margins(self, sets: Sequence[UnitSet]) -> Tensor | None:
         """(set) how far the quick way may be from float32 under each, measured once."""
         if not self._verdict.classifies or self._quick is None:
             return None
@@ -237,7 +236,7 @@ class RowRunner:
         return max(self._plans.errors) if self._quick else None
 
     def _outputs(
-        self, stacks: Stacks, sets: Sequence[Units], which: Tensor | None, update: bool
+        self, stacks: Stacks, sets: Sequence[UnitSet], which: Tensor | None, update: bool
     ) -> Tensor:
         if not self._sweep.savings.prefix:
             for _ in sets:
@@ -247,7 +246,7 @@ class RowRunner:
     def _choice(self, stacks: Stacks) -> Choice:
         return self._plans.choices.setdefault(stacks is self._quick, Choice())
 
-    def _run_again(self, found: Found, sets: Sequence[Units], which: Tensor | None) -> None:
+    def _run_again(self, found: Readings, sets: Sequence[UnitSet], which: Tensor | None) -> None:
         """Replace what rounding of the quick way may have turned by what float32 says."""
         cells = (found["rank"] == self._verdict.unknown).nonzero()
         self._sweep.tally["run_again"] += len(cells)
@@ -263,7 +262,7 @@ class RowRunner:
                 self._check_error(sets, ablations, examples, outputs)
 
     def _check_error(
-        self, sets: Sequence[Units], ablations: Tensor, examples: Tensor, outputs: Tensor
+        self, sets: Sequence[UnitSet], ablations: Tensor, examples: Tensor, outputs: Tensor
     ) -> None:
         """Remember a larger error of the quick way than the sample's, if it is much larger."""
         assert self._quick is not None
@@ -302,7 +301,7 @@ def _stacked(
         start += len(part)
 
 
-def _put(found: Found, block: Found, start: int, n_sets: int) -> None:
+def _put(found: Readings, block: Readings, start: int, n_sets: int) -> None:
     """Put some sets' outcomes in their place; memory for all is taken at once."""
     for name, value in block.items():
         if name not in found:
@@ -310,10 +309,10 @@ def _put(found: Found, block: Found, start: int, n_sets: int) -> None:
         found[name][start : start + len(value)] = value
 
 
-def _joined(found: Sequence[Found], axis: int) -> Found:
+def _joined(found: Sequence[Readings], axis: int) -> Readings:
     return {name: torch.cat([f[name] for f in found], axis) for name in found[0]}
 
 
-def _nothing(n_sets: int, like: Found) -> Found:
+def _nothing(n_sets: int, like: Readings) -> Readings:
     """Outcomes of ablations on no example."""
     return {name: value[:, :0].expand(n_sets, 0) for name, value in like.items()}

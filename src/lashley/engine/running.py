@@ -16,7 +16,7 @@ from lashley.engine.record import Record, places
 
 
 @dataclass(frozen=True, eq=False)
-class Run:
+class EvaluationRun:
     """An evaluation from its first batch to its last.
 
     Attributes:

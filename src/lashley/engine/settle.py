@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lashley.engine.batch import Batch, Sweep
+from lashley.engine.batch import Batch, Sweeper
 from lashley.engine.joined import Join, can_join, first_of, outputs_of
 from lashley.engine.margins import chosen, errors, largest, measured
 from lashley.engine.plan import Setting
 from lashley.engine.program import Live
 from lashley.engine.rows import Rows, Stacks, consecutive
-from lashley.engine.verdict import Found
+from lashley.engine.verdict import Readings
 from lashley.errors import EngineError
 
 _AT_ONCE = 1 << 24  # numbers in the largest value of one pass
@@ -35,7 +35,7 @@ class Ran:
     cells: Callable[[Tensor, Tensor], Tensor]
 
 
-def settle_intact(sweep: Sweep, batch: Batch, found: Found) -> int:
+def settle_intact(sweep: Sweeper, batch: Batch, found: Readings) -> int:
     """Find out the outcomes of the intact network that are not known yet.
 
     Args:
@@ -56,8 +56,8 @@ def settle_intact(sweep: Sweep, batch: Batch, found: Found) -> int:
 
 
 def decided(
-    sweep: Sweep, batch: Batch, ran: Sequence[Ran], found: Callable[[Ran], Found]
-) -> list[Found]:
+    sweep: Sweeper, batch: Batch, ran: Sequence[Ran], found: Callable[[Ran], Readings]
+) -> list[Readings]:
     """Outcomes (set, example) by name of each setting, in main memory; nothing remains unknown.
 
     Args:
@@ -81,7 +81,7 @@ def decided(
 
 
 def settle(
-    sweep: Sweep, batch: Batch, ran: Sequence[Ran], found: Sequence[Found]
+    sweep: Sweeper, batch: Batch, ran: Sequence[Ran], found: Sequence[Readings]
 ) -> tuple[int, set[int]]:
     """Find out the outcomes that are not known yet.
 
@@ -110,7 +110,7 @@ def settle(
 
 
 def exactly(
-    sweep: Sweep, batch: Batch, asked: Sequence[tuple[Setting, Tensor, Tensor]]
+    sweep: Sweeper, batch: Batch, asked: Sequence[tuple[Setting, Tensor, Tensor]]
 ) -> list[Tensor]:
     """Outputs (cell, ...) in float64 of settings: of sets, in ascending order, on examples."""
     known = torch.unique(torch.cat([examples for _, _, examples in asked]))
@@ -137,14 +137,14 @@ def exactly(
     return found
 
 
-def _alone(sweep: Sweep, cell: Join, live: tuple[Live, Live | None]) -> Tensor:
+def _alone(sweep: Sweeper, cell: Join, live: tuple[Live, Live | None]) -> Tensor:
     key = (cell.place, "exact")
     if key not in sweep.plans:
         sweep.plans[key] = Rows(cell.place, sweep.exact, update=False, compiled=False)
     return Stacks(sweep.plans[key], *live).cells(cell.unit_sets, cell.which, cell.examples)
 
 
-def look_at(sweep: Sweep, batch: Batch, ran: Sequence[Ran]) -> None:
+def look_at(sweep: Sweeper, batch: Batch, ran: Sequence[Ran]) -> None:
     """Measure float32's error under each ablation, once."""
     left = [one for one in ran if not sweep.covers(one.setting)]
     cells = [chosen(len(one.setting.unit_sets), len(batch.labels)) for one in left]
@@ -159,7 +159,9 @@ def look_at(sweep: Sweep, batch: Batch, ran: Sequence[Ran]) -> None:
         sweep.margins[one.setting.place] = known
 
 
-def _raise_margins(sweep: Sweep, ran: Ran, which: Tensor, examples: Tensor, exact: Tensor) -> bool:
+def _raise_margins(
+    sweep: Sweeper, ran: Ran, which: Tensor, examples: Tensor, exact: Tensor
+) -> bool:
     which, examples = which[:_LOOKED_AT], examples[:_LOOKED_AT]
     apart = errors(ran.cells(which, examples), exact[: len(which)])
     sets, before = ran.setting.unit_sets, sweep.margins[ran.setting.place]
@@ -169,7 +171,12 @@ def _raise_margins(sweep: Sweep, ran: Ran, which: Tensor, examples: Tensor, exac
 
 
 def _put(
-    sweep: Sweep, found: Found, ablations: Tensor, examples: Tensor, outputs: Tensor, batch: Batch
+    sweep: Sweeper,
+    found: Readings,
+    ablations: Tensor,
+    examples: Tensor,
+    outputs: Tensor,
+    batch: Batch,
 ) -> None:
     if not torch.isfinite(outputs).all():
         raise EngineError(
@@ -180,7 +187,7 @@ def _put(
         found[name][ablations, examples] = value[0].cpu()
 
 
-def _size(sweep: Sweep) -> int:
+def _size(sweep: Sweeper) -> int:
     """Cells of one pass in float64."""
     numbers = sweep.exact.numbers(sweep.exact.nodes.values())
     return max(1, min(_AT_ONCE // numbers, sweep.budget.full(numbers, torch.float64.itemsize)))

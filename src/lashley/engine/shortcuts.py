@@ -83,7 +83,7 @@ WORTH = 0.9  # share of touched examples below which leaving out the others pays
 
 
 @dataclass(frozen=True)
-class Group:
+class TouchGroup:
     """Ablations that share the examples they touch.
 
     Attributes:
@@ -114,7 +114,7 @@ def touched_units(
 
 def group_by_touch(
     unit_sets: Sequence[tuple[int, ...]], touched: Sequence[int]
-) -> tuple[Group, ...]:
+) -> tuple[TouchGroup, ...]:
     """Groups in which as few examples as possible have to be run.
 
     Without unit u an ablation S is the ablation S - {u}: where u already has its new value, the
@@ -136,6 +136,6 @@ def group_by_touch(
                 break
         groups.setdefault(trigger, []).append((i, parent))
     return tuple(
-        Group(trigger, tuple(i for i, _ in found), tuple(p for _, p in found))
+        TouchGroup(trigger, tuple(i for i, _ in found), tuple(p for _, p in found))
         for trigger, found in groups.items()
     )

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from lashley.engine.batch import Batch, Sweep
+from lashley.engine.batch import Batch, Sweeper
 from lashley.engine.columns import Columns, ColumnStacks, columns
 from lashley.engine.joined import first_of
 from lashley.engine.passes import passes, run_pass
@@ -17,18 +17,18 @@ from lashley.engine.plan import Setting
 from lashley.engine.program import Live
 from lashley.engine.runners import ColumnRunner, RowPlans, RowRunner
 from lashley.engine.settle import Ran, decided, settle_intact
-from lashley.engine.shortcuts import WORTH, Group, group_by_touch, touched_units
+from lashley.engine.shortcuts import WORTH, TouchGroup, group_by_touch, touched_units
 from lashley.engine.stacking import out_of_memory
-from lashley.engine.verdict import Found, check_empty
+from lashley.engine.verdict import Readings, check_empty
 from lashley.graph.batch import Batched, parts_of
 
-_OnSome = tuple[Group, Tensor | None]  # ablations, and the examples they run on; None: all
+_OnSome = tuple[TouchGroup, Tensor | None]  # ablations, and the examples they run on; None: all
 KEPT = 1 << 26  # numbers: all values of a batch are kept if they take no more
 
 
 def run_batch(
-    sweep: Sweep, settings: Sequence[Setting], batch: Batch
-) -> Iterator[tuple[Setting | None, Found]]:
+    sweep: Sweeper, settings: Sequence[Setting], batch: Batch
+) -> Iterator[tuple[Setting | None, Readings]]:
     """Every ablation on every example of a batch.
 
     What the intact network computes is kept with the batch as far as it was computed: a later call
@@ -80,12 +80,12 @@ class Walk:
 
     live: Live
     donors: Live | None
-    intact: Found
-    slack: Found
+    intact: Readings
+    slack: Readings
     position: int = 0
 
 
-def _walk(sweep: Sweep, batch: Batch, position: int) -> Walk:
+def _walk(sweep: Sweeper, batch: Batch, position: int) -> Walk:
     """The one that was kept with the batch, if it has not gone past a position."""
     if not batch.walks or batch.walks[0].position > position:
         live, donors = batch.live(sweep.fast)
@@ -103,8 +103,8 @@ def _is_small(live: Live) -> bool:
 
 
 def _run(
-    sweep: Sweep, settings: Sequence[Setting], batch: Batch, walk: Walk
-) -> Iterator[tuple[Setting, Found]]:
+    sweep: Sweeper, settings: Sequence[Setting], batch: Batch, walk: Walk
+) -> Iterator[tuple[Setting, Readings]]:
     """Outcomes (set, example) of the settings' sets of units, in main memory."""
     if len(settings) == 1:
         yield settings[0], _run_setting(sweep, settings[0], batch, walk)
@@ -124,7 +124,7 @@ def _run(
         yield from _run(sweep, part, batch, walk)
 
 
-def _run_setting(sweep: Sweep, setting: Setting, batch: Batch, walk: Walk) -> Found:
+def _run_setting(sweep: Sweeper, setting: Setting, batch: Batch, walk: Walk) -> Readings:
     run = _runner(sweep, setting, batch, (walk.live, walk.donors))
     check_empty(sweep.verdict, run.empty(), walk.intact, walk.slack)
     ran = Ran(setting, run.cells)
@@ -133,8 +133,8 @@ def _run_setting(sweep: Sweep, setting: Setting, batch: Batch, walk: Walk) -> Fo
 
 
 def _found(
-    sweep: Sweep, setting: Setting, batch: Batch, walk: Walk, run: ColumnRunner | RowRunner
-) -> Found:
+    sweep: Sweeper, setting: Setting, batch: Batch, walk: Walk, run: ColumnRunner | RowRunner
+) -> Readings:
     """The same, as far as float32 decides it."""
     intact, groups = walk.intact, _groups(sweep, setting, walk.live)
     blocks = [run.of(group, which) for group, which in groups]
@@ -150,7 +150,7 @@ def _found(
 
 
 def _runner(
-    sweep: Sweep, setting: Setting, batch: Batch, live: tuple[Live, Live | None]
+    sweep: Sweeper, setting: Setting, batch: Batch, live: tuple[Live, Live | None]
 ) -> ColumnRunner | RowRunner:
     place, savings = setting.place, sweep.savings
     if place not in sweep.plans:
@@ -164,10 +164,10 @@ def _runner(
     return RowRunner(sweep, setting, plan, batch, live)
 
 
-def _groups(sweep: Sweep, setting: Setting, live: Live) -> list[_OnSome]:
+def _groups(sweep: Sweeper, setting: Setting, live: Live) -> list[_OnSome]:
     """Ablations that run on the same examples, and these examples; None where on all."""
     place, everything = setting.place, tuple(range(1, len(setting.unit_sets)))
-    all_of_them = Group((), everything, (0,) * len(everything))
+    all_of_them = TouchGroup((), everything, (0,) * len(everything))
     together: list[_OnSome] = [(all_of_them, None)]
     if not sweep.savings.untouched or place.constants is None or len(place.nodes) != 1:
         return together
@@ -190,7 +190,7 @@ def _worthwhile(groups: list[_OnSome], n: int) -> list[_OnSome]:
     apart = [(g, which) for g, which in groups if which is not None and len(which) < WORTH * n]
     left = {id(group) for group, _ in apart}
     rest = sorted(m for group, _ in groups if id(group) not in left for m in group.members)
-    return [*apart, *([(Group((), tuple(rest), (0,) * len(rest)), None)] if rest else [])]
+    return [*apart, *([(TouchGroup((), tuple(rest), (0,) * len(rest)), None)] if rest else [])]
 
 
 def _touching(touched: Tensor, trigger: Sequence[int]) -> Int[Tensor, " touched"]:
@@ -200,7 +200,12 @@ def _touching(touched: Tensor, trigger: Sequence[int]) -> Int[Tensor, " touched"
 
 
 def _fill(
-    found: Tensor, setting: Setting, group: Group, which: Tensor | None, block: Tensor, length: int
+    found: Tensor,
+    setting: Setting,
+    group: TouchGroup,
+    which: Tensor | None,
+    block: Tensor,
+    length: int,
 ) -> None:
     """Put a group's sets of one length into `found`; untouched examples are as in the parents."""
     members = [i for i, m in enumerate(group.members) if len(setting.unit_sets[m]) == length]

@@ -17,7 +17,7 @@ from lashley.readouts import CLASSIFICATION, Readout, check_measured
 
 _OWN = torch.contiguous_format  # a copy, to be used up
 _SHARE = 1e-3  # of the largest value; what is less is no effect of an ablation of no units
-Found = dict[str, Tensor]  # (ablation, example) by name of what is measured
+Readings = dict[str, Tensor]  # (ablation, example) by name of what is measured
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Verdict:
     def of_columns(
         self, logits: Float[Tensor, "ablation class example"], labels: Any,
         least: float | None = None, margins: Tensor | None = None,
-    ) -> Found:  # fmt: skip
+    ) -> Readings:  # fmt: skip
         """Of stacked logits, which are used up.
 
         Args:
@@ -75,7 +75,7 @@ class Verdict:
     def of_rows(
         self, outputs: Tensor, labels: Any, times: int = 1, least: float | None = None,
         margins: Tensor | None = None,
-    ) -> Found:  # fmt: skip
+    ) -> Readings:  # fmt: skip
         """Of outputs (ablation x example, ...) of so many ablations; labels are (example, ...)."""
         if self.classifies:
             logits = outputs.view(times, -1, outputs.shape[-1]).transpose(1, 2)
@@ -85,7 +85,7 @@ class Verdict:
         found = check_measured(self.readout.name, self.readout.of(outputs, targets), len(outputs))
         return {name: value.view(times, -1) for name, value in found.items()}
 
-    def slack(self, outputs: Tensor, labels: Any) -> Found:
+    def slack(self, outputs: Tensor, labels: Any) -> Readings:
         """(1, example) how far rounding of the outputs (example, ...) may move what is measured.
 
         Whatever the readout makes of them: it is asked again with all outputs a little larger,
@@ -105,7 +105,7 @@ class Verdict:
             for name, value in values.items()
         }
 
-    def exactly(self, outputs: Tensor, labels: Any) -> Found:
+    def exactly(self, outputs: Tensor, labels: Any) -> Readings:
         """Of outputs (example, ...) in exact enough a format: nothing remains unknown."""
         found = check_measured(self.readout.name, self.readout.of(outputs, labels), len(labels))
         if self.classifies:
@@ -113,7 +113,7 @@ class Verdict:
         return {name: value[None] for name, value in found.items()}
 
 
-def check_empty(verdict: Verdict, empty: Found, intact: Found, slack: Found) -> None:
+def check_empty(verdict: Verdict, empty: Readings, intact: Readings, slack: Readings) -> None:
     """Refuse a network on which the ablation of no units, on the first examples, has an effect.
 
     Args:
@@ -133,7 +133,7 @@ def check_empty(verdict: Verdict, empty: Found, intact: Found, slack: Found) -> 
         )
 
 
-def differing(verdict: Verdict, found: Found, intact: Found, slack: Found) -> int:
+def differing(verdict: Verdict, found: Readings, intact: Readings, slack: Readings) -> int:
     """On how many examples two ways to the intact network differ by more than rounding.
 
     Args:

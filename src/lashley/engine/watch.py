@@ -9,7 +9,7 @@ from torch import nn
 
 from lashley.engine.batch import Batch
 from lashley.engine.hooks import forward
-from lashley.engine.verdict import Found, Verdict, differing
+from lashley.engine.verdict import Readings, Verdict, differing
 from lashley.errors import EngineError
 from lashley.graph.copies import copied
 
@@ -28,7 +28,7 @@ class Watch:
     names: tuple[str, ...]
     verdict: Verdict
 
-    def check(self, batch: Batch, intact: Found) -> None:
+    def check(self, batch: Batch, intact: Readings) -> None:
         """Refuse what an engine found of a batch, if the network says something else.
 
         Args:

@@ -32,7 +32,7 @@ _RASTER_SMALL = 1200  # pixels of a map that is drawn at half size
 
 
 @dataclass(frozen=True)
-class Layout:
+class DamageLayout:
     """Where bars, map and legend go, in mm from the upper left; the map is a square."""
 
     bars: tuple[float, float, float, float]
@@ -43,7 +43,7 @@ class Layout:
     names: float = 10
 
 
-PAGE = Layout((17, 10, 70, 74), (90, 8, 88), (90, 98), 2)
+PAGE = DamageLayout((17, 10, 70, 74), (90, 8, 88), (90, 98), 2)
 HEIGHT = 117.0
 
 
@@ -94,7 +94,9 @@ def weakest(results: Results) -> Figure:
     figure = style.sheet(12 + pitch * len(units), title, results.caption)
     for i, unit in enumerate(units):
         top = 14 + pitch * i
-        place = Layout((17, top, 65, 40), (87, top - 4, 52), (141, top - 4), 1, _RASTER_SMALL, 8)
+        place = DamageLayout(
+            (17, top, 65, 40), (87, top - 4, 52), (141, top - 4), 1, _RASTER_SMALL, 8
+        )
         states = single_states(results.outcomes, unit)
         _panel(figure, results, place, bars.single_bars(results, unit), states, SINGLE_WORDS)
         figure.axes[-2].set_title(_title(results, unit), pad=5)
@@ -115,7 +117,7 @@ def singles_of_pair(results: Results, units: tuple[int, int]) -> Figure:
 def _panel(
     figure: Figure,
     results: Results,
-    layout: Layout,
+    layout: DamageLayout,
     heights: bars.Bars,
     states: Array,
     words: Mapping[State, str],

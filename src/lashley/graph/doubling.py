@@ -34,7 +34,7 @@ _NARROW = re.compile(r"\b(Float|Half|BFloat16)Tensor$")
 _OF_FORMATS = re.compile(r"float|double|dtype|half|scalar type", re.IGNORECASE)
 _NUMPY = frozenset({"numpy", "__array__"})
 
-Constants = Mapping[int, "weakref.ref[Tensor]"]
+Narrow = Mapping[int, "weakref.ref[Tensor]"]
 
 
 def doubled(network: nn.Module, device: str | torch.device = "cpu") -> nn.Module:
@@ -52,7 +52,7 @@ def doubled(network: nn.Module, device: str | torch.device = "cpu") -> nn.Module
     return found
 
 
-def constants() -> Constants:
+def constants() -> Narrow:
     """The tensors in lower formats that there are now, for `doubling`; takes some 0.1 s."""
     kinds = kinds_of_tensors()
     there = [t for t in gc.get_objects() if type(t) in kinds and t.dtype in _WIDER]
@@ -60,7 +60,7 @@ def constants() -> Constants:
 
 
 @contextmanager
-def doubling(network: nn.Module, known: Constants | None = None) -> Iterator[None]:
+def doubling(network: nn.Module, known: Narrow | None = None) -> Iterator[None]:
     """Inside, a copy from `doubled` computes in float64 alone, given inputs in float64.
 
     Formats that its forward writes (`.float()`, `dtype=torch.float16`, autocast) become float64.
@@ -96,7 +96,7 @@ def doubling(network: nn.Module, known: Constants | None = None) -> Iterator[Non
 class _Doubling(TorchFunctionMode):
     """Widens what operations are given and what they return."""
 
-    def __init__(self, known: Constants) -> None:
+    def __init__(self, known: Narrow) -> None:
         super().__init__()
         self._known = known
         self._left = False  # whether numbers went to NumPy
@@ -202,7 +202,7 @@ def _widen(value: Any, device: Any, seen: set[int]) -> Any:
 _KNOWN = "_lashley_constants"  # on our own copy: what `doubling` needs to run it
 
 
-def mark(network: nn.Module, known: Constants) -> nn.Module:
+def mark(network: nn.Module, known: Narrow) -> nn.Module:
     """The copy itself, to be run under `doubling` whenever `in_its_format` is asked to.
 
     Args:

@@ -33,7 +33,7 @@ from lashley.outcomes.sink import Frame, Index, Values
 _GATHERED = 1 << 26  # bytes of chunks that are gathered at a time
 _SECONDS = 10.0  # after which what is gathered is written, complete or not
 
-Key = tuple[int, int]  # of a chunk: which ablations (-1: the intact network), which batch
+StoreKey = tuple[int, int]  # of a chunk: which ablations (-1: the intact network), which batch
 
 
 class Store:
@@ -75,7 +75,7 @@ class Store:
         self._intact: dict[str, Any] = {n: self._group[f"intact_{n}"] for n in frame.kinds}
         self._height, self.batch = next(iter(self._arrays.values())).chunks
         self._frame, self._places = frame, frame.places
-        self._gathered: dict[Key, dict[str, np.ndarray]] = {}
+        self._gathered: dict[StoreKey, dict[str, np.ndarray]] = {}
         self._written = time.monotonic()
         for left in self.folder.rglob("*.partial"):  # by a kill
             left.unlink()
@@ -147,11 +147,11 @@ class Store:
         self.is_finished = True
         return open_store(self.folder)
 
-    def _corner(self, key: Key) -> Key:
+    def _corner(self, key: StoreKey) -> StoreKey:
         """The first row and the first place of a chunk."""
         return max(0, 1 + key[0] * self._height), key[1] * self.batch
 
-    def _part(self, name: str, key: Key) -> tuple[Any, Any]:
+    def _part(self, name: str, key: StoreKey) -> tuple[Any, Any]:
         """The array that a chunk lies in, and where."""
         row, place = self._corner(key)
         places = slice(place, place + self.batch)
@@ -159,11 +159,11 @@ class Store:
             return self._intact[name], places
         return self._arrays[name], (slice(row - 1, row - 1 + self._height), places)
 
-    def _stored(self, key: Key) -> dict[str, np.ndarray]:
+    def _stored(self, key: StoreKey) -> dict[str, np.ndarray]:
         parts = {name: self._part(name, key) for name in self._arrays}
         return {name: np.atleast_2d(array[where]) for name, (array, where) in parts.items()}
 
-    def _flush(self, which: Callable[[Key], bool] = lambda key: True) -> None:
+    def _flush(self, which: Callable[[StoreKey], bool] = lambda key: True) -> None:
         for key in [key for key in self._gathered if which(key)]:
             for name, values in self._gathered[key].items():
                 array, where = self._part(name, key)

@@ -15,7 +15,7 @@ from lashley.planning.checks import check_plan
 from lashley.planning.making import model_of, planned
 from lashley.planning.model import CostModel, SiteCost, seconds_by_site, seconds_of, seconds_on
 from lashley.planning.planned import Plan
-from lashley.planning.sampling import BUILT_ON, Sweep, sample
+from lashley.planning.sampling import BUILT_ON, PlannedSweep, sample
 
 __all__ = [
     "CostModel", "Plan", "SiteCost", "costs", "plan", "seconds_by_site", "seconds_of", "seconds_on",
@@ -90,8 +90,8 @@ def costs(prepared: Prepared, seconds: float) -> CostModel:
         return model_of(_sweep(prepared.evaluation, None), prepared, seconds)
 
 
-def _sweep(evaluation: Evaluation, n_examples: int | None) -> Sweep:
+def _sweep(evaluation: Evaluation, n_examples: int | None) -> PlannedSweep:
     """What is planned, on so many examples or on all."""
     given = evaluation.examples
     n = len(given) if n_examples is None else int(n_examples)
-    return Sweep(evaluation, sample(given, BUILT_ON, evaluation.seed), n)
+    return PlannedSweep(evaluation, sample(given, BUILT_ON, evaluation.seed), n)

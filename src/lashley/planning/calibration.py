@@ -27,7 +27,7 @@ _LEFT = 0.2  # part of the seconds for the large laps, at least
 
 
 @dataclass(frozen=True, eq=False)
-class Work:
+class Samples:
     """What there is to sample from.
 
     Attributes:
@@ -65,7 +65,7 @@ class Laps:
     intact: float
 
 
-def calibrate(work: Work, seconds: float) -> Laps:
+def calibrate(work: Samples, seconds: float) -> Laps:
     """Time laps with few ablations of each site, then with many.
 
     Args:
@@ -113,17 +113,17 @@ def sampling_order(rows: Mapping[int, Ablation], seed: int) -> list[int]:
     return [*ahead, *(row for row in mixed if row not in ahead)]
 
 
-def _lap(work: Work, batch: Batch, rows: Mapping[str, Sequence[int]]) -> Lap:
+def _lap(work: Samples, batch: Batch, rows: Mapping[str, Sequence[int]]) -> Lap:
     return work.course.lap(batch, chain.from_iterable(rows.values()))
 
 
-def _batches(work: Work, size: int) -> list[Batch]:
+def _batches(work: Samples, size: int) -> list[Batch]:
     """Different examples, in as many batches as pairs of laps; fewer if there are not enough."""
     n = max(1, min(_PAIRS, len(work.examples.labels) // size))
     return [work.examples.take(torch.arange(i * size, (i + 1) * size)) for i in range(n)]
 
 
-def _probe(work: Work, allowed: float) -> tuple[int, float]:
+def _probe(work: Samples, allowed: float) -> tuple[int, float]:
     """How many examples an intact pass can take, and its seconds per example."""
     size, most = 1, min(work.batch, len(work.examples.labels))
     work.course.lap(work.examples.take(torch.arange(1)), ())  # the very first pass is slow
@@ -134,7 +134,7 @@ def _probe(work: Work, allowed: float) -> tuple[int, float]:
         size = min(most, 4 * size)
 
 
-def _affordable(work: Work, intact: float, allowed: float) -> list[str]:
+def _affordable(work: Samples, intact: float, allowed: float) -> list[str]:
     """Sites at even distances, the last ones if there is no time for all; at least one."""
     every = list(work.rows)
     n = min(len(every), _MOST_SITES)
@@ -149,7 +149,7 @@ def _affordable(work: Work, intact: float, allowed: float) -> list[str]:
     return [site for site in every if site in chosen]
 
 
-def _many(work: Work, few: Lap, seconds: float) -> dict[str, Sequence[int]]:
+def _many(work: Samples, few: Lap, seconds: float) -> dict[str, Sequence[int]]:
     """As many ablations of each site as fit: as much time for each, what one leaves for the rest.
 
     Args:

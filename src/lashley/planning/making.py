@@ -15,7 +15,7 @@ from lashley.ablations import Ablation
 from lashley.engine import Prepared, batch_size, check_classes
 from lashley.methods import takes_moments
 from lashley.outcomes import size_of
-from lashley.planning.calibration import Laps, Work, calibrate
+from lashley.planning.calibration import Laps, Samples, calibrate
 from lashley.planning.fit import Fitted, fit
 from lashley.planning.flops import flops
 from lashley.planning.model import (
@@ -28,7 +28,7 @@ from lashley.planning.model import (
 )
 from lashley.planning.planned import Plan
 from lashley.planning.sampling import (
-    Sweep,
+    PlannedSweep,
     prepared_for,
     quickest_pass,
     work_of,
@@ -42,7 +42,7 @@ _GUESSED = 1.25  # times this, where the number of examples is estimated too
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class Timed:
     """What a plan is added up from.
 
     Attributes:
@@ -56,12 +56,12 @@ class Found:
         fitted: What that says.
     """
 
-    sweep: Sweep
+    sweep: PlannedSweep
     prepared: Prepared
     setup: float
     batch: int
     rows: list[int]
-    work: Work
+    work: Samples
     laps: Laps
     fitted: Fitted
 
@@ -71,7 +71,7 @@ class Found:
         return [self.sweep.ablations[row - 1] for row in self.rows]
 
 
-def planned(sweep: Sweep, seconds: float, devices: int) -> Plan:
+def planned(sweep: PlannedSweep, seconds: float, devices: int) -> Plan:
     """The plan of a sweep.
 
     Args:
@@ -83,7 +83,7 @@ def planned(sweep: Sweep, seconds: float, devices: int) -> Plan:
     return _plan(_found(sweep, prepared, setup, seconds), devices)
 
 
-def model_of(sweep: Sweep, prepared: Prepared, seconds: float) -> CostModel:
+def model_of(sweep: PlannedSweep, prepared: Prepared, seconds: float) -> CostModel:
     """What the ablations of a sweep cost with an engine that is built already.
 
     Args:
@@ -94,7 +94,7 @@ def model_of(sweep: Sweep, prepared: Prepared, seconds: float) -> CostModel:
     return _model(_found(sweep, prepared, 0.0, seconds))
 
 
-def _found(sweep: Sweep, prepared: Prepared, setup: float, seconds: float) -> Found:
+def _found(sweep: PlannedSweep, prepared: Prepared, setup: float, seconds: float) -> Timed:
     evaluation = sweep.evaluation
     names = dict.fromkeys(a.site.name for a in sweep.ablations)
     counted = flops(evaluation.network, evaluation.examples, names)
@@ -103,10 +103,10 @@ def _found(sweep: Sweep, prepared: Prepared, setup: float, seconds: float) -> Fo
     work = work_of(prepared, sweep, rows, counted, batch)
     laps = calibrate(work, seconds)
     fitted = fit(laps, work.shares, quickest_pass(prepared, work.examples, laps))
-    return Found(sweep, prepared, setup, batch, rows, work, laps, fitted)
+    return Timed(sweep, prepared, setup, batch, rows, work, laps, fitted)
 
 
-def _plan(found: Found, devices: int) -> Plan:
+def _plan(found: Timed, devices: int) -> Plan:
     sweep, distinct, model = found.sweep, found.distinct, _model(found)
     counts = _examples(found)
     seconds = seconds_of(model, distinct, counts)
@@ -134,7 +134,7 @@ def _plan(found: Found, devices: int) -> Plan:
     )
 
 
-def _model(found: Found) -> CostModel:
+def _model(found: Timed) -> CostModel:
     """Of a sweep, with what depends on all of its ablations at once."""
     sweep, each = found.sweep, found.laps.intact
     setup = found.setup
@@ -157,7 +157,7 @@ def _look(n: int) -> float:
     return perf_counter() - start
 
 
-def _examples(found: Found) -> np.ndarray:
+def _examples(found: Timed) -> np.ndarray:
     """(ablation) on how many examples each of the different ablations is run."""
     sweep = found.sweep
     precision = sweep.evaluation.precision
@@ -173,7 +173,7 @@ def _examples(found: Found) -> np.ndarray:
     )
 
 
-def _table(found: Found, model: CostModel, counts: np.ndarray) -> pd.DataFrame:
+def _table(found: Timed, model: CostModel, counts: np.ndarray) -> pd.DataFrame:
     shares, by_site = found.work.shares, counts_by_site(found.distinct, counts)
     seconds = seconds_by_site(model, found.distinct, counts)
     return pd.DataFrame({
@@ -187,7 +187,7 @@ def _table(found: Found, model: CostModel, counts: np.ndarray) -> pd.DataFrame:
     })  # fmt: skip
 
 
-def _off(found: Found, seconds: Mapping[str, float]) -> float:
+def _off(found: Timed, seconds: Mapping[str, float]) -> float:
     """The factor by which the time may be off, either way."""
     total = sum(seconds.values())
     unknown = sum(s for site, s in seconds.items() if site not in found.fitted.sampled)
@@ -195,13 +195,13 @@ def _off(found: Found, seconds: Mapping[str, float]) -> float:
     return off if found.sweep.evaluation.precision is None else off * _GUESSED
 
 
-def _how(found: Found) -> str:
+def _how(found: Timed) -> str:
     options, attrs = found.sweep.evaluation.options, found.prepared.about.attrs
     dtype = str(options.dtype).removeprefix("torch.")
     return f"engine {attrs['engine']}, {dtype}, {options.device}"
 
 
-def _batch(prepared: Prepared, sweep: Sweep) -> int:
+def _batch(prepared: Prepared, sweep: PlannedSweep) -> int:
     """Examples that the sweep will take at once."""
     precision = sweep.evaluation.precision
     size = batch_size(prepared.about, len(sweep.ablations), sweep.n_examples, precision)

@@ -12,7 +12,7 @@ from lashley.ablations import Ablation
 from lashley.data import Examples
 from lashley.data.inputs import take
 from lashley.engine import Batch, Evaluation, Prepared, network_fingerprint, prepare
-from lashley.planning.calibration import Laps, Work, sampling_order
+from lashley.planning.calibration import Laps, Samples, sampling_order
 from lashley.planning.flops import Flops
 from lashley.planning.laps import Course
 from lashley.stats import stratified_order
@@ -23,7 +23,7 @@ _AGAIN = 0.1  # part of the seconds for the calibration that a second building m
 
 
 @dataclass(frozen=True, eq=False)
-class Sweep:
+class PlannedSweep:
     """What is planned.
 
     Attributes:
@@ -55,7 +55,7 @@ def sample(examples: Examples, n: int, seed: int) -> Examples:
     return Examples(take(examples.inputs, order), examples.labels[which], ())
 
 
-def prepared_for(sweep: Sweep, seconds: float) -> tuple[Prepared, float]:
+def prepared_for(sweep: PlannedSweep, seconds: float) -> tuple[Prepared, float]:
     """The engine for all ablations, and how long an evaluation takes to build it.
 
     The first time in a process is slower, so it is built twice where that is quick.
@@ -69,8 +69,8 @@ def prepared_for(sweep: Sweep, seconds: float) -> tuple[Prepared, float]:
 
 
 def work_of(
-    prepared: Prepared, sweep: Sweep, rows: Sequence[int], flops: Flops, batch: int
-) -> Work:
+    prepared: Prepared, sweep: PlannedSweep, rows: Sequence[int], flops: Flops, batch: int
+) -> Samples:
     """What a calibration can choose from.
 
     Args:
@@ -86,7 +86,7 @@ def work_of(
         by_site.setdefault(ablation.site.name, {})[row] = ablation
     sites = sorted(by_site, key=lambda site: -flops.share(site))
     seed = sweep.evaluation.seed
-    return Work(
+    return Samples(
         Course(prepared, {row: sweep.ablations[row - 1].site.name for row in rows}),
         _loaded(prepared, sweep, _LOADED * batch),
         batch,
@@ -116,7 +116,7 @@ def quickest_pass(prepared: Prepared, examples: Batch, laps: Laps) -> float:
     return min(times) / laps.first.n_examples
 
 
-def _prepared(sweep: Sweep) -> tuple[Prepared, float]:
+def _prepared(sweep: PlannedSweep) -> tuple[Prepared, float]:
     given, start = sweep.some_of_reference(BUILT_ON), perf_counter()
     network_fingerprint(sweep.evaluation.network)  # before an evaluation and, inside, after it
     part = replace(
@@ -126,7 +126,7 @@ def _prepared(sweep: Sweep) -> tuple[Prepared, float]:
     return prepared, perf_counter() - start
 
 
-def _loaded(prepared: Prepared, sweep: Sweep, n: int) -> Batch:
+def _loaded(prepared: Prepared, sweep: PlannedSweep, n: int) -> Batch:
     """So many different examples, or as many as there are, where the engine computes."""
     some = sample(sweep.evaluation.examples, n, sweep.evaluation.seed)
     return prepared.load_others(some, sweep.some_of_reference(len(some)))

@@ -22,8 +22,8 @@ from lashley.recovery.constants import (
     wanted_constants,
     zeros,
 )
-from lashley.recovery.holding import Held, put
-from lashley.recovery.place import Place, place_of
+from lashley.recovery.holding import Hold, put
+from lashley.recovery.place import AblatedPlace, place_of
 from lashley.sites import first_inputs
 
 _SPREAD = 0.5  # of factors on the other weights, to see that no constant depends on these
@@ -37,7 +37,7 @@ _NAIVE = "allowed without a hold is 'zero_weights'. Take that, or hold the ablat
 @torch.no_grad()
 def ablated(
     network: nn.Module, ablation: Ablation, examples: Any
-) -> tuple[nn.Module, dict[str, Held]]:
+) -> tuple[nn.Module, dict[str, Hold]]:
     """A copy in which the ablated units are constants, whatever the rest of it learns.
 
     The weights and biases into the units are 0. The last batch norm in front of the nonlinearity
@@ -74,7 +74,7 @@ def ablated(
 @torch.no_grad()
 def naively(
     network: nn.Module, ablation: Ablation, examples: Any
-) -> tuple[nn.Module, dict[str, Held]]:
+) -> tuple[nn.Module, dict[str, Hold]]:
     """A copy in which the weights and biases into the ablated units are 0, and no more.
 
     Args:
@@ -99,7 +99,7 @@ def naively(
     return place.network, held
 
 
-def _check_separable(place: Place) -> None:
+def _check_separable(place: AblatedPlace) -> None:
     call, graph = place.units.call, place.units.graph
     if not call.separable:
         mixing = [op(n, graph) for n in call.nodes[1:] if is_normalisation(n, graph)]
@@ -112,7 +112,7 @@ def _check_separable(place: Place) -> None:
 
 
 @contextmanager
-def _others_changed(place: Place, held: Mapping[str, Held]) -> Iterator[None]:
+def _others_changed(place: AblatedPlace, held: Mapping[str, Hold]) -> Iterator[None]:
     """Other weights up to the units inside, as if they were trained; afterwards as before."""
     parameters = list(place.units.upto.parameters())
     before = [p.clone() for p in parameters]
@@ -129,7 +129,7 @@ def _others_changed(place: Place, held: Mapping[str, Held]) -> Iterator[None]:
 
 
 def _check_holds(
-    place: Place, wanted: Float[Tensor, " unit"], inputs: Inputs, way_out: str
+    place: AblatedPlace, wanted: Float[Tensor, " unit"], inputs: Inputs, way_out: str
 ) -> None:
     """Look at the ablated units: each must be its constant."""
     found = columns(place, inputs)

@@ -11,7 +11,7 @@ from torch import nn
 from lashley.ablations import Ablation
 from lashley.errors import TrainingError
 from lashley.graph.copies import copied as copy_of
-from lashley.recovery.ablated import Held, ablated, naively
+from lashley.recovery.ablated import Hold, ablated, naively
 from lashley.recovery.freezing import Frozen, trained_modules
 from lashley.recovery.starts import anew, redrawn
 
@@ -31,8 +31,8 @@ class Start:
 
     network: nn.Module
     before: nn.Module = field(init=False)
-    held: Mapping[str, Held]
-    watched: Mapping[str, Held]
+    held: Mapping[str, Hold]
+    watched: Mapping[str, Hold]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "before", copy_of(self.network))

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 
 from lashley.engine import network_fingerprint
 from lashley.recovery.prefix import cached, split
-from lashley.recovery.task import Task
+from lashley.recovery.task import RecoveryTask
 
 
 def behind_prefix(
-    task: Task, networks: Sequence[nn.Module]
+    task: RecoveryTask, networks: Sequence[nn.Module]
 ) -> tuple[Sequence[nn.Module], list[Tensor]]:
     """The parts to train, and the inputs of train, test and validation for them.
 

@@ -12,19 +12,19 @@ from lashley.data import as_examples
 from lashley.data.inputs import Inputs, inputs_to, take, tensors
 from lashley.errors import AblationError
 from lashley.methods import Channels
-from lashley.recovery.holding import Held
-from lashley.recovery.place import Place
+from lashley.recovery.holding import Hold
+from lashley.recovery.place import AblatedPlace
 from lashley.units import upto
 
 _BATCH = 250  # examples at once
 
 
-def zeros(place: Place) -> dict[str, Held]:
+def zeros(place: AblatedPlace) -> dict[str, Hold]:
     """Weights and biases of 0 into the ablated units, by names of parameters."""
-    return {name: Held(mask, _number(0.0, mask)) for name, mask in place.incoming.items()}
+    return {name: Hold(mask, _number(0.0, mask)) for name, mask in place.incoming.items()}
 
 
-def mean_activation(place: Place, examples: Any) -> Float[Tensor, " unit"]:
+def mean_activation(place: AblatedPlace, examples: Any) -> Float[Tensor, " unit"]:
     """The units' mean activations over all examples and positions, in float64."""
     given: Inputs = as_examples(examples).inputs
     weight = place.network.get_parameter(place.layer.weight)
@@ -36,17 +36,19 @@ def mean_activation(place: Place, examples: Any) -> Float[Tensor, " unit"]:
     return (total / count).to(weight.device)
 
 
-def columns(place: Place, inputs: Inputs) -> Float[Tensor, "unit number"]:
+def columns(place: AblatedPlace, inputs: Inputs) -> Float[Tensor, "unit number"]:
     """All activations of each unit."""
     return place.units.activation(inputs).movedim(1, 0).flatten(1)
 
 
-def asked_mean(place: Place, examples: Any) -> Float[Tensor, " unit"] | None:
+def asked_mean(place: AblatedPlace, examples: Any) -> Float[Tensor, " unit"] | None:
     """The mean activation, if the method asks for it; before the weights are 0."""
     return mean_activation(place, examples) if place.replacement.needs_mean else None
 
 
-def wanted_constants(place: Place, mean: Tensor | None, inputs: Inputs) -> Float[Tensor, " unit"]:
+def wanted_constants(
+    place: AblatedPlace, mean: Tensor | None, inputs: Inputs
+) -> Float[Tensor, " unit"]:
     """What the method puts in place of the units, which have weights of 0 already."""
     zeroed = columns(place, inputs)[:, 0]
     if place.acts_on_weights:
@@ -54,7 +56,7 @@ def wanted_constants(place: Place, mean: Tensor | None, inputs: Inputs) -> Float
     return place.replacement.of(Channels(len(zeroed), 1, mean)).to(zeroed)
 
 
-def at_carrier(place: Place, wanted: Tensor, inputs: Inputs) -> Float[Tensor, " unit"]:
+def at_carrier(place: AblatedPlace, wanted: Tensor, inputs: Inputs) -> Float[Tensor, " unit"]:
     """What the carrier has to put out, so that the nonlinearity behind it puts out `wanted`."""
     if not place.acts_on_weights:
         return wanted
@@ -64,7 +66,7 @@ def at_carrier(place: Place, wanted: Tensor, inputs: Inputs) -> Float[Tensor, " 
     return held.movedim(place.units.site.axis, 0).flatten(1)[:, 0]
 
 
-def carriers(place: Place, constants: Float[Tensor, " unit"]) -> dict[str, Held]:
+def carriers(place: AblatedPlace, constants: Float[Tensor, " unit"]) -> dict[str, Hold]:
     """The numbers that make the units these constants, by names of parameters.
 
     Raises:
@@ -79,10 +81,10 @@ def carriers(place: Place, constants: Float[Tensor, " unit"]) -> dict[str, Held]
                 "(affine=False), so that nothing holds its units against its moving statistics; "
                 "allowed are batch norms with both. Take another site."
             )
-        return {names["weight"]: Held(mask, _number(0.0, mask)),
-                names["bias"]: Held(mask, constants)}  # fmt: skip
+        return {names["weight"]: Hold(mask, _number(0.0, mask)),
+                names["bias"]: Hold(mask, constants)}  # fmt: skip
     if place.layer.bias:
-        return {place.layer.bias: Held(mask, constants)}
+        return {place.layer.bias: Hold(mask, constants)}
     if constants[mask].any():
         raise AblationError(
             f"method: given '{place.ablation.method}' for {site}, which has neither a bias nor a "

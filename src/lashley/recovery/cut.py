@@ -13,7 +13,7 @@ from lashley.graph.running import Refused, attributes_of
 from lashley.graph.ways import in_front
 from lashley.recovery.freezing import Frozen
 from lashley.recovery.order import named_tensors
-from lashley.recovery.packing import Part, as_trained, has_channels_last
+from lashley.recovery.packing import Packed, as_trained, has_channels_last
 
 # Without tensors, yet random: the first two in train mode.
 _RANDOM = (nn.modules.dropout._DropoutNd, nn.RReLU, nn.FractionalMaxPool2d, nn.FractionalMaxPool3d)
@@ -31,7 +31,7 @@ class Cut:
         behind: All that the suffix computes.
     """
 
-    parts: dict[fx.Node, Part]
+    parts: dict[fx.Node, Packed]
     early: set[fx.Node]
     sizes: dict[fx.Node, Any]
     behind: set[fx.Node]
@@ -80,7 +80,7 @@ def cut(network: nn.Module, graph: fx.Graph, frozen: Frozen, inputs: Tensor) -> 
     _check_saving(early, network)
     in_autocast = _values(module, inputs, autocast=True)
     parts = {
-        node: Part(known[node].axis, known[node].per, known[node].shape, values[node].dtype,
+        node: Packed(known[node].axis, known[node].per, known[node].shape, values[node].dtype,
                    in_autocast[node].dtype, has_channels_last(in_autocast[node]))
         for node in given
     }  # fmt: skip

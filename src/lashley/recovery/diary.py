@@ -11,7 +11,7 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from lashley.errors import DivergenceError, IntegrityError, TrainingError
-from lashley.recovery.measuring import Measured, measured, percent_right
+from lashley.recovery.measuring import NetworkOutcomes, measured, percent_right
 from lashley.recovery.patience import Patience
 from lashley.recovery.trainees import Trainees
 
@@ -72,7 +72,7 @@ class Diary:
             self.book[f"good.{name}"].copy_(tensor)
         self.trainees.resume()
 
-    def _measured(self, network: nn.Module, seen: Seen, epochs: int) -> Measured:
+    def _measured(self, network: nn.Module, seen: Seen, epochs: int) -> NetworkOutcomes:
         """What the network does, if that is finite: of NaN every rank would be 0."""
         found = measured(network, seen.inputs, seen.labels)
         if math.isfinite(found.loss):

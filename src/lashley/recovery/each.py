@@ -10,10 +10,10 @@ from typing import Any, Unpack
 from torch import nn
 
 from lashley.ablations import Ablation
-from lashley.errors import DivergenceError, TrainingError, check_progress
+from lashley.errors import DivergenceError, OnProgress, TrainingError, check_progress
 from lashley.recovery.result import Recovery
-from lashley.recovery.single import PAPER, Progress, carry_out
-from lashley.recovery.task import Options, task_of
+from lashley.recovery.single import PAPER, carry_out
+from lashley.recovery.task import RecoveryOptions, task_of
 from lashley.training.recipe import Recipe
 
 _CONVOLUTIONS = (nn.modules.conv._ConvNd,)  # quicker one after the other
@@ -28,8 +28,8 @@ def recover_each(
     *,
     together: bool | None = None,
     checkpoint: Path | None = None,
-    progress: Progress | None = None,
-    **options: Unpack[Options],
+    progress: OnProgress | None = None,
+    **options: Unpack[RecoveryOptions],
 ) -> list[Recovery]:
     """Recover from several ablations of one site: instances of the same experiment.
 
@@ -85,9 +85,9 @@ def recover_each(
     return found
 
 
-def _times(progress: Progress, parts: int) -> Progress:
+def _times(progress: OnProgress, parts: int) -> OnProgress:
     return lambda done, of: progress(parts * done, parts * of)
 
 
-def _part(progress: Progress, number: int, parts: int) -> Progress:
+def _part(progress: OnProgress, number: int, parts: int) -> OnProgress:
     return lambda done, of: progress(number * of + done, parts * of)

@@ -17,7 +17,7 @@ from lashley.training.population import Together
 
 
 @dataclass(frozen=True, eq=False)
-class Held:
+class Hold:
     """Numbers of one tensor that a training must not change.
 
     Attributes:
@@ -30,7 +30,7 @@ class Held:
 
 
 @torch.no_grad()
-def put(network: nn.Module, held: Mapping[str, Held]) -> None:
+def put(network: nn.Module, held: Mapping[str, Hold]) -> None:
     """Put held numbers into the network itself.
 
     Args:
@@ -49,7 +49,7 @@ class Holding:
     weight decay moves what has no gradient too, and what the optimiser keeps of them is made 0.
     """
 
-    def __init__(self, learner: Alone | Together, held: Sequence[Mapping[str, Held]]) -> None:
+    def __init__(self, learner: Alone | Together, held: Sequence[Mapping[str, Hold]]) -> None:
         """Put the held numbers in place, and hooks on their gradients.
 
         Args:
@@ -104,7 +104,7 @@ class Holding:
 
 
 def held_norm(
-    tensors: Mapping[str, Tensor], held: Sequence[Mapping[str, Held]]
+    tensors: Mapping[str, Tensor], held: Sequence[Mapping[str, Hold]]
 ) -> Float[Tensor, " member"]:
     """How far the held numbers are from what they should be: the norm of the difference.
 
@@ -125,14 +125,14 @@ def held_norm(
     return squares.sqrt()
 
 
-def _stacked(tensors: Mapping[str, Tensor], held: Sequence[Mapping[str, Held]]) -> dict[str, Held]:
+def _stacked(tensors: Mapping[str, Tensor], held: Sequence[Mapping[str, Hold]]) -> dict[str, Hold]:
     """What all members hold, by names of parameters: (member, ...) each."""
     _check_members(tensors, held)
     names = dict.fromkeys(name for of_member in held for name in of_member)
     return {n: _stack(n, tensors.get(f"state.{n}"), [h.get(n) for h in held]) for n in names}
 
 
-def _stack(name: str, tensor: Tensor | None, held: Sequence[Held | None]) -> Held:
+def _stack(name: str, tensor: Tensor | None, held: Sequence[Hold | None]) -> Hold:
     shapes = {tuple(h.mask.shape) for h in held if h is not None}
     if tensor is None or shapes != {tuple(tensor.shape[1:])}:
         there = "there is none" if tensor is None else f"it is of shape {tuple(tensor.shape[1:])}"
@@ -141,13 +141,13 @@ def _stack(name: str, tensor: Tensor | None, held: Sequence[Held | None]) -> Hel
             "allowed are its own parameters. Take what `ablated` returned for this network, "
             "without what is frozen."
         )
-    none = Held(torch.zeros_like(tensor[0], dtype=torch.bool), tensor.new_zeros(()))
+    none = Hold(torch.zeros_like(tensor[0], dtype=torch.bool), tensor.new_zeros(()))
     each = [none if h is None else h for h in held]
     values = [h.values.to(tensor).expand(tensor.shape[1:]) for h in each]
-    return Held(torch.stack([h.mask.to(tensor.device) for h in each]), torch.stack(values))
+    return Hold(torch.stack([h.mask.to(tensor.device) for h in each]), torch.stack(values))
 
 
-def _check_members(tensors: Mapping[str, Tensor], held: Sequence[Mapping[str, Held]]) -> None:
+def _check_members(tensors: Mapping[str, Tensor], held: Sequence[Mapping[str, Hold]]) -> None:
     members = len(next(iter(tensors.values())))
     if isinstance(held, Mapping) or len(held) != members:
         given = "one mapping" if isinstance(held, Mapping) else f"{len(held)}"

@@ -12,11 +12,11 @@ from torch import nn
 
 from lashley.ablations import Ablation
 from lashley.designs import random_groups
-from lashley.errors import AblationError, TrainingError, check_progress
+from lashley.errors import AblationError, OnProgress, TrainingError, check_progress
 from lashley.methods import ZERO_WEIGHTS, Method
 from lashley.recovery.result import Recovery
-from lashley.recovery.single import Progress, recover
-from lashley.recovery.task import Options
+from lashley.recovery.single import recover
+from lashley.recovery.task import RecoveryOptions
 from lashley.sites import Site
 from lashley.training.recipe import Recipe
 
@@ -63,8 +63,8 @@ def recover_iterated(
     recipe: Recipe = LONG,
     *,
     checkpoint: Path | None = None,
-    progress: Progress | None = None,
-    **options: Unpack[Options],
+    progress: OnProgress | None = None,
+    **options: Unpack[RecoveryOptions],
 ) -> Iterator[Recovery]:
     """Ablate and recover, then ablate more of the recovered network and recover, and so on.
 

@@ -15,7 +15,7 @@ _BATCH = 250  # examples that are measured together
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
+class NetworkOutcomes:
     """What a network does to examples.
 
     Attributes:
@@ -34,7 +34,7 @@ class Measured:
 @torch.no_grad()
 def measured(
     network: Callable[[Tensor], Tensor], inputs: Tensor, labels: Int[Tensor, " example"]
-) -> Measured:
+) -> NetworkOutcomes:
     """Run examples through a network in eval mode, in its own number format."""
     ranks, predictions, losses, outputs = [], [], [], 0
     for part, of in zip(inputs.split(_BATCH), labels.split(_BATCH), strict=True):
@@ -45,7 +45,7 @@ def measured(
         losses.append(loss(logits, of).double())
         outputs = logits.shape[-1]
     mean = float(torch.cat(losses).mean())
-    return Measured(torch.cat(ranks), torch.cat(predictions), mean, outputs)
+    return NetworkOutcomes(torch.cat(ranks), torch.cat(predictions), mean, outputs)
 
 
 def percent_right(rank: Int[Tensor, "*member example"], top: int) -> Float[Tensor, "*member"]:

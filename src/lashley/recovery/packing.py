@@ -10,7 +10,7 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 
-class Part(NamedTuple):
+class Packed(NamedTuple):
     """How a value of a batch is packed; of plain types, so that a graph can hold it.
 
     Attributes:
@@ -40,7 +40,7 @@ class Part(NamedTuple):
         return self.dtype.is_floating_point and self.in_autocast.is_floating_point
 
 
-def pack(values: Sequence[Tensor], parts: Sequence[Part]) -> Shaped[Tensor, "example number"]:
+def pack(values: Sequence[Tensor], parts: Sequence[Packed]) -> Shaped[Tensor, "example number"]:
     """The values side by side, in the widest of their formats."""
     rows = [
         value.movedim(part.axis, 0).unflatten(0, (-1, part.per)).flatten(1)
@@ -49,18 +49,18 @@ def pack(values: Sequence[Tensor], parts: Sequence[Part]) -> Shaped[Tensor, "exa
     return torch.cat(rows, 1)
 
 
-def unpack(packed: Shaped[Tensor, "example number"], parts: Sequence[Part]) -> list[Tensor]:
+def unpack(packed: Shaped[Tensor, "example number"], parts: Sequence[Packed]) -> list[Tensor]:
     """The values again: copies, which may be written to."""
     sizes = [torch.Size(part.shape).numel() for part in parts]
     return [_value(rows, part) for rows, part in zip(packed.split(sizes, 1), parts, strict=True)]
 
 
-def _value(rows: Shaped[Tensor, "example number"], part: Part) -> Tensor:
+def _value(rows: Shaped[Tensor, "example number"], part: Packed) -> Tensor:
     rest = [length for axis, length in enumerate(part.shape) if axis != part.axis]
     return own(rows.reshape(-1, *rest).movedim(0, part.axis), part)
 
 
-def own(value: Tensor, part: Part) -> Tensor:
+def own(value: Tensor, part: Packed) -> Tensor:
     """A copy, in the number format and the order in memory that the network gives it."""
     autocast = torch.is_autocast_enabled(value.device.type)
     form = torch.channels_last if autocast and part.last else torch.contiguous_format

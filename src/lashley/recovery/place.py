@@ -40,7 +40,7 @@ class BatchNorm:
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
+class AblatedPlace:
     """The units of an ablation, in the network that they are to be taken out of.
 
     Attributes:
@@ -84,7 +84,7 @@ class Place:
         return masks if known.bias is None else masks | {known.bias: self.of_unit}
 
 
-def place_of(network: nn.Module, ablation: Ablation, examples: Any) -> Place:
+def place_of(network: nn.Module, ablation: Ablation, examples: Any) -> AblatedPlace:
     """Where an ablation's units are, in a copy of the network.
 
     Args:
@@ -107,7 +107,7 @@ def place_of(network: nn.Module, ablation: Ablation, examples: Any) -> Place:
             "projection or layer."
         )
     own = {id(t): n for n, t in (*copied.named_buffers(), *copied.named_parameters())}
-    place = Place(
+    place = AblatedPlace(
         copied, ablation, units, _named(units.layer, own, copied), _norms(units, own)
     )  # fmt: skip
     _check_unshared(place)
@@ -163,7 +163,7 @@ def _tensors(node: fx.Node, graph: fx.GraphModule) -> dict[str, Any]:
     return {name: value_of(node, graph) for name, node in held.items()}
 
 
-def _check_unshared(place: Place) -> None:
+def _check_unshared(place: AblatedPlace) -> None:
     """Refuse tensors that more than one node of the graph reads."""
     norms = [norm.names.get(kind) for norm in place.norms for kind in ("weight", "bias")]
     for name in (place.layer.weight, place.layer.bias, *norms):
@@ -177,7 +177,7 @@ def _check_unshared(place: Place) -> None:
 
 
 @torch.no_grad()
-def _check_axes(place: Place, inputs: Inputs) -> None:
+def _check_axes(place: AblatedPlace, inputs: Inputs) -> None:
     """Refuse batch norms over another axis than the units'."""
     site, graph = place.units.site, place.units.graph
     for norm in place.norms:

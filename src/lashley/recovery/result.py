@@ -19,8 +19,8 @@ from lashley.effects.drops import tops_of
 from lashley.graph.reading import as_given
 from lashley.recovery.begin import Start
 from lashley.recovery.diary import Diary
-from lashley.recovery.measuring import Measured, changes_of
-from lashley.recovery.task import Task
+from lashley.recovery.measuring import NetworkOutcomes, changes_of
+from lashley.recovery.task import RecoveryTask
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +62,8 @@ class Recovery:
 
 
 def result(
-    task: Task, start: Start, ablation: Ablation, diary: Diary, member: int, intact: Measured,
-    epochs: int, ended: str,
+    task: RecoveryTask, start: Start, ablation: Ablation, diary: Diary, member: int,
+    intact: NetworkOutcomes, epochs: int, ended: str,
 ) -> Recovery:  # fmt: skip
     """The member's recovery after so many epochs."""
     book = {
@@ -86,7 +86,7 @@ def _numbers(values: Tensor) -> np.ndarray:
 
 
 def _outcomes(
-    task: Task, ablation: Ablation, book: Mapping[str, np.ndarray], intact: Measured
+    task: RecoveryTask, ablation: Ablation, book: Mapping[str, np.ndarray], intact: NetworkOutcomes
 ) -> xr.Dataset:
     names = task.test.class_names
     kind = schema.dtype_for(intact.outputs)

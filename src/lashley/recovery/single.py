@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from torch import nn
 
 from lashley.ablations import Ablation
 from lashley.engine import evaluation_of, network_fingerprint
-from lashley.errors import DivergenceError, TrainingError, check_progress
+from lashley.errors import DivergenceError, OnProgress, TrainingError, check_progress
 from lashley.graph.intact import restored
 from lashley.graph.reading import Output
 from lashley.recovery.begin import Start, start_of
@@ -24,7 +24,7 @@ from lashley.recovery.freezing import freeze
 from lashley.recovery.measuring import measured
 from lashley.recovery.patience import Patience
 from lashley.recovery.result import Recovery, result
-from lashley.recovery.task import Task, task_of
+from lashley.recovery.task import RecoveryTask, task_of
 from lashley.recovery.trainees import Trainees, trainees
 from lashley.sites import eval_mode
 from lashley.training.alone import Alone
@@ -35,7 +35,6 @@ from lashley.training.population import Together
 from lashley.training.recipe import Recipe
 
 PAPER = Recipe(epochs=5)  # section 3.3 names the epochs only; the rest is that of the paper's MLP
-Progress = Callable[[int, int], None]
 
 
 def recover(
@@ -55,7 +54,7 @@ def recover(
     intact: nn.Module | None = None,
     output: Output = None,
     checkpoint: Path | None = None,
-    progress: Progress | None = None,
+    progress: OnProgress | None = None,
 ) -> Recovery:
     """Retrain a network after an ablation, which is held, and measure what comes back.
 
@@ -116,7 +115,10 @@ def recover(
 
 
 def carry_out(
-    task: Task, ablations: Sequence[Ablation], checkpoint: Path | None, progress: Progress | None
+    task: RecoveryTask,
+    ablations: Sequence[Ablation],
+    checkpoint: Path | None,
+    progress: OnProgress | None,
 ) -> list[Recovery]:
     """The recoveries of a task from these ablations; several are trained as one stack."""
     with evaluation_of(task.network, task.test), restored(task.intact), eval_mode(task.intact):
@@ -138,7 +140,7 @@ def carry_out(
     ]
 
 
-def _ready(task: Task, starts: Sequence[Start]) -> tuple[Trainees, Training, Diary]:
+def _ready(task: RecoveryTask, starts: Sequence[Start]) -> tuple[Trainees, Training, Diary]:
     """Who is trained, on what, and who looks on."""
     networks = [start.network for start in starts]
     for network in networks:
@@ -154,7 +156,7 @@ def _ready(task: Task, starts: Sequence[Start]) -> tuple[Trainees, Training, Dia
     return team, Training(team.learner, train.inputs, train.labels, task.recipe), book
 
 
-def _check_together(team: Trainees, task: Task, train: Seen) -> None:
+def _check_together(team: Trainees, task: RecoveryTask, train: Seen) -> None:
     """See that vmap can map the networks."""
     assert team.stack is not None
     team.settle()
@@ -165,7 +167,7 @@ def _check_together(team: Trainees, task: Task, train: Seen) -> None:
 
 
 def _trained(
-    training: Training, kept: Diary, checkpoint: Checkpoint | None, progress: Progress | None
+    training: Training, kept: Diary, checkpoint: Checkpoint | None, progress: OnProgress | None
 ) -> tuple[int, str]:
     """Train to the end; after how many epochs that was, and why."""
     try:
@@ -183,7 +185,7 @@ def _trained(
     return epochs, "no gain" if epochs < training.recipe.epochs else "all epochs"
 
 
-def _identity(task: Task, ablations: Sequence[Ablation], team: Trainees) -> str:
+def _identity(task: RecoveryTask, ablations: Sequence[Ablation], team: Trainees) -> str:
     """What the result depends on; taken before the first step."""
     examples = {"test": task.test, "validation": task.validation}
     parts = {

@@ -12,7 +12,7 @@ from lashley.ablations import Ablation
 from lashley.errors import TrainingError
 from lashley.graph.copies import copied as copy_of
 from lashley.networks.seeding import seeded
-from lashley.recovery.holding import Held, put
+from lashley.recovery.holding import Hold, put
 from lashley.recovery.order import named_tensors
 from lashley.recovery.place import place_of
 
@@ -54,7 +54,7 @@ def redrawn(network: nn.Module, ablation: Ablation, examples: Any, seed: int) ->
 
 @torch.no_grad()
 def anew(
-    network: nn.Module, trained: Iterable[str], held: Mapping[str, Held], seed: int,
+    network: nn.Module, trained: Iterable[str], held: Mapping[str, Hold], seed: int,
     kept: Set[str] = frozenset(),
 ) -> nn.Module:  # fmt: skip
     """A copy in which some modules begin with new initial weights.

@@ -30,7 +30,7 @@ from lashley.training.recipe import Recipe
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
+class RecoveryTask:
     """A network, what it is trained and measured on, and how; see `recover` for its parts."""
 
     network: nn.Module
@@ -51,7 +51,7 @@ class Task:
         return on_device(examples, self.network)
 
 
-class Options(TypedDict, total=False):
+class RecoveryOptions(TypedDict, total=False):
     """Further arguments of `recover`, which explains them."""
 
     validation: Any
@@ -71,7 +71,7 @@ def task_of(
     freeze: str | Sequence[str] = "upstream", train_ablated: bool = True, start: str = "ablated",
     hold: bool = True, cache_gb: float = 4.0, intact: nn.Module | None = None,
     output: Output = None,
-) -> Task:  # fmt: skip
+) -> RecoveryTask:  # fmt: skip
     """The task, if it can be carried out; arguments and errors are those of `recover`."""
     _check_ablations(ablations)
     as_network(network)
@@ -93,7 +93,7 @@ def task_of(
         )
     with unchanged(network):
         frozen = frozen_by(network, ablations[0].site, freeze, train_ablated, train)
-    return Task(
+    return RecoveryTask(
         network, intact, train, test, validation, recipe, stop, start, hold, frozen,
         cache_gb,
     )  # fmt: skip

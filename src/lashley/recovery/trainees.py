@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from lashley.recovery.begin import Start
 from lashley.recovery.freezing import Frozen, to_train_mode
-from lashley.recovery.holding import Held, Holding, held_norm
+from lashley.recovery.holding import Hold, Holding, held_norm
 from lashley.training.alone import learner_of
 from lashley.training.population import Together
 from lashley.training.recipe import Recipe
@@ -99,7 +99,7 @@ def trainees(
     return team
 
 
-def _held(start: Start, part: nn.Module, frozen: Frozen) -> dict[str, Held]:
+def _held(start: Start, part: nn.Module, frozen: Frozen) -> dict[str, Hold]:
     """What is held, by the names that the trained part has for it.
 
     What is frozen may lie in front of that part.

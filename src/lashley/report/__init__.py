@@ -19,7 +19,7 @@ import pandas as pd
 
 from lashley.errors import DataError
 from lashley.report.atlas import atlas
-from lashley.report.blocks import Block, array_block, json_block, picture_block, table_block
+from lashley.report.blocks import PageBlock, array_block, json_block, picture_block, table_block
 from lashley.report.sweep import sweep_arrays
 
 __all__ = ["Page", "atlas", "render", "sweep_arrays"]
@@ -61,7 +61,7 @@ def render(page: Page) -> str:
     )
 
 
-def _blocks(page: Page) -> Sequence[Block]:
+def _blocks(page: Page) -> Sequence[PageBlock]:
     names = ["report", "licences", *page.tables, *page.arrays, *page.pictures]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

@@ -27,7 +27,7 @@ _MODES = {1: "L", 2: "LA", 3: "RGB"}
 
 
 @dataclass(frozen=True)
-class Block:
+class PageBlock:
     """A named part of a page.
 
     Attributes:
@@ -43,22 +43,22 @@ class Block:
     shape: str = ""
 
 
-def json_block(name: str, content: Mapping[str, Any]) -> Block:
+def json_block(name: str, content: Mapping[str, Any]) -> PageBlock:
     """Anything that JSON can say; what is not finite becomes null."""
     text = json.dumps(_finite(content), ensure_ascii=False, allow_nan=False)
-    return Block(name, _packed(text.encode()))
+    return PageBlock(name, _packed(text.encode()))
 
 
-def table_block(name: str, table: pd.DataFrame) -> Block:
+def table_block(name: str, table: pd.DataFrame) -> PageBlock:
     """A table as an Arrow stream; columns of text that repeats as codes."""
     found = pa.Table.from_pandas(table.apply(_compact), preserve_index=False)
     sink = io.BytesIO()
     with pa.ipc.new_stream(sink, found.schema.remove_metadata()) as stream:
         stream.write_table(found.replace_schema_metadata(None).combine_chunks())
-    return Block(name, _packed(sink.getvalue()))
+    return PageBlock(name, _packed(sink.getvalue()))
 
 
-def array_block(name: str, array: np.ndarray) -> Block:
+def array_block(name: str, array: np.ndarray) -> PageBlock:
     """An array's numbers, little-endian and row-major.
 
     Raises:
@@ -70,15 +70,15 @@ def array_block(name: str, array: np.ndarray) -> Block:
             "Convert them with astype."
         )
     numbers = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-    return Block(name, _packed(numbers.tobytes()), array.dtype.name, json.dumps(array.shape))
+    return PageBlock(name, _packed(numbers.tobytes()), array.dtype.name, json.dumps(array.shape))
 
 
-def picture_block(name: str, picture: np.ndarray) -> Block:
+def picture_block(name: str, picture: np.ndarray) -> PageBlock:
     """A picture, (height, width, channels) uint8: grey, grey with opacity, or RGB."""
     mode = _MODES[picture.shape[2]]
     sink = io.BytesIO()
     Image.fromarray(picture[..., 0] if mode == "L" else picture, mode).save(sink, "PNG")
-    return Block(name, base64.b64encode(sink.getvalue()).decode())
+    return PageBlock(name, base64.b64encode(sink.getvalue()).decode())
 
 
 def _packed(content: bytes) -> str:

@@ -51,8 +51,8 @@ def _not_held(replacement: Replacement) -> str:
     )
 
 
-Swept = Annotated[str, AfterValidator(partial(_checked, _not_swept))]
+SweptMethod = Annotated[str, AfterValidator(partial(_checked, _not_swept))]
 """Of a sweep."""
 
-Held = Annotated[str, AfterValidator(partial(_checked, _not_held))]
+HeldMethod = Annotated[str, AfterValidator(partial(_checked, _not_held))]
 """Of a recovery."""

@@ -14,7 +14,7 @@ from lashley.errors import LashleyError, RunError
 from lashley.studies.folder import RunFolder, Tell
 from lashley.studies.process import Process, this_process
 
-State = Literal["running", "stopped", "failed", "finished"]
+RunState = Literal["running", "stopped", "failed", "finished"]
 
 _PAUSE = 1.0  # s, between two writings
 
@@ -70,7 +70,7 @@ class Progress(_Kept):
         stages: By their names, in the order they began.
     """
 
-    state: State
+    state: RunState
     error: str | None = None
     process: Process
     began: float
@@ -166,7 +166,7 @@ def read(folder: RunFolder) -> Progress | None:
         return None
 
 
-def state(folder: RunFolder, progress: Progress | None, now: float) -> State:
+def state(folder: RunFolder, progress: Progress | None, now: float) -> RunState:
     """Whether the run goes on, or how it ended.
 
     Runs that kept no progress are finished if they have their report.

@@ -34,7 +34,7 @@ class Learner(Protocol):
         ...
 
 
-class Watch(Protocol):
+class Onlooker(Protocol):
     """Looks at the learner epoch by epoch, and may end the training."""
 
     def tensors(self) -> dict[str, Tensor]:
@@ -91,7 +91,7 @@ def run(
     training: Training,
     checkpoint: Checkpoint | None = None,
     progress: Callable[[int, int], None] | None = None,
-    watch: Watch | None = None,
+    watch: Onlooker | None = None,
 ) -> int:
     """Train to the recipe's end, from where the checkpoint stands.
 

@@ -28,7 +28,7 @@ def panels(
         note: At its foot, above the study's name.
         legend: Handles, above the panels.
         columns: Their names, where they are not the methods.
-        strip: Of each panel, as in `page.Layout`.
+        strip: Of each panel, as in `page.PageLayout`.
     """
     names = columns or [look.of_method(method).name for method in results.methods]
     made = page.panels(
@@ -50,12 +50,12 @@ def cells(made: page.Panels, results: LayerResults) -> Iterator[tuple[Axes, floa
 
 def layout(
     results: LayerResults, columns: int, strip: float = 0, tallest: float = 44
-) -> page.Layout:
+) -> page.PageLayout:
     """Of panels whose x is the layers: few layers do not span the page, long labels have room."""
     widest = max(70.0, 12.0 * len(results.sites))
-    width = page.Layout(0, widest=widest).width(columns)
+    width = page.PageLayout(0, widest=widest).width(columns)
     foot = axis.ticks(results.labels, width).room + page.AXIS_NAME
-    return page.Layout(foot, tallest=tallest, widest=width, strip=strip)
+    return page.PageLayout(foot, tallest=tallest, widest=width, strip=strip)
 
 
 def finish(made: page.Panels, results: LayerResults, y_name: str) -> None:

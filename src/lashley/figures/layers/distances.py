@@ -77,7 +77,7 @@ def matrices(results: LayerResults) -> Figure:
     )
     side = _side(rows, columns, caption)
     made = page.panels(
-        rows, columns, page.Layout(1, side, side, left=_LEFT, gap=_GAP), caption=caption,
+        rows, columns, page.PageLayout(1, side, side, left=_LEFT, gap=_GAP), caption=caption,
         title="Distances between the normalised incoming weights of a layer's units",
     )  # fmt: skip
     colours = ScalarMappable(Normalize(UNRELATED - limit, UNRELATED + limit), "RdBu")

@@ -22,7 +22,7 @@ _ABOVE_STRIP = 3.4
 
 
 @dataclass(frozen=True)
-class Layout:
+class PageLayout:
     """Room for what a page holds, in mm.
 
     Attributes:
@@ -71,7 +71,7 @@ class Panels:
 def panels(
     rows: int,
     columns: int,
-    layout: Layout,
+    layout: PageLayout,
     *,
     title: str,
     caption: str,

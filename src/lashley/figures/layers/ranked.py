@@ -95,13 +95,13 @@ def _page(results: LayerResults, columns: int, top: int, named: bool) -> page.Pa
     )  # fmt: skip
 
 
-def _layout(results: LayerResults, named: bool) -> page.Layout:
+def _layout(results: LayerResults, named: bool) -> page.PageLayout:
     foot = 4 + page.AXIS_NAME
     if not named:
-        return page.Layout(foot, tallest=72, widest=110, heading=10)
+        return page.PageLayout(foot, tallest=72, widest=110, heading=10)
     names, tallest = _names_width(results), 5 + 4.1 * len(results.class_names)
     foot, below = page.AXIS_NAME, 5  # every row has numbers of its own
-    return page.Layout(foot, tallest, 110, left=names, gap=names, heading=10, below=below)
+    return page.PageLayout(foot, tallest, 110, left=names, gap=names, heading=10, below=below)
 
 
 def _names_width(results: LayerResults) -> float:

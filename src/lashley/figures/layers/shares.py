@@ -46,7 +46,7 @@ def against_share(results: LayerResults) -> Figure:
     """Draw a small panel per layer, one range of y in each row; at a share of 0 the drop is 0."""
     rows, columns = page.tiles(len(results.sites))
     made = page.panels(
-        rows, columns, page.Layout(4 + page.AXIS_NAME, widest=80),
+        rows, columns, page.PageLayout(4 + page.AXIS_NAME, widest=80),
         title=f"Drop in top-{results.tops[0]} accuracy against the share ablated",
         caption="bars: 95 % interval of the mean, over images · each row has a range of its own\n"
         + results.caption,

@@ -120,11 +120,11 @@ def _some(n: int, count: int) -> str:
     )
 
 
-def _layout(shown: dict[str, ClassRecovery]) -> page.Layout:
+def _layout(shown: dict[str, ClassRecovery]) -> page.PageLayout:
     names = [look.clipped(name, _LONGEST_NAME) for found in shown.values() for name in found.name]
     tallest = 4 + _LINE * max(len(found.name) for found in shown.values()) + page.TITLE
     left = max(page.LEFT, 5 + 1.65 * max(map(len, names)))
-    return page.Layout(page.AXIS_NAME, tallest - page.TITLE, left=left, below=5)
+    return page.PageLayout(page.AXIS_NAME, tallest - page.TITLE, left=left, below=5)
 
 
 def _draw_drops(axes: Axes, found: ClassRecovery, colour: str) -> None:

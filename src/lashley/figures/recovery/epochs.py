@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from lashley.figures.layers import look, page
 from lashley.figures.recovery import grid, runs, starts
 from lashley.figures.recovery.results import RecoveryResults
-from lashley.figures.recovery.runs import Intact, Run, Spread
+from lashley.figures.recovery.runs import Intact, RunLine, Spread
 
 Array = np.ndarray
 
@@ -31,7 +31,7 @@ class Recovering:
         intact: The network before the ablation.
     """
 
-    instances: tuple[Run, ...]
+    instances: tuple[RunLine, ...]
     controls: Mapping[str, Spread]
     intact: Intact
 
@@ -65,7 +65,7 @@ def recovery_by_epoch(results: RecoveryResults) -> Figure:
     found = [[recovering(results, *cell) for cell in row] for row in rows]
     columns = len(rows[0])
     made = page.panels(
-        len(rows), 2 * columns, page.Layout(4 + page.AXIS_NAME, gap=10, widest=76),
+        len(rows), 2 * columns, page.PageLayout(4 + page.AXIS_NAME, gap=10, widest=76),
         title=f"Recovery of {grid.accuracy_name(results)}, "
         f"{look.percent(results.proportion)} of a layer ablated",
         caption=f"{_note(found)}\n{results.caption}",

@@ -55,7 +55,7 @@ def against_share(results: RecoveryResults) -> Figure:
     tops = results.tops
     rows = [{site: gap(results, site, top) for site in results.shown} for top in tops]
     made = page.panels(
-        1, len(tops), page.Layout(4 + page.AXIS_NAME, tallest=70, widest=110, gap=14),
+        1, len(tops), page.PageLayout(4 + page.AXIS_NAME, tallest=70, widest=110, gap=14),
         title="Gap to the intact network after recovery, against the share ablated",
         caption=f"bars: 95 % intervals, over images · below 0: better than the intact network\n"
         f"{results.caption}",
@@ -69,7 +69,7 @@ def against_share(results: RecoveryResults) -> Figure:
     return made.figure
 
 
-def _at(run: runs.Run | None, epoch: int) -> tuple[float, float, float]:
+def _at(run: runs.RunLine | None, epoch: int) -> tuple[float, float, float]:
     """Drop and interval of a run at an epoch."""
     found = np.flatnonzero(run.total_epoch == epoch) if run else []
     if run is None or not len(found):

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from lashley.figures.layers import look, page
 from lashley.figures.recovery import grid, runs, starts
 from lashley.figures.recovery.results import RecoveryResults
-from lashley.figures.recovery.runs import Intact, Run
+from lashley.figures.recovery.runs import Intact, RunLine
 
 Array = np.ndarray
 
@@ -43,7 +43,7 @@ class Chain:
     recovered: Array
     share: Array
     diverged: Array
-    control: Run | None
+    control: RunLine | None
     intact: Intact
 
 
@@ -72,7 +72,7 @@ def iterated(results: RecoveryResults) -> Figure:
     rows = grid.cells(results)
     found = [[chained(results, *cell) for cell in row] for row in rows]
     made = page.panels(
-        len(rows), len(rows[0]), page.Layout(4 + page.AXIS_NAME, tallest=62, strip=_STRIP),
+        len(rows), len(rows[0]), page.PageLayout(4 + page.AXIS_NAME, tallest=62, strip=_STRIP),
         title=f"Recovery of {grid.accuracy_name(results)}, "
         f"{look.percent(results.proportion)} of a layer ablated again and again",
         caption="black line, grey band: intact network, 95 % interval · below: share of the "

@@ -132,11 +132,11 @@ def _draw(axes: Axes, of_run: Array, control: Array, colour: str, marker: str) -
     axes.plot(x, _mean(of_run), marker, color=colour, markersize=3.4)
 
 
-def _layout(labels: Sequence[str]) -> page.Layout:
+def _layout(labels: Sequence[str]) -> page.PageLayout:
     """Few modules do not span the page, long labels have room."""
-    width = min(page.Layout(0, gap=_GAP).width(2), max(60.0, 8.0 * len(labels)))
+    width = min(page.PageLayout(0, gap=_GAP).width(2), max(60.0, 8.0 * len(labels)))
     foot = axis.ticks(labels, width).room + page.AXIS_NAME
-    return page.Layout(foot, tallest=44, widest=width, gap=_GAP)
+    return page.PageLayout(foot, tallest=44, widest=width, gap=_GAP)
 
 
 def _finish(axes: Axes, found: Carried, width: float, named: bool) -> None:

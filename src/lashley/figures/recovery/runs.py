@@ -25,7 +25,7 @@ class Intact:
 
 
 @dataclass(frozen=True)
-class Run:
+class RunLine:
     """One training; the first epoch, 0, is what stood before it.
 
     Attributes:
@@ -68,29 +68,29 @@ class Spread:
 
 def instances(
     results: RecoveryResults, site: str, top: int, start: str = "ablated"
-) -> tuple[Run, ...]:
+) -> tuple[RunLine, ...]:
     """The runs of the instances, in their order."""
     rows = pick(results.recovery, experiment="instances", site=site, top=top, start=start)
     return tuple(_run(pick(rows, instance=i)) for i in sorted(rows["instance"].unique()))
 
 
-def chain(results: RecoveryResults, site: str, top: int) -> tuple[Run, ...]:
+def chain(results: RecoveryResults, site: str, top: int) -> tuple[RunLine, ...]:
     """The iterations of the iterated experiment, in their order; of several chains the first."""
     rows = pick(results.recovery, experiment="iterated", site=site, top=top, start="ablated")
     rows = pick(rows, instance=rows["instance"].min())
     return tuple(_run(pick(rows, iteration=i)) for i in sorted(rows["iteration"].unique()))
 
 
-def intact_control(results: RecoveryResults, site: str, top: int) -> Run | None:
+def intact_control(results: RecoveryResults, site: str, top: int) -> RunLine | None:
     """The intact network, trained as long as the longest experiment; None if that was not done."""
     rows = pick(results.recovery, site=site, top=top, start="intact")
     return _run(pick(rows, instance=rows["instance"].min())) if len(rows) else None
 
 
-def controls(results: RecoveryResults, site: str, top: int) -> dict[str, tuple[Run, ...]]:
+def controls(results: RecoveryResults, site: str, top: int) -> dict[str, tuple[RunLine, ...]]:
     """By start the controls of the instances, none longer than they are."""
     trained = intact_control(results, site, top)
-    found: dict[str, tuple[Run, ...]] = {"intact": (trained,) if trained else ()}
+    found: dict[str, tuple[RunLine, ...]] = {"intact": (trained,) if trained else ()}
     for start in ("redrawn", "from_scratch"):
         found[start] = instances(results, site, top, start)
     end = longest(instances(results, site, top))
@@ -105,7 +105,7 @@ def intact(results: RecoveryResults, site: str, top: int) -> Intact:
     return Intact(percent, 100 * float(ends.low), 100 * float(ends.high))
 
 
-def until(run: Run, longest: int) -> Run:
+def until(run: RunLine, longest: int) -> RunLine:
     """The same run up to epoch `longest`, as if it had been ended there."""
     kept = run.epoch <= longest
     columns = ("epoch", "total_epoch", "accuracy", "drop", "low", "high")
@@ -113,12 +113,12 @@ def until(run: Run, longest: int) -> Run:
     return replace(run, **{c: getattr(run, c)[kept] for c in columns}, diverged=diverged)
 
 
-def longest(found: Sequence[Run]) -> int:
+def longest(found: Sequence[RunLine]) -> int:
     """The last epoch that one of the runs reached."""
     return max((int(run.epoch[-1]) for run in found), default=0)
 
 
-def spread(found: Sequence[Run]) -> Spread:
+def spread(found: Sequence[RunLine]) -> Spread:
     """Mean and range of some runs."""
     columns = {i: pd.Series(run.accuracy, index=run.epoch) for i, run in enumerate(found)}
     table = pd.DataFrame(columns).sort_index()
@@ -126,10 +126,10 @@ def spread(found: Sequence[Run]) -> Spread:
     return Spread(table.index.to_numpy(int), *(end.to_numpy(float) for end in ends))
 
 
-def _run(rows: pd.DataFrame) -> Run:
+def _run(rows: pd.DataFrame) -> RunLine:
     rows = rows.sort_values(["iteration", "epoch"])
     names = ("accuracy_percent", "drop_pp", "drop_low_pp", "drop_high_pp")
-    return Run(
+    return RunLine(
         rows["epoch"].to_numpy(int),
         rows["total_epoch"].to_numpy(int),
         *(rows[name].to_numpy(float) for name in names),

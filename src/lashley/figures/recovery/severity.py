@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from lashley.figures.layers import look, page
 from lashley.figures.recovery import runs, starts
 from lashley.figures.recovery.results import RecoveryResults
-from lashley.figures.recovery.runs import Run
+from lashley.figures.recovery.runs import RunLine
 
 Array = np.ndarray
 ByLayer = Mapping[str, Mapping[str, "Drops"]]  # by site and start
@@ -43,7 +43,7 @@ class Drops:
     diverged: Array
 
 
-def drops(found: Sequence[Run]) -> Drops:
+def drops(found: Sequence[RunLine]) -> Drops:
     """The first and the last epoch of each run."""
     first, last = (
         np.array([[run.drop[at], run.low[at], run.high[at]] for run in found]) for at in (0, -1)
@@ -61,7 +61,7 @@ def against_severity(results: RecoveryResults) -> Figure:
     """Draw a row per accuracy: the instances left, the controls right."""
     rows = [{s: by_start(results, s, top) for s in results.shown} for top in results.tops]
     controls = [c for c in _NAMES if any(c in one for one in rows[0].values())]
-    layout = page.Layout(4, tallest=50, widest=90, below=5)
+    layout = page.PageLayout(4, tallest=50, widest=90, below=5)
     made = page.panels(
         len(rows), 1 + bool(controls), layout,
         title="Remaining drop against the drop right after the ablation, "

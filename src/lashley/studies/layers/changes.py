@@ -10,7 +10,7 @@ import numpy as np
 from lashley import stats
 from lashley.studies.claim import Measured
 
-Key = tuple[str, str, str, float, int]
+ChangeKey = tuple[str, str, str, float, int]
 """Which groups ("all", or those "gaining"), layer, method, proportion, top."""
 
 _SEPARATOR = "|"
@@ -27,7 +27,7 @@ class Changes:
     """
 
     label: np.ndarray
-    by_key: Mapping[Key, np.ndarray]
+    by_key: Mapping[ChangeKey, np.ndarray]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The same with text as keys, to be written."""

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from lashley.errors import StudyError
 from lashley.studies.layers.recovering.form import RecipePart, RecoveryPart
-from lashley.studies.method import Swept
-from lashley.studies.study import Count, EmbeddingPart, Part, Seed, Study
+from lashley.studies.method import SweptMethod
+from lashley.studies.study import AtLeastOne, EmbeddingPart, Part, Seed, Study
 
 Proportion = Annotated[float, Field(gt=0, lt=1)]
 
@@ -30,10 +30,10 @@ class DataPart(Part):
 
     name: Literal["cifar10", "image_folder"]
     root: str | None = None
-    images: Count | None = None
+    images: AtLeastOne | None = None
     seed: Seed = 0
     class_names: str | None = None
-    resize: Count = 256
+    resize: AtLeastOne = 256
     skip_broken: bool = False
 
 
@@ -44,7 +44,7 @@ class NetworkPart(Part):
     """
 
     width: Annotated[float, Field(gt=0)] = 1.0
-    classes: Count
+    classes: AtLeastOne
     image_size: Annotated[int, Field(ge=32)]
     weights: str = "train"
     seed: Seed = 0
@@ -53,7 +53,7 @@ class NetworkPart(Part):
 class TrainingPart(RecipePart):
     """How the network itself is trained."""
 
-    epochs: Count
+    epochs: AtLeastOne
 
 
 class SweepPart(Part):
@@ -69,8 +69,8 @@ class SweepPart(Part):
     """
 
     proportions: Annotated[list[Proportion], Field(min_length=1)]
-    methods: Annotated[list[Swept], Field(min_length=1)]
-    random_groups: Count = 20
+    methods: Annotated[list[SweptMethod], Field(min_length=1)]
+    random_groups: AtLeastOne = 20
     seed: Seed = 0
     precision: Annotated[float, Field(gt=0)] | None = None
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
@@ -83,7 +83,7 @@ class MapPart(EmbeddingPart):
         images: How many it shows at most, each class in its share.
     """
 
-    images: Count = 2000
+    images: AtLeastOne = 2000
 
 
 class FiguresPart(Part):

@@ -22,7 +22,7 @@ from lashley.effects import effects, mean_effect
 from lashley.effects.drops import tops_of
 from lashley.sites import Site
 from lashley.studies.folder import RunFolder, Tell
-from lashley.studies.layers.changes import Changes, Key, halves
+from lashley.studies.layers.changes import ChangeKey, Changes, halves
 from lashley.studies.layers.claims import claims_table
 from lashley.units import Units, constants_behind_zeros, units_of_each
 
@@ -40,7 +40,7 @@ _NUMBERS = 1 << 18  # pixels of images that are looked at together
 
 
 @dataclass(frozen=True)
-class Block:
+class TableBlock:
     """The groups of a layer of one size, ablated by one method, and what they cost.
 
     Attributes:
@@ -78,10 +78,10 @@ def write(
 
 def _measured(
     outcomes: xr.Dataset, sites: Sequence[Site], tell: Tell
-) -> tuple[dict[str, pd.DataFrame], dict[Key, np.ndarray]]:
+) -> tuple[dict[str, pd.DataFrame], dict[ChangeKey, np.ndarray]]:
     made = {"layers": _layer, "classes": _classes, "effects": _effects}
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in made}
-    changes: dict[Key, np.ndarray] = {}
+    changes: dict[ChangeKey, np.ndarray] = {}
     layers = {site.name: (i, site.n_units) for i, site in enumerate(sites)}
     index = pd.DataFrame({name: outcomes[name].values for name in _GROUPED})
     together = list(index.groupby(list(_GROUPED), sort=False).indices.values())
@@ -102,7 +102,7 @@ def label_of(site: str) -> str:
     return site.removeprefix("features.")
 
 
-def _block(part: xr.Dataset, top: int, layers: Mapping[str, tuple[int, int]]) -> Block:
+def _block(part: xr.Dataset, top: int, layers: Mapping[str, tuple[int, int]]) -> TableBlock:
     """What the outcomes of groups of one site, method and proportion add up to."""
     site, method = str(part["site"].values[0]), str(part["method"].values[0])
     layer, n_units = layers[site]
@@ -114,13 +114,13 @@ def _block(part: xr.Dataset, top: int, layers: Mapping[str, tuple[int, int]]) ->
     design = part["design"].values
     similar, random = (part.isel(ablation=design == name) for name in (SIMILAR, RANDOM))
     first = effects(similar.isel(example=halves(similar.sizes["example"])[0]), top)
-    return Block(
+    return TableBlock(
         keys, effects(similar, top), effects(random, top), mean_effect(similar, top),
         mean_effect(random, top), first["overall_drop_pp"].values < 0,
     )  # fmt: skip
 
 
-def _layer(block: Block) -> pd.DataFrame:
+def _layer(block: TableBlock) -> pd.DataFrame:
     """One row: the mean over the groups, how they vary, and the same of the random groups."""
     each = block.similar["overall_drop_pp"].values
     row = {**block.keys, "groups": len(each), **_overall(block.mean)}
@@ -130,7 +130,7 @@ def _layer(block: Block) -> pd.DataFrame:
     return pd.DataFrame([row | _random(block)])
 
 
-def _random(block: Block) -> dict[str, float]:
+def _random(block: TableBlock) -> dict[str, float]:
     """The mean of the random groups; its interval is over the images and over the groups drawn."""
     found, n = _overall(block.random_mean, "random_"), block.random.sizes["ablation"]
     if n > 1:
@@ -146,7 +146,7 @@ def _overall(found: xr.Dataset, prefix: str = "") -> dict[str, float]:
     return {prefix + name: float(found[f"overall_{name}"]) for name in _MEAN}
 
 
-def _classes(block: Block) -> pd.DataFrame:
+def _classes(block: TableBlock) -> pd.DataFrame:
     """A row per class: the mean over the groups of similar filters."""
     names = block.mean["class"].values.astype(str)
     columns = {"class": names, "class_index": range(len(names))}
@@ -154,7 +154,7 @@ def _classes(block: Block) -> pd.DataFrame:
     return pd.DataFrame({**block.keys, **columns})
 
 
-def _changes(block: Block, part: xr.Dataset) -> dict[Key, np.ndarray]:
+def _changes(block: TableBlock, part: xr.Dataset) -> dict[ChangeKey, np.ndarray]:
     """(example,) mean change over the groups of similar filters; and over those that gain.
 
     The groups that gain are chosen on the first half of the examples, to be confirmed on the other.
@@ -171,7 +171,7 @@ def _changes(block: Block, part: xr.Dataset) -> dict[Key, np.ndarray]:
     return {key: values.astype(np.float32) for key, values in found.items()}
 
 
-def _effects(block: Block) -> pd.DataFrame:
+def _effects(block: TableBlock) -> pd.DataFrame:
     """A row per group, similar ones first, each with the share of random groups as costly."""
     costs = [found["overall_drop_pp"].values for found in (block.similar, block.random)]
     part, whole = (costs[1] >= costs[0][:, None] - _SAME).sum(1), len(costs[1])
@@ -183,7 +183,7 @@ def _effects(block: Block) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _each(block: Block, found: xr.Dataset, further: Mapping[str, np.ndarray]) -> pd.DataFrame:
+def _each(block: TableBlock, found: xr.Dataset, further: Mapping[str, np.ndarray]) -> pd.DataFrame:
     n, seen = found.sizes["ablation"], found.get("overall_seen", found["overall_total"])
     columns = {name: found[name].values for name in ("reference", "seed", "draw")}
     columns |= {name: found[name].values.astype(str) for name in ("design", "units")}

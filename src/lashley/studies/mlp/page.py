@@ -14,7 +14,7 @@ from lashley.report import Page, atlas, sweep_arrays
 from lashley.studies.drawing import figure_notes, map_note, table_notes, title_of, write_page
 from lashley.studies.folder import RunFolder
 from lashley.studies.mlp.draw import captions
-from lashley.studies.mlp.results import CLEAN, Evaluation, evaluations, results
+from lashley.studies.mlp.results import CLEAN, MlpEvaluation, evaluations, results
 
 _TITLES = {"clean": "clean digits", "published": "as published: ablated on binarised digits"}
 _NOTES = {
@@ -106,14 +106,14 @@ def _examples(clean: Results) -> dict[str, pd.DataFrame]:
     return {"examples": pd.DataFrame({"label": label, "x": x, "y": y})}
 
 
-def _predictions(found: Mapping[str, Evaluation]) -> dict[str, np.ndarray]:
+def _predictions(found: Mapping[str, MlpEvaluation]) -> dict[str, np.ndarray]:
     arrays: dict[str, np.ndarray] = {}
     for name, part in found.items():
         arrays |= sweep_arrays(name, part.outcomes)
     return arrays
 
 
-def _ablations(found: Mapping[str, Evaluation]) -> dict[str, pd.DataFrame]:
+def _ablations(found: Mapping[str, MlpEvaluation]) -> dict[str, pd.DataFrame]:
     names = ("site", "units", "method", "design")
     return {
         f"ablations-{name}": pd.DataFrame({n: part.outcomes[n].values.astype(str) for n in names})

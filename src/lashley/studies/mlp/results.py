@@ -28,7 +28,7 @@ def member(number: int) -> str:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class MlpEvaluation:
     """Outcomes of singles and pairs on one version of the examples, summed up.
 
     Attributes:
@@ -44,10 +44,10 @@ class Evaluation:
     interactions: xr.Dataset
 
 
-def evaluation(name: str, outcomes: xr.Dataset) -> Evaluation:
+def evaluation(name: str, outcomes: xr.Dataset) -> MlpEvaluation:
     """Effects and interactions of outcomes that hold singles and pairs."""
     singles, pairs = (of_design(outcomes, design) for design in ("singles", "pairs"))
-    return Evaluation(name, outcomes, effects(outcomes), interactions(singles, pairs))
+    return MlpEvaluation(name, outcomes, effects(outcomes), interactions(singles, pairs))
 
 
 def of_design(measured: xr.Dataset, design: str) -> xr.Dataset:
@@ -55,13 +55,13 @@ def of_design(measured: xr.Dataset, design: str) -> xr.Dataset:
     return measured.isel(ablation=measured["design"].values == design)
 
 
-def halves(found: Evaluation) -> tuple[Evaluation, Evaluation]:
+def halves(found: MlpEvaluation) -> tuple[MlpEvaluation, MlpEvaluation]:
     """The same on every other example, and on the rest: choose on one, confirm on the other."""
     first, second = (found.outcomes.isel(example=slice(start, None, 2)) for start in (0, 1))
     return evaluation(found.name, first), evaluation(found.name, second)
 
 
-def evaluations(folder: RunFolder) -> dict[str, Evaluation]:
+def evaluations(folder: RunFolder) -> dict[str, MlpEvaluation]:
     """All evaluations of the network under study in a run folder: clean, and as published."""
     return {
         name: evaluation(name, schema.open_saved(folder.outcomes, name))
@@ -77,7 +77,7 @@ def population_effects(folder: RunFolder) -> list[xr.Dataset]:
     return [effects(schema.open_saved(folder.outcomes, name)) for name in names]
 
 
-def results(folder: RunFolder, found: Evaluation) -> Results:
+def results(folder: RunFolder, found: MlpEvaluation) -> Results:
     """All numbers behind the figures, from the run folder alone."""
     study, scores = folder.study(), folder.table("scores")
     images = folder.arrays("images")["images"] / 255

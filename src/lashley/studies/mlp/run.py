@@ -26,7 +26,7 @@ from lashley.studies.mlp.draw import draw_figures
 from lashley.studies.mlp.page import write_report
 from lashley.studies.mlp.results import CLEAN, PUBLISHED
 from lashley.studies.mlp.results import member as member_name
-from lashley.studies.mlp.study import MlpStudy, NetworkPart
+from lashley.studies.mlp.study import MlpNetworkPart, MlpStudy
 from lashley.studies.mlp.sweeping import Sweep, sweep
 from lashley.studies.mlp.training import clear, train_members
 from lashley.training import Recipe
@@ -90,7 +90,7 @@ def forecast(study: MlpStudy, device: str, devices: int, seconds: float) -> Fore
     ))  # fmt: skip
 
 
-def network_of(part: NetworkPart, seed: int | None = None) -> nn.Module:
+def network_of(part: MlpNetworkPart, seed: int | None = None) -> nn.Module:
     """The study's architecture with its initial weights."""
     return networks.mlp(part.widths, bias=part.bias, seed=part.seed if seed is None else seed)
 
@@ -134,7 +134,7 @@ def _seeds(study: MlpStudy) -> range:
     return range(first, first + 1 + study.population.networks)
 
 
-def _given(part: NetworkPart) -> tuple[nn.Module, nn.Module] | None:
+def _given(part: MlpNetworkPart) -> tuple[nn.Module, nn.Module] | None:
     """The network under study (trained, initial) if it is not to be trained."""
     if part.weights == "train":
         return None

@@ -9,37 +9,37 @@ from pydantic import Field
 
 from lashley.errors import StudyError
 from lashley.methods import ZERO_WEIGHTS
-from lashley.studies.method import Swept
-from lashley.studies.study import Count, EmbeddingPart, Part, Seed, Study
+from lashley.studies.method import SweptMethod
+from lashley.studies.study import AtLeastOne, EmbeddingPart, Part, Seed, Study
 
 
-class DataPart(Part):
+class MlpDataPart(Part):
     """Which examples: the network is trained on "train" and measured on "test"."""
 
     name: Literal["mnist", "digits"]
 
 
-class NetworkPart(Part):
+class MlpNetworkPart(Part):
     """The multi-layer perceptron under study.
 
     `weights` is "train", "authors" (the paper's own, for MNIST), or a file; a file needs `initial`,
     the file of the weights before training, because the study compares the two.
     """
 
-    widths: Annotated[list[Count], Field(min_length=3)]
+    widths: Annotated[list[AtLeastOne], Field(min_length=3)]
     bias: bool = False
     weights: str = "train"
     initial: str | None = None
     seed: Seed = 0
 
 
-class TrainingPart(Part):
+class MlpTrainingPart(Part):
     """Plain SGD with momentum; the seed is that of the order of the batches."""
 
-    epochs: Count
+    epochs: AtLeastOne
     lr: Annotated[float, Field(gt=0)]
     momentum: Annotated[float, Field(ge=0, lt=1)]
-    batch_size: Count
+    batch_size: AtLeastOne
     seed: Seed = 0
 
 
@@ -53,7 +53,7 @@ class AblationPart(Part):
     """Whose units are ablated, one by one and in pairs, and how."""
 
     site: str
-    method: Swept = str(ZERO_WEIGHTS)
+    method: SweptMethod = str(ZERO_WEIGHTS)
 
 
 class ScoresPart(Part):
@@ -63,7 +63,7 @@ class ScoresPart(Part):
     seed: Seed = 0
 
 
-class FiguresPart(Part):
+class MlpFiguresPart(Part):
     """Whether the figures count units from 0, as the code does, or from 1, as the paper does."""
 
     first_unit: Literal[0, 1] = 0
@@ -73,14 +73,14 @@ class MlpStudy(Study):
     """Single units and pairs of a multi-layer perceptron, and a population of further networks."""
 
     kind: Literal["mlp"] = "mlp"  # pyright: ignore[reportIncompatibleVariableOverride]
-    data: DataPart
-    network: NetworkPart
-    training: TrainingPart
+    data: MlpDataPart
+    network: MlpNetworkPart
+    training: MlpTrainingPart
     population: PopulationPart
     ablation: AblationPart
     scores: ScoresPart = ScoresPart()
     embedding: EmbeddingPart = EmbeddingPart()
-    figures: FiguresPart = FiguresPart()
+    figures: MlpFiguresPart = MlpFiguresPart()
 
     def check(self) -> None:
         """Refuse widths, sites and weights that do not go together."""
@@ -113,7 +113,7 @@ def _check(study: MlpStudy) -> None:
         _check_files(network)
 
 
-def _check_files(network: NetworkPart) -> None:
+def _check_files(network: MlpNetworkPart) -> None:
     if network.initial is None:
         raise StudyError(
             "network.initial: with weights from a file, give the file of the weights before "

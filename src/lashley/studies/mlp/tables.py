@@ -19,7 +19,7 @@ from lashley.studies.folder import RunFolder, Tell
 from lashley.studies.mlp import claims
 from lashley.studies.mlp.results import (
     CLEAN,
-    Evaluation,
+    MlpEvaluation,
     evaluations,
     halves,
     member,
@@ -102,7 +102,7 @@ def _scores(
     return pd.concat(parts, ignore_index=True)
 
 
-def _effects(found: Mapping[str, Evaluation], further: Sequence[xr.Dataset]) -> pd.DataFrame:
+def _effects(found: Mapping[str, MlpEvaluation], further: Sequence[xr.Dataset]) -> pd.DataFrame:
     parts = [
         tidy_effects(part.effects, network="main", evaluation=name) for name, part in found.items()
     ]
@@ -111,7 +111,7 @@ def _effects(found: Mapping[str, Evaluation], further: Sequence[xr.Dataset]) -> 
     return pd.concat(parts, ignore_index=True)
 
 
-def _interactions(found: Mapping[str, Evaluation]) -> pd.DataFrame:
+def _interactions(found: Mapping[str, MlpEvaluation]) -> pd.DataFrame:
     parts = []
     for name, part in found.items():
         pairs = part.interactions
@@ -129,7 +129,7 @@ def _interactions(found: Mapping[str, Evaluation]) -> pd.DataFrame:
 
 
 def _correlations(
-    study: MlpStudy, folder: RunFolder, found: Mapping[str, Evaluation]
+    study: MlpStudy, folder: RunFolder, found: Mapping[str, MlpEvaluation]
 ) -> pd.DataFrame:
     """Of every score with the drop: in the network under study, and over the population's units."""
     table, rows = folder.table("scores"), []
@@ -177,7 +177,7 @@ def _selectivity(further: Sequence[xr.Dataset]) -> pd.DataFrame:
 def _claims(
     study: MlpStudy,
     folder: RunFolder,
-    found: Mapping[str, Evaluation],
+    found: Mapping[str, MlpEvaluation],
     further: Sequence[xr.Dataset],
 ) -> pd.DataFrame:
     evidence = {name: _evidence(study, folder, part, further) for name, part in found.items()}
@@ -185,11 +185,11 @@ def _claims(
 
 
 def _evidence(
-    study: MlpStudy, folder: RunFolder, found: Evaluation, further: Sequence[xr.Dataset]
-) -> claims.Evidence:
+    study: MlpStudy, folder: RunFolder, found: MlpEvaluation, further: Sequence[xr.Dataset]
+) -> claims.MlpEvidence:
     """What the claims are held against, for one evaluation."""
     first, second = halves(found)
-    return claims.Evidence(
+    return claims.MlpEvidence(
         name=found.name,
         results=results(folder, found),
         chosen=first,

@@ -8,7 +8,7 @@ import numpy as np
 
 from lashley.figures.layers.choice import MANY
 from lashley.sites import Site
-from lashley.studies.layers.changes import Changes, Key, halves
+from lashley.studies.layers.changes import ChangeKey, Changes, halves
 from lashley.studies.layers.recovering.form import RecoveryPart
 
 _LAYERS = 2
@@ -16,7 +16,7 @@ _LAYERS = 2
 
 def changes_in(arrays: Mapping[str, np.ndarray]) -> Changes:
     """Of each image of the sweep, as `Changes.arrays` gave them."""
-    by_key: dict[Key, np.ndarray] = {}
+    by_key: dict[ChangeKey, np.ndarray] = {}
     for name, values in arrays.items():
         if name != "label":
             which, layer, method, proportion, top = name.split("|")

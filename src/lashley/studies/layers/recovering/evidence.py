@@ -10,7 +10,7 @@ from scipy import stats as sps
 
 from lashley.studies.claim import Measured
 from lashley.studies.layers.changes import contrast
-from lashley.studies.layers.recovering.ranks import Key, Ranks
+from lashley.studies.layers.recovering.ranks import RankKey, Ranks
 
 
 @dataclass(frozen=True)
@@ -39,35 +39,35 @@ class Retrained:
         """How a layer is called."""
         return str(self.recovery.loc[self.recovery["site"] == site, "label"].iloc[0])
 
-    def instances(self, site: str, start: str = "ablated") -> list[Key]:
+    def instances(self, site: str, start: str = "ablated") -> list[RankKey]:
         """The runs of the instances."""
         return self._keys(site, "instances", start)
 
-    def steps(self, site: str) -> list[Key]:
+    def steps(self, site: str) -> list[RankKey]:
         """The iterations, in order."""
         return self._keys(site, "iterated", "ablated")
 
-    def control(self, site: str) -> Key | None:
+    def control(self, site: str) -> RankKey | None:
         """The intact network, trained on."""
         found = self._keys(site, "iterated", "intact")
         return found[0] if found else None
 
-    def share(self, key: Key) -> float:
+    def share(self, key: RankKey) -> float:
         """Of the layer's filters, ablated in this run."""
         return float(self.rows(key)["ablated_share"].iloc[0])
 
-    def rows(self, key: Key) -> pd.DataFrame:
+    def rows(self, key: RankKey) -> pd.DataFrame:
         """Of a run in the table."""
         kept = np.ones(len(self.recovery), bool)
         for name, value in key._asdict().items():
             kept &= (self.recovery[name] == value).to_numpy()
         return self.recovery.loc[kept]
 
-    def change(self, keys: list[Key], epoch: int, top: int) -> np.ndarray:
+    def change(self, keys: list[RankKey], epoch: int, top: int) -> np.ndarray:
         """(run, image) 1 where right when intact and wrong after an epoch, -1 the other way."""
         return np.array([self.ranks.change(key, epoch, top) for key in keys])
 
-    def _keys(self, site: str, experiment: str, start: str) -> list[Key]:
+    def _keys(self, site: str, experiment: str, start: str) -> list[RankKey]:
         found = (key for key in self.ranks.by_run if key[:3] == (site, experiment, start))
         return sorted(found, key=lambda key: key[3:])
 

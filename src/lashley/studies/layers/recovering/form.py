@@ -10,8 +10,8 @@ from pydantic import Field
 from lashley.errors import StudyError, TrainingError
 from lashley.methods import ZERO_WEIGHTS
 from lashley.recovery.patience import Patience
-from lashley.studies.method import Held
-from lashley.studies.study import Count, Part, Seed
+from lashley.studies.method import HeldMethod
+from lashley.studies.study import AtLeastOne, Part, Seed
 from lashley.training import Recipe
 
 Share = Annotated[float, Field(ge=0)]
@@ -28,7 +28,7 @@ class RecipePart(Part):
     momentum: Annotated[float, Field(ge=0, lt=1)]
     weight_decay: Share = 0.0
     nesterov: bool = False
-    batch_size: Count
+    batch_size: AtLeastOne
     schedule: Literal["constant", "one_cycle"] = "one_cycle"
     augmentation: Literal["none", "crops_and_flips"] = "crops_and_flips"
     autocast: bool = False
@@ -44,7 +44,7 @@ class RetrainingPart(RecipePart):
 
     lr: Annotated[float, Field(gt=0)] = 0.001
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    batch_size: Count = 128
+    batch_size: AtLeastOne = 128
     schedule: Literal["constant", "one_cycle"] = "constant"
     augmentation: Literal["none", "crops_and_flips"] = "none"
     optimiser: Literal["sgd", "adamw"] = "sgd"
@@ -53,10 +53,10 @@ class RetrainingPart(RecipePart):
 class StopPart(Part):
     """As `la.Patience`: when an iteration ends, by the accuracy on the validation images."""
 
-    least: Count = 5
-    within: Count = 2
+    least: AtLeastOne = 5
+    within: AtLeastOne = 2
     gain_pp: Annotated[float, Field(ge=0, le=100)] = 0.05
-    top: Count = 5
+    top: AtLeastOne = 5
 
 
 class RecoveryPart(Part):
@@ -89,19 +89,19 @@ class RecoveryPart(Part):
 
     sites: Annotated[list[str], Field(min_length=1)] | None = None
     proportion: Annotated[float, Field(gt=0, lt=1)] = 0.25
-    method: Held = str(ZERO_WEIGHTS)
-    instances: Count = 5
+    method: HeldMethod = str(ZERO_WEIGHTS)
+    instances: AtLeastOne = 5
     iterations: Whole = 5
-    epochs: Count = 5
-    most_epochs: Count = 20
+    epochs: AtLeastOne = 5
+    most_epochs: AtLeastOne = 20
     stop: StopPart = StopPart()
     training: RetrainingPart = RetrainingPart()
     freeze: str | list[str] = "upstream"
     train_ablated: bool = True
     controls: list[Control] = Field(default=["intact", "redrawn", "from_scratch"])
-    images: Count | None = None
-    validation_images: Count = 1000
-    test_images: Count | None = None
+    images: AtLeastOne | None = None
+    validation_images: AtLeastOne = 1000
+    test_images: AtLeastOne | None = None
     root: str | None = None
     seed: Seed = 0
     cache_gb: Share = 4.0

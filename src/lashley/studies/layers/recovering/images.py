@@ -42,7 +42,7 @@ class Sets:
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class ImageSource:
     """Images that are not read before they are wanted.
 
     Attributes:
@@ -108,13 +108,13 @@ def check_sizes(study: LayerStudy) -> tuple[int, int]:
     return len(learnt), part.test_images or _allowed(study, test)
 
 
-def _allowed(study: LayerStudy, test: Source) -> int:
+def _allowed(study: LayerStudy, test: ImageSource) -> int:
     """Of the test images those that the layers are not chosen on."""
     swept = study.data.images or len(test.labels)
     return len(test.labels) - len(halves(swept)[0])
 
 
-def sources(study: LayerStudy, store: Path, tell: Tell) -> tuple[Source, Source]:
+def sources(study: LayerStudy, store: Path, tell: Tell) -> tuple[ImageSource, ImageSource]:
     """Where training and test images come from."""
     if study.data.name == "cifar10":
         return _in_memory(data.cifar10("train")), _in_memory(data.cifar10("test"))
@@ -128,8 +128,8 @@ def _recovery(study: LayerStudy) -> RecoveryPart:
     return study.recovery
 
 
-def _in_memory(examples: Examples) -> Source:
-    return Source(
+def _in_memory(examples: Examples) -> ImageSource:
+    return ImageSource(
         examples.labels.numpy(), lambda which, _: _some(examples, which), examples.class_names
     )
 
@@ -140,7 +140,7 @@ def _some(examples: Examples, which: Indices | slice) -> Examples:
     )  # fmt: skip
 
 
-def _in_folders(study: LayerStudy, root: str, store: Path, tell: Tell) -> Source:
+def _in_folders(study: LayerStudy, root: str, store: Path, tell: Tell) -> ImageSource:
     part = study.data
     listing = listed(Path(root).expanduser(), part.class_names)
 
@@ -151,7 +151,7 @@ def _in_folders(study: LayerStudy, root: str, store: Path, tell: Tell) -> Source
             progress=partial(tell, f"{name} images"),
         )  # fmt: skip
 
-    return Source(np.array(listing.labels), read, listing.class_names)
+    return ImageSource(np.array(listing.labels), read, listing.class_names)
 
 
 def _learnt(part: RecoveryPart, labels: Indices) -> tuple[Indices, Indices]:
@@ -174,7 +174,7 @@ def _check_size(name: str, wanted: int | None, most: int, which: str) -> None:
         )
 
 
-def _measured(study: LayerStudy, test: Source, swept: Examples) -> Examples:
+def _measured(study: LayerStudy, test: ImageSource, swept: Examples) -> Examples:
     """Of the test images those that the layers were not chosen on, or as many as are wanted."""
     part, n = study.data, len(test.labels)
     taken = np.arange(n) if part.images is None else stratified(test.labels, part.images, part.seed)
@@ -190,7 +190,7 @@ def _measured(study: LayerStudy, test: Source, swept: Examples) -> Examples:
     return _together(swept, second[which[inside]], test, rest[which[~inside] - len(second)])
 
 
-def _together(swept: Examples, second: Indices, test: Source, rest: Indices) -> Examples:
+def _together(swept: Examples, second: Indices, test: ImageSource, rest: Indices) -> Examples:
     """Images of the sweep by their numbers in it, and others, which are read now."""
     if not len(rest):
         every_other = len(second) == len(swept) // 2  # then a view of what may be mapped

@@ -11,7 +11,7 @@ from scipy import stats as sps
 from lashley.studies.claim import Measured
 from lashley.studies.layers.changes import contrast, halves, least
 from lashley.studies.layers.recovering.evidence import Retrained, mean_over, most
-from lashley.studies.layers.recovering.ranks import Key
+from lashley.studies.layers.recovering.ranks import RankKey
 
 MARGINAL = 0.1  # of what the first epoch gains
 MANY = 0.8  # of the filters; the paper's last iteration
@@ -88,7 +88,7 @@ def few_left(evidence: Retrained) -> Measured:
     return Measured(found.value, found.low, found.high, note)
 
 
-def nearest(evidence: Retrained, site: str) -> Key:
+def nearest(evidence: Retrained, site: str) -> RankKey:
     """The iteration after which the share ablated is nearest to the paper's 80 %."""
     return min(
         evidence.steps(site), key=lambda key: (abs(evidence.share(key) - MANY), -key.iteration)
@@ -120,7 +120,7 @@ def _beyond(evidence: Retrained, site: str, top: int) -> Measured:
     return mean_over(own - alone, note, bound=2)
 
 
-def _gap(evidence: Retrained, keys: list[Key], epoch: int, top: int) -> Measured:
+def _gap(evidence: Retrained, keys: list[RankKey], epoch: int, top: int) -> Measured:
     return mean_over(evidence.change(keys, epoch, top))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Int
 
 
-class Key(NamedTuple):
+class RankKey(NamedTuple):
     """What names a run, as columns of the tables."""
 
     site: str
@@ -34,14 +34,14 @@ class Ranks:
     """
 
     intact: Int[np.ndarray, " image"]
-    by_run: Mapping[Key, Int[np.ndarray, "epoch image"]]
+    by_run: Mapping[RankKey, Int[np.ndarray, "epoch image"]]
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The same with text as keys, to be written."""
         named = {_SEPARATOR.join(map(str, key)): ranks for key, ranks in self.by_run.items()}
         return {_INTACT: self.intact, **named}
 
-    def change(self, key: Key, epoch: int, top: int) -> np.ndarray:
+    def change(self, key: RankKey, epoch: int, top: int) -> np.ndarray:
         """(image,) 1 where right when intact and wrong after so many epochs, -1 the other way."""
         ranks = self.by_run[key]
         epoch = epoch if epoch < 0 else min(epoch, len(ranks) - 1)  # a run may end early
@@ -54,6 +54,6 @@ def ranks_of(arrays: Mapping[str, np.ndarray]) -> Ranks:
     return Ranks(arrays[_INTACT], by_run)
 
 
-def _key(name: str) -> Key:
+def _key(name: str) -> RankKey:
     site, experiment, start, instance, iteration = name.split(_SEPARATOR)
-    return Key(site, experiment, start, int(instance), int(iteration))
+    return RankKey(site, experiment, start, int(instance), int(iteration))

@@ -20,13 +20,13 @@ from lashley.recovery.freezing import frozen_by, trained_modules
 from lashley.studies.layers.recovering import rows
 from lashley.studies.layers.recovering.form import RecoveryPart
 from lashley.studies.layers.recovering.images import Sets
-from lashley.studies.layers.recovering.runs import INSTANCES, Run, runs_of
+from lashley.studies.layers.recovering.runs import INSTANCES, RecoveryRun, runs_of
 from lashley.studies.layers.recovering.undone import not_measured, undone
 from lashley.studies.training import Weights, reachable, weights_of
 
 
 @dataclass(frozen=True, eq=False)
-class Shared:
+class SharedImages:
     """What the retrainings of all layers share.
 
     Attributes:
@@ -53,7 +53,7 @@ class Retraining:
         checkpoint: A file to go on from.
     """
 
-    run: Run
+    run: RecoveryRun
     weights: Weights | None
     begun: int
     checkpoint: Path
@@ -85,11 +85,11 @@ def work(
 def _prepare(
     device: str, part: RecoveryPart, network: nn.Module, layers: Mapping[str, int],
     **sets: Examples,
-) -> Shared:  # fmt: skip
-    return Shared(part, copied(network).to(device), layers, Sets(**sets))
+) -> SharedImages:  # fmt: skip
+    return SharedImages(part, copied(network).to(device), layers, Sets(**sets))
 
 
-def _carry_out(shared: Shared, given: Retraining, report: Report) -> Kept:
+def _carry_out(shared: SharedImages, given: Retraining, report: Report) -> Kept:
     run, part, sets = given.run, shared.part, shared.sets
     found = recover(
         _begins_with(shared.network, given), run.ablation, sets.training, sets.test, run.recipe,
@@ -110,7 +110,7 @@ def _begins_with(intact: nn.Module, given: Retraining) -> nn.Module:
     return networks.with_weights(copied(intact), given.weights)
 
 
-def _tables(shared: Shared, given: Retraining, found: Recovery) -> dict[str, pd.DataFrame]:
+def _tables(shared: SharedImages, given: Retraining, found: Recovery) -> dict[str, pd.DataFrame]:
     run, part, test = given.run, shared.part, shared.sets.test
     site = run.ablation.site
     frozen = frozen_by(found.network, site, part.freeze, part.train_ablated, test)
@@ -127,7 +127,7 @@ def _tables(shared: Shared, given: Retraining, found: Recovery) -> dict[str, pd.
     }
 
 
-def _is_shown(run: Run, part: RecoveryPart) -> bool:
+def _is_shown(run: RecoveryRun, part: RecoveryPart) -> bool:
     """Whether its modules are undone: of instances, the last iteration and the intact network."""
     if run.start == "ablated":
         last = max(other.iteration for other in runs_of(run.ablation.site, part))

@@ -12,7 +12,7 @@ import xarray as xr
 from lashley.effects import effects
 from lashley.effects.drops import tops_of
 from lashley.recovery import Recovery
-from lashley.studies.layers.recovering.runs import Run
+from lashley.studies.layers.recovering.runs import RecoveryRun
 from lashley.studies.layers.tables import label_of
 
 NAMES = ("recovery", "recovery_classes", "recovery_layers")
@@ -20,7 +20,7 @@ _RECORDED = ("loss", "train_loss", "held_norm", "validation_percent")
 _DROP = ("drop_pp", "drop_low_pp", "drop_high_pp", "lost", "gained")
 
 
-def keys_of(run: Run, layer: int, proportion: float) -> dict[str, Any]:
+def keys_of(run: RecoveryRun, layer: int, proportion: float) -> dict[str, Any]:
     """What names a run in the tables, and what it ablates."""
     site = run.ablation.site
     ablated = 0 if run.start == "intact" else len(run.ablation.units)

@@ -10,14 +10,14 @@ from lashley.designs import random_groups
 from lashley.recovery import Patience, iterated_ablations
 from lashley.sites import Site
 from lashley.studies.layers.recovering.form import RecoveryPart
-from lashley.studies.layers.recovering.ranks import Key
+from lashley.studies.layers.recovering.ranks import RankKey
 from lashley.training import Recipe
 
 INSTANCES, ITERATED = "instances", "iterated"
 
 
 @dataclass(frozen=True)
-class Run:
+class RecoveryRun:
     """One retraining.
 
     Attributes:
@@ -49,13 +49,13 @@ class Run:
         return self.experiment == ITERATED and self.start == "ablated"
 
     @property
-    def key(self) -> Key:
+    def key(self) -> RankKey:
         """What names the run in the study."""
         site = self.ablation.site.name
-        return Key(site, self.experiment, self.start, self.instance, self.iteration)
+        return RankKey(site, self.experiment, self.start, self.instance, self.iteration)
 
 
-def runs_of(site: Site, part: RecoveryPart) -> list[Run]:
+def runs_of(site: Site, part: RecoveryPart) -> list[RecoveryRun]:
     """All runs of a layer, the intact one last: it is to be as long as the longer experiment."""
     runs = [*_instances(site, part), *_iterations(site, part)]
     if "intact" in part.controls:
@@ -66,7 +66,7 @@ def runs_of(site: Site, part: RecoveryPart) -> list[Run]:
     return runs
 
 
-def lanes_of(site: Site, part: RecoveryPart) -> list[list[Run]]:
+def lanes_of(site: Site, part: RecoveryPart) -> list[list[RecoveryRun]]:
     """The same, in lists: each run of a list needs to know of those before it."""
     runs = runs_of(site, part)
     chain = [run for run in runs if run.experiment == ITERATED]
@@ -74,22 +74,22 @@ def lanes_of(site: Site, part: RecoveryPart) -> list[list[Run]]:
     return [*alone, chain] if chain else alone
 
 
-def as_long(run: Run, part: RecoveryPart, epochs: int) -> Run:
+def as_long(run: RecoveryRun, part: RecoveryPart, epochs: int) -> RecoveryRun:
     """The intact run with as many epochs as the iterations took, at least those of an instance."""
     return replace(run, recipe=part.recipe(max(part.epochs, epochs)))
 
 
-def _instances(site: Site, part: RecoveryPart) -> Iterator[Run]:
+def _instances(site: Site, part: RecoveryPart) -> Iterator[RecoveryRun]:
     """Each has its own order of the batches, and new weights of its own in the controls."""
     recipe = part.recipe(part.epochs)
     groups = random_groups(site, part.proportion, part.instances, part.seed, part.method)
     for start in ("ablated", *(c for c in part.controls if c != "intact")):
         for i, group in enumerate(groups):
             own = replace(recipe, seed=recipe.seed + i)
-            yield Run(INSTANCES, start, i, 0, group, own)
+            yield RecoveryRun(INSTANCES, start, i, 0, group, own)
 
 
-def _iterations(site: Site, part: RecoveryPart) -> Iterator[Run]:
+def _iterations(site: Site, part: RecoveryPart) -> Iterator[RecoveryRun]:
     """Groups and orders of the batches are others than those of the instances."""
     if not part.iterations:
         return
@@ -97,4 +97,4 @@ def _iterations(site: Site, part: RecoveryPart) -> Iterator[Run]:
     recipe = part.recipe(part.most_epochs)
     for i, ablation in enumerate(steps):
         own = replace(recipe, seed=recipe.seed + part.instances + i)
-        yield Run(ITERATED, "ablated", 0, i + 1, ablation, own, part.patience)
+        yield RecoveryRun(ITERATED, "ablated", 0, i + 1, ablation, own, part.patience)

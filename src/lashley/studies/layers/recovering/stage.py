@@ -25,13 +25,13 @@ from lashley.studies.layers.recovering import rows
 from lashley.studies.layers.recovering.form import RecoveryPart
 from lashley.studies.layers.recovering.ranks import Ranks
 from lashley.studies.layers.recovering.retraining import Kept, Retraining
-from lashley.studies.layers.recovering.runs import Run, as_long, lanes_of, runs_of
+from lashley.studies.layers.recovering.runs import RecoveryRun, as_long, lanes_of, runs_of
 
 _RANKS = "ranks.npz"
 
 
 @dataclass(frozen=True)
-class Stage:
+class RecoveryStage:
     """Which retrainings there are, and where they are kept.
 
     Attributes:
@@ -44,16 +44,16 @@ class Stage:
     sites: Sequence[Site]
     home: Path
 
-    def place(self, run: Run) -> Path:
+    def place(self, run: RecoveryRun) -> Path:
         """The folder of a retraining."""
         return self.home / run.ablation.site.name / run.name
 
-    def link(self, run: Run, iteration: int) -> Path:
+    def link(self, run: RecoveryRun, iteration: int) -> Path:
         """The file of the network after an iteration of the run's chain."""
         return self.place(run).with_name(f"after-{iteration}.safetensors")
 
 
-def retrain(stage: Stage, work: Work, where: Workplace, tell: Tell) -> None:
+def retrain(stage: RecoveryStage, work: Work, where: Workplace, tell: Tell) -> None:
     """Carry out all retrainings of the stage that are not done yet."""
     sites = [replace(site, weights=None) for site in stage.sites]  # what travels is small
     plan = [runs for site in sites for runs in lanes_of(site, stage.part)]
@@ -63,7 +63,7 @@ def retrain(stage: Stage, work: Work, where: Workplace, tell: Tell) -> None:
         file.unlink()
 
 
-def gathered(stage: Stage) -> tuple[dict[str, pd.DataFrame], Ranks]:
+def gathered(stage: RecoveryStage) -> tuple[dict[str, pd.DataFrame], Ranks]:
     """The tables of all retrainings, which are done.
 
     Raises:
@@ -85,12 +85,12 @@ def gathered(stage: Stage) -> tuple[dict[str, pd.DataFrame], Ranks]:
     return tables, Ranks(ranks[0].intact, by_run)
 
 
-def _ranks(stage: Stage, run: Run) -> Ranks:
+def _ranks(stage: RecoveryStage, run: RecoveryRun) -> Ranks:
     with np.load(stage.place(run) / _RANKS, allow_pickle=False) as found:
         return Ranks(found["intact"], {run.key: found["rank"]})
 
 
-def _lane(stage: Stage, runs: Sequence[Run], bar: Bar) -> Lane:
+def _lane(stage: RecoveryStage, runs: Sequence[RecoveryRun], bar: Bar) -> Lane:
     """Runs that follow one another, those that are done left out."""
     chain = 0  # epochs of the iterations so far
     for planned in runs:
@@ -107,13 +107,13 @@ def _lane(stage: Stage, runs: Sequence[Run], bar: Bar) -> Lane:
         chain += epochs if run.is_step else 0
 
 
-def _epochs(stage: Stage, run: Run) -> int:
+def _epochs(stage: RecoveryStage, run: RecoveryRun) -> int:
     """How many a finished run took."""
     table = pd.read_parquet(stage.place(run) / "recovery.parquet")
     return int(table["epoch"].to_numpy().max())
 
 
-def _retraining(stage: Stage, run: Run, chain: int) -> Retraining:
+def _retraining(stage: RecoveryStage, run: RecoveryRun, chain: int) -> Retraining:
     goes_on = run.is_step and run.iteration > 1
     weights = networks.read_weights(stage.link(run, run.iteration - 1)) if goes_on else None
     checkpoint = stage.place(run).with_name(f"{run.name}.safetensors").absolute()
@@ -121,7 +121,7 @@ def _retraining(stage: Stage, run: Run, chain: int) -> Retraining:
     return Retraining(run, weights, chain if run.is_step else 0, checkpoint)
 
 
-def _keep(stage: Stage, run: Run, found: Kept) -> None:
+def _keep(stage: RecoveryStage, run: RecoveryRun, found: Kept) -> None:
     """All that is kept of a run, whole or not at all."""
     if found.weights is not None:  # before the tables: what follows needs it
         networks.write_weights(found.weights, stage.link(run, run.iteration))
@@ -132,7 +132,7 @@ def _keep(stage: Stage, run: Run, found: Kept) -> None:
         np.savez_compressed(draft / _RANKS, rank=found.ranks["rank"], intact=found.ranks["intact"])
 
 
-def _clear(stage: Stage, run: Run, checkpoint: Path) -> None:
+def _clear(stage: RecoveryStage, run: RecoveryRun, checkpoint: Path) -> None:
     """Remove what only a run that is not done needs."""
     checkpoint.unlink(missing_ok=True)
     stage.link(run, run.iteration - 1).unlink(missing_ok=True)

@@ -21,7 +21,7 @@ from lashley.studies.layers.recovering.choosing import changes_in, chosen, impor
 from lashley.studies.layers.recovering.form import RecoveryPart
 from lashley.studies.layers.recovering.images import Sets, check_sizes, sets_of
 from lashley.studies.layers.recovering.retraining import work
-from lashley.studies.layers.recovering.stage import Stage, gathered, retrain
+from lashley.studies.layers.recovering.stage import RecoveryStage, gathered, retrain
 from lashley.studies.layers.study import LayerStudy
 from lashley.studies.layers.tables import label_of
 
@@ -89,7 +89,7 @@ def carry_out(
     _keep_provenance(folder, part, sets, {s.name: costs[s.name] for s in taken})
     layers = {site.name: i for i, site in enumerate(sites)}
     threads = folder.json("provenance")["threads"]
-    stage = Stage(part, taken, home)
+    stage = RecoveryStage(part, taken, home)
     retrain(stage, work(part, network, layers, sets, threads), where, tell)
     tables, ranks = gathered(stage)
     folder.write_arrays(RANKS, ranks.arrays())

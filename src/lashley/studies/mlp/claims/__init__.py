@@ -7,15 +7,15 @@ from collections.abc import Mapping
 import pandas as pd
 
 from lashley.studies.claim import Claim
-from lashley.studies.mlp.claims.evidence import Evidence
+from lashley.studies.mlp.claims.evidence import MlpEvidence
 from lashley.studies.mlp.claims.printed import PRINTED
 from lashley.studies.mlp.claims.sentences import SENTENCES
 from lashley.studies.mlp.results import CLEAN
 
-__all__ = ["PRINTED", "SENTENCES", "Evidence", "table"]
+__all__ = ["PRINTED", "SENTENCES", "MlpEvidence", "table"]
 
 
-def table(evidence: Mapping[str, Evidence], *, authors: bool) -> pd.DataFrame:
+def table(evidence: Mapping[str, MlpEvidence], *, authors: bool) -> pd.DataFrame:
     """One row per claim: as printed, as measured in each evaluation, and whether it holds.
 
     Args:
@@ -27,7 +27,7 @@ def table(evidence: Mapping[str, Evidence], *, authors: bool) -> pd.DataFrame:
     return pd.DataFrame([_row(claim, evidence) for claim in claims])
 
 
-def _row(claim: Claim, evidence: Mapping[str, Evidence]) -> dict[str, object]:
+def _row(claim: Claim, evidence: Mapping[str, MlpEvidence]) -> dict[str, object]:
     row: dict[str, object] = {
         "where": claim.where,
         "claim": claim.text,

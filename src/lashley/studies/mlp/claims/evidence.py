@@ -10,11 +10,11 @@ import xarray as xr
 
 from lashley.figures import Results
 from lashley.studies.claim import Measured
-from lashley.studies.mlp.results import Evaluation
+from lashley.studies.mlp.results import MlpEvaluation
 
 
 @dataclass(frozen=True)
-class Evidence:
+class MlpEvidence:
     """What claims are held against.
 
     Attributes:
@@ -30,8 +30,8 @@ class Evidence:
 
     name: str
     results: Results
-    chosen: Evaluation
-    confirming: Evaluation
+    chosen: MlpEvaluation
+    confirming: MlpEvaluation
     population_effects: Sequence[xr.Dataset]
     correlations: pd.DataFrame
     selectivity: pd.DataFrame

@@ -8,10 +8,10 @@ import xarray as xr
 
 from lashley.figures.results import at
 from lashley.studies.claim import Claim, Measured, share
-from lashley.studies.mlp.claims.evidence import Evidence, read
+from lashley.studies.mlp.claims.evidence import MlpEvidence, read
 from lashley.studies.mlp.claims.sentences import correlation
 
-Measure = Callable[[Evidence], Measured]
+Measure = Callable[[MlpEvidence], Measured]
 
 
 def printed(value: float, digits: int = 1) -> Callable[[Measured], bool]:
@@ -24,7 +24,7 @@ def _above(limit: float) -> Callable[[Measured], bool]:
 
 
 def _accuracy(of: int | None = None) -> Measure:
-    def measure(evidence: Evidence) -> Measured:
+    def measure(evidence: MlpEvidence) -> Measured:
         effects = evidence.results.effects
         total = effects["overall_total"] if of is None else effects["total"][of]
         right = effects["overall_intact_correct"] if of is None else effects["intact_correct"][of]
@@ -36,7 +36,7 @@ def _accuracy(of: int | None = None) -> Measure:
 def _drop(*units: int, of: int | None = None, sign: int = 1) -> Measure:
     """The drop when the paper's `units` (from 1) are ablated, of a class or of all."""
 
-    def measure(evidence: Evidence) -> Measured:
+    def measure(evidence: MlpEvidence) -> Measured:
         found = _at(evidence.results.effects, units)
         if of is None:
             return read(found, "overall_drop", sign=sign)
@@ -50,7 +50,7 @@ def _excess(*units: int) -> Measure:
 
 
 def _rank_of_excess(*units: int) -> Measure:
-    def measure(evidence: Evidence) -> Measured:
+    def measure(evidence: MlpEvidence) -> Measured:
         pairs = evidence.results.interactions
         larger = pairs["excess"] > _at(pairs, units)["excess"]
         return Measured(1 + int(larger.sum()), of=len(larger))
@@ -59,7 +59,7 @@ def _rank_of_excess(*units: int) -> Measure:
 
 
 def _gain_beyond_singles(a: int, b: int, of: int) -> Measure:
-    def measure(evidence: Evidence) -> Measured:
+    def measure(evidence: MlpEvidence) -> Measured:
         gains = [_drop(*units, of=of, sign=-1)(evidence).value for units in ((a, b), (a,), (b,))]
         note = "the pair gains {:.2f} %p, its units {:.2f} and {:.2f}".format(*gains)
         found = _at(evidence.results.interactions, (a, b)).isel({"class": of})
@@ -69,7 +69,7 @@ def _gain_beyond_singles(a: int, b: int, of: int) -> Measure:
 
 
 def _only_pair(a: int, b: int, of: int) -> Measure:
-    def measure(evidence: Evidence) -> Measured:
+    def measure(evidence: MlpEvidence) -> Measured:
         found = _at(evidence.results.interactions, (a, b))
         whole = int(found["intact_correct"][of])
         both = 100 * int(found["only_pair_lost"][of]) / whole

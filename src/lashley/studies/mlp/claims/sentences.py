@@ -11,7 +11,7 @@ from scipy import stats as sps
 
 from lashley.figures import choose
 from lashley.studies.claim import Claim, Measured
-from lashley.studies.mlp.claims.evidence import Evidence, read
+from lashley.studies.mlp.claims.evidence import MlpEvidence, read
 from lashley.studies.mlp.results import of_design
 
 _DEAD = 0.005  # a unit that fires on a smaller share of the examples is called dead
@@ -19,7 +19,7 @@ _NEGLIGIBLE = 2.0  # %p; the paper calls 1.4 %p negligible
 _HALVES = "chosen on one half of the examples, measured on the other"
 
 
-def _accuracies(evidence: Evidence) -> Measured:
+def _accuracies(evidence: MlpEvidence) -> Measured:
     found = np.array(
         [100 * float(e["overall_intact_correct"] / e["overall_total"])
          for e in evidence.population_effects]
@@ -29,7 +29,7 @@ def _accuracies(evidence: Evidence) -> Measured:
     return Measured(float(mean), float(mean - half), float(mean + half), note)
 
 
-def _decreasing(evidence: Evidence) -> Measured:
+def _decreasing(evidence: MlpEvidence) -> Measured:
     singles = of_design(evidence.results.effects, "singles")
     costly = int((singles["overall_drop_low_pp"] > 0).sum())
     helpful = int((singles["overall_drop_high_pp"] < 0).sum())
@@ -38,7 +38,7 @@ def _decreasing(evidence: Evidence) -> Measured:
     return Measured(costly, note=note, of=n)
 
 
-def _negligible(evidence: Evidence) -> Measured:
+def _negligible(evidence: MlpEvidence) -> Measured:
     singles = of_design(evidence.results.effects, "singles")
     inside = (abs(singles["overall_drop_low_pp"]) < _NEGLIGIBLE) & (
         abs(singles["overall_drop_high_pp"]) < _NEGLIGIBLE
@@ -51,15 +51,15 @@ def _negligible(evidence: Evidence) -> Measured:
     return Measured(int(inside.sum()), note=note, of=len(dead))
 
 
-def _numbers(evidence: Evidence, which: np.ndarray) -> str:
+def _numbers(evidence: MlpEvidence, which: np.ndarray) -> str:
     return ", ".join(evidence.results.number(int(u)) for u in np.flatnonzero(which)) or "none"
 
 
-def _pair(evidence: Evidence, found: xr.Dataset) -> str:
+def _pair(evidence: MlpEvidence, found: xr.Dataset) -> str:
     return evidence.results.name(int(found["unit_a"]), int(found["unit_b"]))
 
 
-def _selective(evidence: Evidence) -> Measured:
+def _selective(evidence: MlpEvidence) -> Measured:
     """By how much the class that is hit most is ahead of the next; ends from both intervals."""
     names, chosen = evidence.results.class_names, evidence.chosen
     unit = choose(chosen.effects, chosen.interactions).selective
@@ -74,7 +74,7 @@ def _selective(evidence: Evidence) -> Measured:
     return Measured(ahead, most.low - following.high, most.high - following.low, note)
 
 
-def _gaining(evidence: Evidence) -> Measured:
+def _gaining(evidence: MlpEvidence) -> Measured:
     """Chosen on one half of the examples, measured on the other."""
     chosen = of_design(evidence.chosen.effects, "singles")["drop_pp"].values
     unit, label = (int(i) for i in np.unravel_index(chosen.argmin(), chosen.shape))
@@ -86,14 +86,14 @@ def _gaining(evidence: Evidence) -> Measured:
     return read(found, "drop", note, sign=-1)
 
 
-def _some_gained(evidence: Evidence) -> Measured:
+def _some_gained(evidence: MlpEvidence) -> Measured:
     singles = of_design(evidence.results.effects, "singles")
     some = singles["overall_gained"].values > 0
     note = f"of {len(some)} units; nothing gained without: {_numbers(evidence, ~some)}"
     return Measured(int(some.sum()), note=note, of=len(some))
 
 
-def correlation(score: str, kind: str, over: str = "") -> Callable[[Evidence], Measured]:
+def correlation(score: str, kind: str, over: str = "") -> Callable[[MlpEvidence], Measured]:
     """A score's correlation with the drop, from the run's table.
 
     Args:
@@ -102,7 +102,7 @@ def correlation(score: str, kind: str, over: str = "") -> Callable[[Evidence], M
         over: A row of the table; "" stands for the network under study in this evaluation.
     """
 
-    def measure(evidence: Evidence) -> Measured:
+    def measure(evidence: MlpEvidence) -> Measured:
         table, rows = evidence.correlations, over or f"main, {evidence.name}"
         row = table[(table.score == score) & (table.over == rows)].iloc[0]
         resampled = "networks" if over else "units"
@@ -112,8 +112,8 @@ def correlation(score: str, kind: str, over: str = "") -> Callable[[Evidence], M
     return measure
 
 
-def _negative(kind: str) -> Callable[[Evidence], Measured]:
-    def measure(evidence: Evidence) -> Measured:
+def _negative(kind: str) -> Callable[[MlpEvidence], Measured]:
+    def measure(evidence: MlpEvidence) -> Measured:
         wanted = "score == 'mann_whitney_p' and over.str.match('population-')"
         found = evidence.correlations.query(wanted)[kind].to_numpy()
         note = f"of {len(found)} networks; median {np.nanmedian(found):.2f}"
@@ -122,7 +122,7 @@ def _negative(kind: str) -> Callable[[Evidence], Measured]:
     return measure
 
 
-def _selectivity(evidence: Evidence) -> Measured:
+def _selectivity(evidence: MlpEvidence) -> Measured:
     table = evidence.selectivity[evidence.selectivity.network != "mean"]
     wide = table.pivot(index="network", columns="class", values="deviation_pp")
     gap = wide[["1", "4"]].min(axis=1) - wide["2"]
@@ -134,7 +134,7 @@ def _selectivity(evidence: Evidence) -> Measured:
     return Measured(float(gap.mean()), float(gap.mean()) - half, float(gap.mean()) + half, note)
 
 
-def _super_additive(evidence: Evidence) -> Measured:
+def _super_additive(evidence: MlpEvidence) -> Measured:
     pairs = evidence.results.interactions
     n, more = pairs.sizes["ablation"], int(pairs["super_additive"].sum())
     sure = int((pairs["excess_low_pp"] > 0).sum())
@@ -148,13 +148,13 @@ def _super_additive(evidence: Evidence) -> Measured:
     return Measured(more, note=note, of=n)
 
 
-def _strongest_excess(evidence: Evidence) -> Measured:
+def _strongest_excess(evidence: MlpEvidence) -> Measured:
     best = int(np.argmax(evidence.chosen.interactions["excess"].values))
     found = evidence.confirming.interactions.isel(ablation=best)
     return read(found, "excess", f"{_pair(evidence, found)}; {_HALVES}")
 
 
-def _gain_beyond(evidence: Evidence) -> Measured:
+def _gain_beyond(evidence: MlpEvidence) -> Measured:
     """Of the pairs whose units each gain in a class, as in the paper's example."""
     effects, pairs = evidence.chosen.effects, evidence.chosen.interactions
     gain = dict(zip(effects["units"].values, -effects["drop_pp"].values, strict=True))
@@ -170,7 +170,7 @@ def _gain_beyond(evidence: Evidence) -> Measured:
     return read(found, "class_excess", note, sign=-1)
 
 
-def _initial_normal(evidence: Evidence) -> Measured:
+def _initial_normal(evidence: MlpEvidence) -> Measured:
     weights = evidence.results.initial_weights.ravel()
     bound = 1 / np.sqrt(evidence.results.initial_weights[0].size)
     normal = sps.kstest(weights, sps.norm(weights.mean(), weights.std()).cdf).pvalue
