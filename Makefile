@@ -1,5 +1,5 @@
 # make study   the whole MLP study on small digits, from an empty machine to a report
-# make test    all fast tests; test-kernels: with the kernels of other CPUs, too
+# make test    all fast tests; test-kernels: with the kernels of other CPUs, too; test-lowest: with the lowest versions
 # make zoo     hundreds of networks of other libraries, their ablations checked
 # make bench   speed and memory, as ratios taken on this machine
 # make explorer  builds the page of the reports from explorer/ (needs Node 20.19 or newer)
@@ -15,7 +15,7 @@ export LASHLEY_DATA := $(abspath ../shared/data)
 endif
 endif
 
-.PHONY: study test test-all test-kernels lint check bench explorer check-explorer zoo wheel clean
+.PHONY: study test test-all test-kernels test-lowest lint check bench explorer check-explorer zoo wheel clean
 .DELETE_ON_ERROR:
 
 .venv/.study: pyproject.toml constraints.txt
@@ -63,6 +63,16 @@ test-kernels:
 	ATEN_CPU_CAPABILITY=avx2 ONEDNN_MAX_CPU_ISA=AVX2 $(MAKE) test
 	ATEN_CPU_CAPABILITY=default ONEDNN_MAX_CPU_ISA=SSE41 MKL_CBWR=COMPATIBLE $(MAKE) test
 	$(MAKE) test THREADS=2
+
+# With the lowest versions that pyproject.toml promises; a torch of several gigabytes.
+.venv-lowest/.test: pyproject.toml constraints-lowest.txt
+	test -x .venv-lowest/bin/python || $(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-lowest.txt torch
+	.venv-lowest/bin/python -m pip --disable-pip-version-check install --quiet --constraint constraints-lowest.txt --editable '.[test]'
+	touch $@
+
+test-lowest: .venv-lowest/.test
+	OMP_NUM_THREADS=1 .venv-lowest/bin/python -m pytest --numprocesses auto --dist worksteal -m 'not slow'
 
 lint: .venv/.dev
 	$(BIN)/ruff check

@@ -22,6 +22,7 @@ from benchmarks.zoo.twin.sources import Target
 from benchmarks.zoo.twin.twin import READINGS, Twin
 
 TWIN_SECONDS = 12.0  # about as long may the twin run
+SLOW = 3.0  # where a pass of the twin on a few examples takes longer, one site of a kind will do
 MOST_REFUSED = 8  # ablations are looked for one by one; then what is refused together is taken so
 
 
@@ -123,7 +124,8 @@ def _chosen(row: dict[str, Any], twin: Twin, made: Made, sites: Any) -> list[Tar
     seconds = (time.process_time() - started) / (2 * runs)
     row["unclear"] = dict(list(unclear.items())[:10])
     row["n_unclear"] = len(unclear)
-    most = max(2, min(5, int(TWIN_SECONDS / (8 * max(seconds, 0.01)))))
+    least = 1 if seconds > SLOW else 2
+    most = max(least, min(5, int(TWIN_SECONDS / (8 * max(seconds, 0.01)))))
     row["ways"] = sorted({f"{targets[n].kind}: {w}" for n, w in ways.items()})
     chosen = [targets[name] for name in list(unclear)[:2]]  # they run, too, if unchecked
     for kind in {t.kind for t in targets.values()}:
