@@ -263,7 +263,7 @@ class TestData:
         try:
             with (
                 pytest.warns(UserWarning, match="examples differ"),
-                pytest.raises(sharing.Refused, match="examples differ from those of the process"),
+                pytest.raises(sharing.NotShared, match="examples differ from those of the process"),
             ):
                 place.evaluate(*asked)
         finally:
@@ -336,7 +336,7 @@ class TestData:
         address = sharing.write_to(str(tmp_path), examples(4))
         (file,) = tmp_path.iterdir()
         file.write_bytes(file.read_bytes()[:100])
-        with pytest.raises(sharing.Refused, match="it cannot read"):
+        with pytest.raises(sharing.NotShared, match="it cannot read"):
             sharing.read_from(address)
 
     def test_cannot_be_shared_where_nobody_can_write(self, tmp_path):
@@ -345,7 +345,7 @@ class TestData:
             sharing.write_to(str(tmp_path / "file"), examples(4))
         with pytest.raises(ClusterError, match="nothing://x cannot be written to"):
             sharing.write_to("nothing://x", examples(4))
-        with pytest.raises(sharing.Refused, match="it cannot read"):
+        with pytest.raises(sharing.NotShared, match="it cannot read"):
             sharing.read_from(str(tmp_path / "none.safetensors"))
 
 
@@ -369,7 +369,7 @@ class TestVersions:
         from lashley.distribute.worker import Worker, versions
 
         mine = versions() | {"torch": "1.0"}
-        with pytest.raises(sharing.Refused, match=r"has torch .*, not 1\.0"):
+        with pytest.raises(sharing.NotShared, match=r"has torch .*, not 1\.0"):
             Worker("cpu", 1, str).prepare(Work("numbers", _nothing, _square), {}, mine)
 
 

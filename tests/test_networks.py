@@ -295,7 +295,7 @@ class TestPublicFace:
         from lashley import errors
 
         for name, kind in vars(errors).items():
-            if isinstance(kind, type):
+            if getattr(kind, "__module__", "") == errors.__name__ and isinstance(kind, type):
                 assert issubclass(kind, la.LashleyError)
                 assert name in errors.__doc__
 
