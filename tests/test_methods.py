@@ -254,7 +254,7 @@ def test_equal_ablations_by_other_methods_are_not_run_as_one():
 class TestText:
     @pytest.mark.parametrize("text", ["silence", "zero_weights", "mean", "resample", "scale(0.5)",
                                       "noise(0.5)", "noise(0.5, 3)", "constant(1.5)",
-                                      "constant((1.0, 2.0))", f"{__name__}:Clipped",
+                                      "constant((1.0, 2.0))", f"{__name__}:Clipped(0.25)",
                                       f"{__name__}:Clipped(0.5)"])  # fmt: skip
     def test_goes_there_and_back(self, text):
         method = as_method(text)
@@ -347,7 +347,9 @@ class TestAtTheDoor:
 
         net, _, x, _ = made("dense")
         site = la.find_sites(net, examples(x))["a"]
-        with pytest.raises(AblationError, match=r"returned \(\d+,\) for an activation of shape"):
+        with pytest.raises(
+            AblationError, match=r"returned \(\d+,\) in torch.float\d+ for an activation"
+        ):
             la.evaluate(net, examples(x), [la.Ablation(site, (0,), Summed())], engine=engine)
 
     def test_noise_and_a_mean_of_ones_own_need_a_reference(self):
@@ -362,6 +364,91 @@ class TestAtTheDoor:
     def test_values_are_frozen(self):
         with pytest.raises(FrozenInstanceError):
             la.methods.Scale(0.5).factor = 1.0
+
+
+@dataclass(frozen=True)
+class Own(la.methods.Method):
+    """A method of a user's own, by what its replacement is named."""
+
+    name: str
+
+    def replacement(self, site):
+        return {
+            "writes": la.methods.Function(lambda t: t.mul_(3)),
+            "triples": la.methods.Function(lambda t: t * 3),
+            "doubles": la.methods.Constants(lambda c: c.mean.mul_(2), needs_mean=True),
+            "raises": la.methods.Function(lambda t: t.nowhere),
+            "complex": la.methods.Function(lambda t: t.to(torch.cfloat) * 1j),
+            "number": la.methods.Constants(lambda c: 0.5),
+            "few": la.methods.Constants(lambda c: torch.zeros(3)),
+            "unasked": la.methods.Constants(lambda c: c.mean / 2),
+        }[self.name]
+
+
+class TestOfOnesOwn:
+    def outcomes(self, engine, *methods):
+        net, _, x, reference = made("dense")
+        site = la.find_sites(net, examples(x))["a"]
+        cuts = [la.Ablation(site, (1,), method) for method in methods]
+        how = {"reference": examples(reference), "readout": logits, "engine": engine}
+        return measured(la.evaluate(net, examples(x), cuts, **how))
+
+    @pytest.mark.parametrize("engine", ["auto", "hooks", "naive"])
+    def test_a_function_may_write_to_what_it_is_given(self, engine):
+        writing, plain = self.outcomes(engine, Own("writes"), Own("triples"))
+        torch.testing.assert_close(writing, plain)
+
+    @pytest.mark.parametrize("engine", ["auto", "hooks", "naive"])
+    def test_constants_that_are_written_to_spoil_no_others(self, engine):
+        _, mean = self.outcomes(engine, Own("doubles"), "mean")
+        torch.testing.assert_close(mean, self.outcomes(engine, "mean")[0])
+
+    @pytest.mark.parametrize("engine", ["auto", "hooks", "naive"])
+    @pytest.mark.parametrize(("name", "words"), [
+        ("raises", r"its function raised AttributeError \(.*nowhere.*\); .*by hand"),
+        ("complex", r"its function returned \(\d+, 5\) in torch.complex64 for an activation of"),
+        ("number", r"its constants are a float; allowed is a tensor of shape \(5,\)"),
+        ("few", r"its constants are \(3,\) in torch.float32; allowed is a tensor of shape \(5,\)"),
+        ("unasked", r"its constants raised TypeError \(unsupported operand.*None"),
+    ])  # fmt: skip
+    def test_what_goes_wrong_in_it_is_told_by_its_name(self, engine, name, words):
+        with pytest.raises(AblationError, match=f"method: {words}") as caught:
+            self.outcomes(engine, Own(name), "mean")
+        assert "tlparse" not in str(caught.value)
+
+    @pytest.mark.parametrize(("make", "words"), [
+        (lambda: la.methods.Function(3), r"given la.methods.Function\(3\); allowed is a function"),
+        (lambda: la.methods.Constants(5), r"Constants\(5\).*For a number take la.methods.Constant"),
+        (lambda: la.methods.Function(abs, seed=-1), "given -1 as seed of Function"),
+        (lambda: la.methods.Scale(10**400), "as factor of scale; allowed is a finite number"),
+        (lambda: la.methods.Constant(10**400), "given constant of"),
+        (lambda: la.methods.Constant({1: 2}), "given constant of"),
+        (lambda: la.methods.Constant(True), "given constant of True"),
+        (lambda: la.methods.Constant(torch.ones(5, dtype=torch.cfloat)), "given constant of"),
+        (lambda: as_method("scale(0.5)(1)"), "one pair of brackets"),
+        (lambda: as_method("noise(sd=1, sd=2)"), "given twice"),
+        (lambda: as_method(".:x"), "cannot be imported"),
+        (lambda: la.Ablation(TestAtTheDoor.SITE, (0,), Own("nothing")), "raised KeyError"),
+    ])  # fmt: skip
+    def test_what_is_refused_as_it_is_made(self, make, words):
+        with pytest.raises(AblationError, match=f"method: .*{words}"):
+            make()
+
+    def test_fields_that_do_not_tell_it_apart_are_refused(self):
+        @dataclass(frozen=True)
+        class Hidden(Own):
+            most: float = field(default=0.5, compare=False)
+
+        with pytest.raises(AblationError, match=r"fields most are no part of its comparison"):
+            la.Ablation(TestAtTheDoor.SITE, (0,), Hidden("triples"))
+
+    def test_its_text_has_all_its_fields(self):
+        @dataclass(frozen=True)
+        class Named(Own):
+            most: float = field(default=0.5, kw_only=True)
+
+        assert str(Named("triples", most=np.float64(0.25))).endswith("Named('triples', most=0.25)")
+        assert str(Clipped()) == f"{__name__}:Clipped(0.25)"  # a default may be another one day
 
 
 class TestRecovery:

@@ -155,7 +155,7 @@ class TestFile:
 
     @pytest.mark.parametrize(("given", "text"), [
         ("scale( 0.5 )", "scale(0.5)"), ("constant(1)", "constant(1.0)"),
-        ("test_methods:Clipped", "test_methods:Clipped")])  # fmt: skip
+        ("test_methods:Clipped", "test_methods:Clipped(0.25)")])  # fmt: skip
     def test_methods_stand_there_in_their_one_form(self, written, given, text):
         assert load(written(ablation__method=given)).ablation.method == text
 

@@ -311,7 +311,8 @@ def _normal(
     if along is None:
         raise EngineError(
             f"method: {place.site} holds {tuple(part.shape)}, in which no axis is that of the "
-            "examples, so that noise cannot be drawn for each. Use engine='auto', or another site."
+            "examples, so that noise cannot be drawn for each; allowed are values with one. Take "
+            "another site or method."
         )
     shape = [along.per if i == along.axis else n for i, n in enumerate(part.shape)]
     return normal_like(shape, along.axis, layout, numbers, (seed, place.site, number))

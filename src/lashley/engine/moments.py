@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lashley.graph.layout import Layout
 from lashley.graph.routed import Routed
-from lashley.methods import Channels, Constants
+from lashley.methods import Constants
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,5 +45,5 @@ def constants_of(
 ) -> tuple[Tensor, ...]:
     """(channel) what a method puts in place of units in several values."""
     means = [asked(m).mean if replacement.needs_mean else None for m in moments]
-    return tuple(replacement.of(Channels(lay.n_units, lay.width, mean))
+    return tuple(replacement.numbers(lay.n_units, lay.width, mean)
                  for lay, mean in zip(layouts, means, strict=True))  # fmt: skip

@@ -30,7 +30,7 @@ from lashley.graph.recurrent_units import into_recurrent_units
 from lashley.graph.routed import fixed
 from lashley.graph.signature import arguments, logits_of
 from lashley.graph.ways import reached
-from lashley.methods import Channels, Donated, Function, Method, Replacement
+from lashley.methods import Donated, Function, Method, Replacement
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,8 +102,8 @@ class Naive:
         found: list[Any] = []
         for i, (_, layout) in enumerate(at):
             moments = self.moments.get((site, i))
-            channels = Channels(layout.n_units, layout.width, moments and moments.mean)
-            found.append(layout.spread(replacement.of(channels)))
+            mean = None if moments is None else moments.mean
+            found.append(layout.spread(replacement.numbers(layout.n_units, layout.width, mean)))
         return found
 
     def _of_value(
@@ -259,6 +259,7 @@ class _Replacing(fx.Interpreter):
         units: tuple[int, ...],
     ):  # fmt: skip
         super().__init__(graph, garbage_collect_values=True)
+        self.extra_traceback = False  # nodes of the graph are nothing to the user
         self._changes, self._units = changes, units
 
     def run_node(self, n: fx.Node) -> Any:

@@ -126,6 +126,8 @@ def anatomy(module: fx.GraphModule, known: Mixing | None = None) -> dict[str, Or
     found: dict[str, list[tuple[Source, Call]]] = {}
     for source in _sources(module, known):
         call = _call(source, module, known.varies)
+        if not call.points:  # a run that gives it no row, such as an expert that none comes to
+            continue
         held = call.points[0].node
         if not (feeds_weights(held, module, known.varies) or _is_overwritten(call, module)):
             found.setdefault(_free_name(source, found, module), []).append((source, call))

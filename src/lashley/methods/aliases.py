@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+from dataclasses import fields
 from typing import Any
 
 from lashley.errors import AblationError
@@ -41,10 +42,15 @@ def as_method(given: Any) -> Method:
     try:
         args, kwargs = _arguments(arguments or "()")
         return _value(kind(*args, **kwargs))
-    except (TypeError, ValueError, SyntaxError) as error:
+    except AblationError:
+        raise
+    except Exception as error:  # whatever a user's class raises
+        said = "they are no plain values" if "malformed node" in str(error) else error
+        ours = f"la.methods.{kind.__name__}(...)" if kind.alias else f"{kind.__name__}(...) itself"
         raise AblationError(
-            f"method: given {given!r}, whose arguments do not fit ({error}); allowed are "
-            f"{_ALLOWED}. Give la.methods.{kind.__name__}(...)."
+            f"method: given {given!r}, whose arguments do not fit ({said}); allowed are "
+            f"{_ALLOWED}, and package.module:Class of your own with numbers, texts and tuples. "
+            f"Give {ours}."
         ) from error
 
 
@@ -58,6 +64,13 @@ def _value(given: Method) -> Method:
             f"method: given {given!r}, which cannot be told from others ({error}); allowed are "
             "fields that are hashable. Give numbers or tuples in place of lists and tensors."
         ) from error
+    hidden = [f.name for f in fields(given) if not (f.compare and f.init)]
+    if hidden:
+        raise AblationError(
+            f"method: given a {kind.__name__} whose fields {', '.join(hidden)} are no part of its "
+            "comparison or text (compare=False, init=False); allowed are fields that are. Leave "
+            "these out."
+        )
     if "__dataclass_params__" not in vars(kind):
         raise AblationError(
             f"method: given a {kind.__name__}, which is no dataclass of its own, so that two of "
@@ -69,7 +82,7 @@ def _value(given: Method) -> Method:
 def _imported(given: str, module: str, name: str) -> type[Method]:
     try:
         kind = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise AblationError(
             f"method: given {given!r}, which cannot be imported ({error}); allowed are "
             f"{_ALLOWED}, and package.module:Class of your own. Check that the module is on "
@@ -86,8 +99,11 @@ def _imported(given: str, module: str, name: str) -> type[Method]:
 def _arguments(text: str) -> tuple[list[Any], dict[str, Any]]:
     """Of "(0.5, seed=1)", as plain values."""
     call = ast.parse(f"method{text}", mode="eval").body
-    if not isinstance(call, ast.Call):
-        raise ValueError("no arguments in brackets")
+    named = [k.arg for k in getattr(call, "keywords", ())]
+    if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):
+        raise ValueError("no arguments in one pair of brackets")
+    if len(set(named)) < len(named):
+        raise ValueError("an argument is given twice")
     by_name = {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}
     return [ast.literal_eval(a) for a in call.args], by_name
 

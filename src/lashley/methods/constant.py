@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any, ClassVar
@@ -47,13 +47,21 @@ class Constant(Method):
 
 def _plain(given: Any) -> float | tuple[float, ...]:
     try:
+        if isinstance(given, Mapping | Set | str | bytes) or _holds_truth(given):
+            raise TypeError
         found = tuple(map(float, given)) if isinstance(given, Iterable) else float(given)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError, RuntimeError):
         found = ()
     numbers = found if isinstance(found, tuple) else (found,)
-    if isinstance(given, str | bytes) or not numbers or not all(map(isfinite, numbers)):
+    if not numbers or not all(map(isfinite, numbers)):
         raise AblationError(
             f"method: given constant of {given!r}; allowed are a finite number, or one for each "
             "unit of the site. Give la.methods.Constant(0.5)."
         )
     return found
+
+
+def _holds_truth(given: Any) -> bool:
+    """Whether it holds truth values, or complex numbers: neither is a number here."""
+    kind = str(getattr(given, "dtype", type(given).__name__))
+    return "bool" in kind or "complex" in kind

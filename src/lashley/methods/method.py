@@ -7,7 +7,9 @@ from dataclasses import MISSING, dataclass, fields
 from enum import Enum
 from typing import Any, ClassVar
 
-from lashley.errors import AblationError
+import numpy as np
+
+from lashley.errors import AblationError, LashleyError
 from lashley.methods.replacement import ZEROS, Replacement
 from lashley.sites import Site
 
@@ -51,7 +53,15 @@ class Method(ABC):
         Raises:
             AblationError: If it is no replacement, or another than 0 for weights.
         """
-        found = self.replacement(site)
+        try:
+            found = self.replacement(site)
+        except LashleyError:
+            raise
+        except Exception as error:  # whatever a user's method raises
+            raise AblationError(
+                f"method: the replacement of {self} raised {type(error).__name__} ({error}); "
+                "allowed are la.methods.Constants, Donated and Function. Return one of these."
+            ) from error
         if not isinstance(found, Replacement):
             raise AblationError(
                 f"method: the replacement of {self} is a {type(found).__name__}; allowed are "
@@ -65,13 +75,22 @@ class Method(ABC):
         return found
 
     def __str__(self) -> str:
-        kind = type(self)
-        name = vars(kind).get("alias") or f"{kind.__module__}:{kind.__qualname__}"
-        given = [getattr(self, f.name) for f in fields(self)]
-        while given and _is_default(fields(self)[len(given) - 1], given[-1]):
-            given.pop()
-        return f"{name}({', '.join(map(repr, given))})" if given else name
+        kind, given = type(self), list(fields(self))
+        alias = vars(kind).get("alias")
+        while alias and given and _is_default(given[-1], getattr(self, given[-1].name)):
+            given.pop()  # of a class of one's own a default may change
+        name = alias or f"{kind.__module__}:{kind.__qualname__}"
+        texts = [f"{f.name}=" * bool(f.kw_only) + repr(_plain(getattr(self, f.name)))
+                 for f in given]  # fmt: skip
+        return f"{name}({', '.join(texts)})" if texts else name
 
 
 def _is_default(field: Any, value: Any) -> bool:
     return field.default is not MISSING and bool(field.default == value)
+
+
+def _plain(value: Any) -> Any:
+    """The same as a plain number or tuple of such, which text can give back."""
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
+    return value.item() if isinstance(value, np.generic) else value

@@ -18,13 +18,20 @@ def checked(method: str, name: str, given: Any, least: float = -inf) -> float:
         AblationError: If it is none, or below the least.
     """
     real = isinstance(given, Real) and not isinstance(given, bool)
-    if not real or not isfinite(given) or float(given) < least:
+    if not real or not _is_finite(given) or float(given) < least:
         above = "" if least == -inf else f" from {least:g} on"
         raise AblationError(
             f"method: given {given!r} as {name} of {method}; allowed is a finite number{above}. "
             f"Give {method}(0.5), for example."
         )
     return float(given)
+
+
+def _is_finite(given: Any) -> bool:
+    try:
+        return isfinite(given)
+    except OverflowError:  # a whole number too large for a float
+        return False
 
 
 def seeded(method: str, given: Any) -> int:

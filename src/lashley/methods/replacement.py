@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Inexact
 from torch import Tensor
 
-from lashley.errors import AblationError
+from lashley.errors import AblationError, LashleyError
+from lashley.methods.numbers import seeded
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,11 @@ class Channels:
     n_units: int
     width: int
     mean: Inexact[Tensor, " channel"] | None = None
+
+    @property
+    def n_channels(self) -> int:
+        """Of all units."""
+        return self.n_units * self.width
 
     def each(self, by_unit: Inexact[Tensor, " unit"]) -> Inexact[Tensor, " channel"]:
         """A number for each unit, for all of its channels."""
@@ -46,8 +53,31 @@ class Constants:
 
     not_held = ""
 
+    def __post_init__(self) -> None:
+        _check_callable("Constants", self.of)
 
-ZEROS = Constants(lambda channels: channels.each(torch.zeros(1, dtype=torch.float64)))
+    def numbers(self, n_units: int, width: int, mean: Tensor | None) -> Inexact[Tensor, " channel"]:
+        """The numbers, checked.
+
+        Args:
+            n_units: Of the site.
+            width: Channels of a unit.
+            mean: (unit x width) activation over the reference, if it asks for it.
+
+        Raises:
+            AblationError: If the function raises, or returns something else than these.
+        """
+        channels = Channels(n_units, width, mean.clone() if mean is not None and self.needs_mean
+                            else None)  # fmt: skip
+        found = _called("constants", lambda: self.of(channels))
+        fits = isinstance(found, Tensor) and found.shape == (channels.n_channels,)
+        if not fits or (found.is_complex() and (mean is None or not mean.is_complex())):
+            raise AblationError(
+                f"method: its constants are {_words(found)}; allowed is a tensor of shape "
+                f"({channels.n_channels},) of real numbers, one for each channel of the units. "
+                "Make it with channels.each(one number, or one for each unit)."
+            )
+        return found
 
 
 @dataclass(frozen=True)
@@ -77,6 +107,11 @@ class Function:
 
     not_held = "makes the units' values from what they are"
 
+    def __post_init__(self) -> None:
+        _check_callable("Function", self.of)
+        if self.seed is not None:
+            seeded("Function", self.seed)
+
     def __call__(
         self, activation: Tensor, spread: Tensor | None = None, normal: Tensor | None = None
     ) -> Tensor:
@@ -88,13 +123,14 @@ class Function:
         given = {"spread": spread if self.needs_spread else None, "normal": normal}
         like = {name: t.to(activation.device, _real(activation.dtype))
                 for name, t in given.items() if t is not None}  # fmt: skip
-        found = self.of(activation, **like)
-        if not isinstance(found, Tensor) or found.shape != activation.shape:
-            shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+        copied = activation.clone()  # it may write to what it is given
+        found = _called("function", lambda: self.of(copied, **like))
+        fits = isinstance(found, Tensor) and found.shape == activation.shape
+        if not fits or (found.is_complex() and not activation.is_complex()):
             raise AblationError(
-                f"method: its function returned {shape} for an activation of shape "
-                f"{tuple(activation.shape)}; allowed is a tensor of the same shape. Change it "
-                "number by number."
+                f"method: its function returned {_words(found)} for an activation of shape "
+                f"{tuple(activation.shape)} in {activation.dtype}; allowed is a tensor of the same "
+                "shape and kind of numbers. Change it number by number."
             )
         return found
 
@@ -118,5 +154,34 @@ def needs_reference(replacement: Replacement) -> bool:
     return isinstance(replacement, Donated) or takes_moments(replacement)
 
 
+def _called(what: str, run: Callable[[], Any]) -> Any:
+    try:
+        return run()
+    except LashleyError:
+        raise
+    except Exception as error:  # whatever a user's function raises
+        raise AblationError(
+            f"method: its {what} raised {type(error).__name__} ({error}); allowed is a function of "
+            "the activation, or of the units' channels. Call it by hand on a tensor."
+        ) from error
+
+
+def _check_callable(kind: str, given: Any) -> None:
+    if not callable(given):
+        raise AblationError(
+            f"method: given la.methods.{kind}({given!r}); allowed is a function. For a number take "
+            "la.methods.Constant."
+        )
+
+
+def _words(found: Any) -> str:
+    if not isinstance(found, Tensor):
+        return f"a {type(found).__name__}"
+    return f"{tuple(found.shape)} in {found.dtype}"
+
+
 def _real(kind: torch.dtype) -> torch.dtype:
     return kind.to_real() if kind.is_complex else kind
+
+
+ZEROS = Constants(lambda channels: channels.each(torch.zeros(1, dtype=torch.float64)))

@@ -11,7 +11,6 @@ from torch import Tensor
 from lashley.data import as_examples
 from lashley.data.inputs import Inputs, inputs_to, take, tensors
 from lashley.errors import AblationError
-from lashley.methods import Channels
 from lashley.recovery.holding import Hold
 from lashley.recovery.place import AblatedPlace
 from lashley.units import upto
@@ -53,7 +52,7 @@ def wanted_constants(
     zeroed = columns(place, inputs)[:, 0]
     if place.acts_on_weights:
         return zeroed
-    return place.replacement.of(Channels(len(zeroed), 1, mean)).to(zeroed)
+    return place.replacement.numbers(len(zeroed), 1, mean).to(zeroed)
 
 
 def at_carrier(place: AblatedPlace, wanted: Tensor, inputs: Inputs) -> Float[Tensor, " unit"]:
