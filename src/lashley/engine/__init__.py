@@ -29,8 +29,7 @@ from lashley.readouts import Readout
 __all__ = [
     "TRIALS", "About", "Batch", "Counts", "Evaluation", "Prepared", "Record", "Savings", "Which",
     "asked", "batch_size", "check_classes", "check_device", "check_steady", "evaluate",
-    "evaluation_of",
-    "network_fingerprint", "places", "prepare",
+    "evaluation_of", "network_fingerprint", "places", "prepare",
 ]  # fmt: skip
 
 

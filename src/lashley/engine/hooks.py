@@ -15,7 +15,7 @@ from torch import Tensor, fx, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lashley.engine.drawing import normal_like
-from lashley.engine.moments import Moments, asked, constants_of
+from lashley.engine.moments import Moments, constants_of, spreads_of
 from lashley.engine.plan import acts_on_weights
 from lashley.engine.positions import Along
 from lashley.errors import EngineError
@@ -132,13 +132,8 @@ def hook_place(
             "data, so only constants can be put there. Use 'mean' or 'silence'."
         )
     own = [moments.get((site, i)) for i in range(len(at.keys))]
-    constants = spreads = None
-    if isinstance(replacement, Constants):
-        by_channel = constants_of(replacement, at.layouts, own)
-        constants = tuple(lay.spread(v) for lay, v in zip(at.layouts, by_channel, strict=True))
-    elif isinstance(replacement, Function) and replacement.needs_spread:
-        parts = zip(at.layouts, own, strict=True)
-        spreads = tuple(lay.spread(asked(m).spread) for lay, m in parts)
+    constants = constants_of(replacement, at.layouts, own)
+    spreads = spreads_of(replacement, at.layouts, own)
     return HookPlace(
         site, replacement, at.keys, at.layouts, at.sources, constants, spreads, along, known
     )

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lashley.graph.layout import Layout
 from lashley.graph.routed import Routed
-from lashley.methods import Constants
+from lashley.methods import Constants, Function, Replacement
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,9 +41,20 @@ def asked(moments: Moments | None) -> Moments:
 
 
 def constants_of(
-    replacement: Constants, layouts: Sequence[Layout | Routed], moments: Sequence[Moments | None]
-) -> tuple[Tensor, ...]:
-    """(channel) what a method puts in place of units in several values."""
+    replacement: Replacement, layouts: Sequence[Layout | Routed], moments: Sequence[Moments | None]
+) -> tuple[Tensor, ...] | None:
+    """What is put in place of units in several values, as these hold them; None if no constants."""
+    if not isinstance(replacement, Constants):
+        return None
     means = [asked(m).mean if replacement.needs_mean else None for m in moments]
-    return tuple(replacement.numbers(lay.n_units, lay.width, mean)
+    return tuple(lay.spread(replacement.numbers(lay.n_units, lay.width, mean))
                  for lay, mean in zip(layouts, means, strict=True))  # fmt: skip
+
+
+def spreads_of(
+    replacement: Replacement, layouts: Sequence[Layout | Routed], moments: Sequence[Moments | None]
+) -> tuple[Tensor, ...] | None:
+    """The spread of units in several values, as these hold them; None where none is taken."""
+    if not (isinstance(replacement, Function) and replacement.needs_spread):
+        return None
+    return tuple(lay.spread(asked(m).spread) for lay, m in zip(layouts, moments, strict=True))

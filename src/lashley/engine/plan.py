@@ -12,7 +12,7 @@ from torch import Tensor, fx
 
 from lashley.ablations import Ablation
 from lashley.engine.drawing import normal_like
-from lashley.engine.moments import Moments, asked, constants_of
+from lashley.engine.moments import Moments, constants_of, spreads_of
 from lashley.engine.program import Program
 from lashley.graph.anatomy import WEIGHTLESS, Call, Organ
 from lashley.graph.batch import Batched
@@ -224,18 +224,14 @@ def place(
         moments: By names of sites and which of their points, of activations over the reference.
     """
     own = [moments.get((site, i)) for i in range(len(at.nodes))]
-    if isinstance(replacement, Constants):
-        by_channel = at.constants or constants_of(replacement, at.layouts, own)
-        values = _spread(at.layouts, by_channel)
-        return Place(site, method, None, at.nodes, at.layouts, values, None)
-    spreads = None
-    if isinstance(replacement, Function) and replacement.needs_spread:
-        spreads = _spread(at.layouts, [asked(m).spread for m in own])
-    return Place(site, method, replacement, at.nodes, at.layouts, None, spreads)
-
-
-def _spread(layouts: Sequence[Layout], by_channel: Sequence[Tensor]) -> tuple[Tensor, ...]:
-    return tuple(lay.spread(v.cpu()) for lay, v in zip(layouts, by_channel, strict=True))
+    if at.constants is None:
+        constants = constants_of(replacement, at.layouts, own)
+    else:
+        constants = tuple(lay.spread(v.cpu())
+                          for lay, v in zip(at.layouts, at.constants, strict=True))  # fmt: skip
+    varied = None if isinstance(replacement, Constants) else replacement
+    spreads = spreads_of(replacement, at.layouts, own)
+    return Place(site, method, varied, at.nodes, at.layouts, constants, spreads)
 
 
 def behind_zeros(call: Call, exact: Program) -> list[Tensor | None]:
