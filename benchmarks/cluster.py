@@ -36,7 +36,7 @@ from lashley.distribute.cells import Cells
 from lashley.distribute.local import threads
 from lashley.distribute.simulation import Modelled, Prices, simulate
 from lashley.distribute.tiles import Tile
-from lashley.studies.layers.run import ablations_of
+from lashley.papers.meyes2019.layers.run import ablations_of
 
 from engine import cpu_images, cpu_network, stratified
 from measuring import BESIDE, machine, row

@@ -114,10 +114,10 @@ def naive_distance(one, other):
     return math.sqrt(sum((x - y) ** 2 for x, y in zip(one, other, strict=True)))
 
 
-def naive_group(weights, reference, size):
-    far = [naive_distance(w, weights[reference]) for w in weights]
-    others = sorted((u for u in range(len(weights)) if u != reference), key=lambda u: (far[u], u))
-    return tuple(sorted([reference, *others[: size - 1]]))
+def naive_group(weights, anchor, size):
+    far = [naive_distance(w, weights[anchor]) for w in weights]
+    others = sorted((u for u in range(len(weights)) if u != anchor), key=lambda u: (far[u], u))
+    return tuple(sorted([anchor, *others[: size - 1]]))
 
 
 class TestDistances:
@@ -203,19 +203,17 @@ class TestSimilarGroups:
 
     def test_say_of_what_they_are(self):
         found = la.similar_groups(site_of(drawn(9)), 0.25, "zero_weights")
-        assert [c.columns for c in found] == [
-            {"proportion": 0.25, "reference": r} for r in range(9)
-        ]
+        assert [c.columns for c in found] == [{"proportion": 0.25, "anchor": r} for r in range(9)]
         assert {(c.design, str(c.method), len(c.units)) for c in found} == {
             ("similar_groups", "zero_weights", 2)
         }
         assert {str(c.method) for c in la.similar_groups(site_of(drawn(9)), 0.25)} == {"silence"}
 
-    def test_of_one_unit_are_the_references(self):
+    def test_of_one_unit_are_the_anchors(self):
         found = la.similar_groups(site_of(torch.ones(20, 3)), 0.01)
         assert units_of(found) == [(u,) for u in range(20)]
 
-    def test_of_equal_units_the_lower_index_goes_first_and_the_reference_is_always_in(self):
+    def test_of_equal_units_the_lower_index_goes_first_and_the_anchor_is_always_in(self):
         found = la.similar_groups(site_of(torch.ones(5, 3)), 0.6)
         assert units_of(found) == [(0, 1, 2), (0, 1, 2), (0, 1, 2), (0, 1, 3), (0, 1, 4)]
 

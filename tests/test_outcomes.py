@@ -60,7 +60,7 @@ def grouped(made):
     site = cuts[0].site
     cuts = [
         cuts[0], *la.similar_groups(site, 0.5), *la.random_groups(site, 0.4, groups=3, seed=9),
-        la.Ablation(site, (0,), columns={"depth": 2.5, "reference": 4}),
+        la.Ablation(site, (0,), columns={"depth": 2.5, "anchor": 4}),
     ]  # fmt: skip
     return cuts, la.evaluate(network, examples, cuts)
 
@@ -71,13 +71,13 @@ class TestColumnsOfDesigns:
     def test_are_coordinates_with_what_is_missing(self, grouped):
         cuts, outcomes = grouped
         none = [-1] * 3
-        assert outcomes["reference"].values.tolist() == [-1, *range(6), *none, 4]
+        assert outcomes["anchor"].values.tolist() == [-1, *range(6), *none, 4]
         assert outcomes["seed"].values.tolist() == [-1, *[-1] * 6, 9, 9, 9, -1]
         assert outcomes["draw"].values.tolist() == [-1, *[-1] * 6, 0, 1, 2, -1]
         nan = np.nan
         np.testing.assert_array_equal(outcomes["proportion"], [nan, *[0.5] * 6, *[0.4] * 3, nan])
         np.testing.assert_array_equal(outcomes["depth"], [nan] * 10 + [2.5])
-        for name in ("reference", "seed", "draw", "proportion", "depth"):
+        for name in ("anchor", "seed", "draw", "proportion", "depth"):
             assert name in outcomes.coords
             assert outcomes[name].dims == ("ablation",)
             kind = "float64" if name in ("proportion", "depth") else "int64"
@@ -103,10 +103,10 @@ class TestColumnsOfDesigns:
     def test_stay_with_their_ablations_in_effects_and_selections(self, grouped):
         _, outcomes = grouped
         similar = outcomes.sel(ablation=outcomes.design == "similar_groups")
-        assert similar["reference"].values.tolist() == list(range(6))
+        assert similar["anchor"].values.tolist() == list(range(6))
         table = la.effects(outcomes).isel(ablation=[8, 2])[["overall_drop_pp"]].to_dataframe()
         assert table["draw"].tolist() == [1, -1]
-        assert table["reference"].tolist() == [-1, 1]
+        assert table["anchor"].tolist() == [-1, 1]
 
     def test_come_back_equal(self, made, grouped, tmp_path):
         network, examples, _, _ = made

@@ -43,7 +43,7 @@ function group(site: string, design: string, number: number, drop: number, more:
     method: "silence",
     proportion: 0.1,
     design,
-    reference: similar ? number : -1,
+    anchor: similar ? number : -1,
     draw: similar ? -1 : number,
     units: "0,2",
     drop_pp: drop,
@@ -182,7 +182,7 @@ test("an ablation takes its row of outcomes from the table, not from its place t
   const [, , last] = groupsOf(TABLES, "features.3", SETTING, "similar_groups");
   const ablation = last && ablationOf(GROUPS, last);
   expect(ablation).toMatchObject({ row: 1, units: [0, 2], method: "silence", site: "features.3" });
-  expect(ablation?.more).toMatchObject({ label: "3", reference: 2 });
+  expect(ablation?.more).toMatchObject({ label: "3", anchor: 2 });
 });
 
 test("filters have the drop of their group, and are dead where nothing is ever left", () => {

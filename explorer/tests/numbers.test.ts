@@ -3,9 +3,9 @@ import { expect, test } from "vitest";
 import { capital, fixed, pText, withInterval, withUnit } from "../src/shared/numbers";
 
 test("have their unit, few digits, and a minus that is no hyphen", () => {
-  expect(withUnit(-1.234)).toBe("\u22121.23\u00a0%p");
+  expect(withUnit(-1.234)).toBe("\u22121.23\u00a0pp");
   expect(withUnit(12.34, "%", 1)).toBe("12.3\u00a0%");
-  expect(withInterval(1, { low: -0.5, high: 2.5 })).toBe("1.00 [\u22120.50, 2.50]\u00a0%p");
+  expect(withInterval(1, { low: -0.5, high: 2.5 })).toBe("1.00 [\u22120.50, 2.50]\u00a0pp");
   expect(withInterval(1, { low: 0, high: 2 }, "")).toBe("1.00 [0.00, 2.00]");
 });
 

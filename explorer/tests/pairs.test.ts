@@ -54,7 +54,7 @@ describe("a pair of the table", () => {
 
   test("in words has drop, sum, excess with interval, p and what only the pair loses", () => {
     const text = described(found!, "units 4 and 16");
-    expect(text).toMatch(/^Units 4 and 16: drop 68\.14 %p, sum of both 58\.42 %p/);
+    expect(text).toMatch(/^Units 4 and 16: drop 68\.14 pp, sum of both 58\.42 pp/);
     expect(text).toContain("excess 9.72 [8.57, 10.87]");
     expect(text).toContain("adjusted p\u00a0<\u00a00.001");
     expect(text).toContain("2,105 lost only by the pair");
@@ -88,7 +88,7 @@ test("all pairs in words are counted by the adjusted p, and by the interval as t
   expect(summary(some, () => "units 1 and 2")).toBe(
     "Of 4 pairs 1 cost more than the sum of their units and 1 less, by an adjusted p below 0.05; " +
       "by the 95 % interval alone, as the claims count, 1 and 2. " +
-      "Strongest: units 1 and 2, 5.00 [4.00, 6.00]\u00a0%p.",
+      "Strongest: units 1 and 2, 5.00 [4.00, 6.00]\u00a0pp.",
   );
 });
 

@@ -171,7 +171,7 @@ describe("claims", () => {
   const mlp = {
     where: "Fig. 3",
     claim: "drop",
-    unit: "%p",
+    unit: "pp",
     printed: "44.5",
     note: "",
     clean: 47.87,
@@ -203,7 +203,7 @@ describe("claims", () => {
     const claim = claimOf(mlp, columns);
     expect(decided(claim)).toBe("no");
     expect(claim.measurements).toEqual([
-      { text: "47.87 [46.84, 48.88]\u00a0%p", verdict: "no" },
+      { text: "47.87 [46.84, 48.88]\u00a0pp", verdict: "no" },
       { text: "", verdict: null },
     ]);
   });
@@ -271,13 +271,13 @@ describe("cases", () => {
   });
 
   test("or a group, if the page carries its outcomes", () => {
-    const row = (reference: number, row: number, more = {}) => ({
+    const row = (anchor: number, row: number, more = {}) => ({
       site: "features.3",
-      units: `1,${reference}`,
+      units: `1,${anchor}`,
       method: "zero_weights",
       proportion: 0.05,
       design: "similar_groups",
-      reference,
+      anchor,
       drop_pp: 1,
       drop_low_pp: 0,
       drop_high_pp: 2,

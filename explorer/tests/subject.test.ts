@@ -20,7 +20,7 @@ const GROUP = {
   method: "mean",
   proportion: 0.25,
   top: 5,
-  reference: 5,
+  anchor: 5,
   draw: null,
   group: "5",
 };
@@ -63,7 +63,7 @@ describe("files of a study of layers", () => {
   });
 
   test("leave out what was not told, and the random draw of a similar group", () => {
-    const name = "vgg-layer-group-features.17-mean-proportion_0.25-reference_5";
+    const name = "vgg-layer-group-features.17-mean-proportion_0.25-anchor_5";
     expect(fileName("layer-group", "layer-group", GROUP)).toBe(name);
     expect(Object.keys(subjectOf("layer-group", GROUP))).not.toContain("draw");
     expect(subjectOf("units", GROUP)).not.toHaveProperty("evaluation");
@@ -126,7 +126,7 @@ describe("words of a picture", () => {
 
   test("keep a word whole that is too wide, and a number with its unit", () => {
     expect(wrapped("a incomprehensible b", 5, widthOf)).toEqual(["a", "incomprehensible", "b"]);
-    expect(wrapped("drop 4.20\u00a0%p", 10, widthOf)).toEqual(["drop", "4.20\u00a0%p"]);
+    expect(wrapped("drop 4.20\u00a0pp", 10, widthOf)).toEqual(["drop", "4.20\u00a0pp"]);
     expect(wrapped("", 5, widthOf)).toEqual([]);
   });
 });

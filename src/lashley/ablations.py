@@ -26,7 +26,7 @@ class Ablation:
             layer adds to it is replaced, and not the sum (`Site.readers`). A module that is called
             twice is ablated in each call.
         design: Of which design the ablation is part; two ablations are equal without regard to it.
-        columns: The design's own numbers by name, such as {"proportion": 0.1, "reference": 3}:
+        columns: The design's own numbers by name, such as {"proportion": 0.1, "anchor": 3}:
             coordinates of the outcomes. Two ablations are equal without regard to them.
 
     Raises:

@@ -12,7 +12,7 @@ export interface Group {
   /** Its row in the table of groups. */
   readonly at: number;
   readonly design: Design;
-  /** The reference filter of a similar group; the number of a random one. */
+  /** The anchor of a similar group; the number of a random one. */
   readonly number: number;
   readonly drop: number;
   readonly low: number;
@@ -23,7 +23,7 @@ export interface Group {
   readonly row: number;
 }
 
-/** The groups of one layer and setting, by the number of the reference filter or of the draw. */
+/** The groups of one layer and setting, by the number of the anchor or of the draw. */
 export function groupsOf(
   { groups }: Tables,
   site: string,
@@ -32,7 +32,7 @@ export function groupsOf(
 ): Group[] {
   const rows = where(groups, { site, method, proportion, design });
   const [drop, low, high] = COSTS.map((name) => groups.column<number>(columnOf(name, top)));
-  const numbers = groups.column<number>(design === "similar_groups" ? "reference" : "draw");
+  const numbers = groups.column<number>(design === "similar_groups" ? "anchor" : "draw");
   const found = rows.map((at) => ({
     at,
     design,

@@ -16,7 +16,7 @@ export function ablationName(report: Report, ablation: Ablation | null): string 
     if (design === "random_groups")
       return `${layer}, random group ${more.draw}, ${units.length} filters`;
     const others = units.length - 1;
-    return `${layer}, filter ${more.reference}${others > 0 ? ` and the ${others} most similar` : ""}`;
+    return `${layer}, filter ${more.anchor}${others > 0 ? ` and the ${others} most similar` : ""}`;
   }
   const numbers = units.map((unit) => unitNumber(report, unit));
   return numbers.length === 1

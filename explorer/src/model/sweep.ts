@@ -24,7 +24,7 @@ export interface Ablation {
   readonly units: readonly number[];
   readonly method: string;
   readonly design: string;
-  /** All further columns of the table of ablations, such as `proportion` and `reference`. */
+  /** All further columns of the table of ablations, such as `proportion` and `anchor`. */
   readonly more: Readonly<Record<string, string | number | boolean | null>>;
 }
 

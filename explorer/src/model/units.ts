@@ -17,7 +17,7 @@ export interface UnitInfo {
   /** What its button shows, where it is not `unit`: the number as the reader counts. */
   readonly number?: string;
   readonly dropPp: number;
-  /** 95 %, of the drop in %p. */
+  /** 95 %, of the drop in pp. */
   readonly interval: Interval;
   readonly dead: boolean;
   /** Incoming weights; null: a plain strip. */

@@ -12,18 +12,18 @@ export function fixed(value: number, digits = 2): string {
   return Number.isFinite(value) ? value.toFixed(digits).replace("-", "\u2212") : "";
 }
 
-/** A number with its unit: "47.87 %p". */
-export function withUnit(value: number | undefined, unit = "%p", digits = 2): string {
+/** A number with its unit: "47.87 pp". */
+export function withUnit(value: number | undefined, unit = "pp", digits = 2): string {
   return value !== undefined && Number.isFinite(value)
     ? `${fixed(value, digits)}\u00a0${unit}`
     : NOT_MEASURED;
 }
 
-/** A drop with its 95 % interval: "47.87 [46.88, 48.84] %p". */
+/** A drop with its 95 % interval: "47.87 [46.88, 48.84] pp". */
 export function withInterval(
   value: number,
   interval: { readonly low: number; readonly high: number },
-  unit = "%p",
+  unit = "pp",
 ): string {
   if (!Number.isFinite(value)) return NOT_MEASURED;
   const space = unit ? `\u00a0${unit}` : "";

@@ -20,7 +20,7 @@ const DEPENDS: Readonly<Record<string, readonly string[]>> = {
   layers: ["method", "top"],
   "layer-classes": ["method", "proportion", "top"],
   "layer-groups": OF_LAYER,
-  "layer-group": ["site", "method", "proportion", "reference", "draw"],
+  "layer-group": ["site", "method", "proportion", "anchor", "draw"],
   recovery: ["experiment", "site", "top"],
   "recovery-classes": ["site", "top"],
   "recovery-counts": ["site", "top"],
@@ -29,7 +29,7 @@ const DEPENDS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Facts whose value alone does not say what it is. */
-const SPELLED = ["proportion", "top", "group", "reference", "draw", "class"];
+const SPELLED = ["proportion", "top", "group", "anchor", "draw", "class"];
 
 /** What the views on screen have told, as they resolved it from the address. */
 const told: Record<string, Cell> = {};

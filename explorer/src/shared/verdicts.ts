@@ -14,7 +14,7 @@ export const VERDICT_NAMES: Readonly<Record<Verdict, string>> = {
 
 /** One measurement of a claim. */
 export interface Measurement {
-  /** "47.87 [46.84, 48.88] %p"; nothing where it was not measured. */
+  /** "47.87 [46.84, 48.88] pp"; nothing where it was not measured. */
   readonly text: string;
   readonly verdict: Verdict | null;
 }

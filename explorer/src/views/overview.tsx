@@ -45,7 +45,7 @@ export function Overview({ report }: { readonly report: Report }) {
   );
 }
 
-/** A number large, its interval small: "47.87 %p [46.84, 48.88]". */
+/** A number large, its interval small: "47.87 pp [46.84, 48.88]". */
 function Value({ text }: { readonly text: string }) {
   const start = text.indexOf(" [");
   if (start < 0) return <>{text}</>;

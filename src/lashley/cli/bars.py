@@ -13,7 +13,7 @@ from rich.text import Text
 
 from lashley.cli.printing import clock, err
 from lashley.studies.folder import Tell
-from lashley.studies.progress import Stage, advanced
+from lashley.studies.progress import StageProgress, advanced
 
 
 class _Left(ProgressColumn):
@@ -23,7 +23,7 @@ class _Left(ProgressColumn):
     """
 
     def render(self, task: Task) -> Text:
-        stage: Stage = task.fields["stage"]
+        stage: StageProgress = task.fields["stage"]
         if stage.done >= stage.total:
             return Text(clock(stage.updated - stage.began), style="progress.elapsed")
         left = stage.left(time.time())

@@ -54,11 +54,11 @@ def task(
     Nothing is kept of it; an error is shown with its traceback.
     """
     folder = RunFolder(run)
-    study = folder.study()
+    study = studies.study_of(folder)
     where = OneTask(device, name)
     try:
         with bars() as tell:  # not `studies.run`: the run itself may be going on in its folder
-            studies.kind_of(study).run(study, folder, where, tell)
+            studies.take_steps(study, folder, where, tell)
     except CarriedOut as found:
         say(str(found))
         return

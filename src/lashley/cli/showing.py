@@ -16,7 +16,8 @@ from lashley.cli.parameters import Device, RunPath, Settings, StudyName
 from lashley.cli.printing import Format, err, print_table, say, say_of
 from lashley.errors import LashleyError
 from lashley.sites import Sites
-from lashley.studies.folder import RunFolder, disk_errors
+from lashley.studies.folder import RunFolder
+from lashley.studies.opening import disk_errors
 
 
 def plan(
@@ -134,7 +135,7 @@ def show(
 ) -> None:
     """Print a table of a run. CSV and JSON hold every column and row."""
     folder = RunFolder(run)
-    study = folder.study()
+    study = studies.study_of(folder)
     kind = studies.kind_of(study)
     tables = kind.tables(study)
     if what not in tables:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import pandas as pd
 import typer
 
+from lashley import studies
 from lashley.cli.parameters import RunPath
 from lashley.cli.printing import clock, print_table, say_of
 from lashley.cli.running import go_on
@@ -49,7 +50,7 @@ def status(
 def _status(run: Path, now: float) -> dict[str, Any]:
     """All that is known; times are in seconds since 1970, `left` is in seconds."""
     folder = RunFolder(run)
-    study = folder.study()
+    study = studies.study_of(folder)
     found = progress.read(folder)
     state = progress.state(folder, found, now)
     return {

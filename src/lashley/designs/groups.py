@@ -16,7 +16,7 @@ from lashley.sites import Site, as_site
 
 
 def similar_groups(site: Site, proportion: float, method: Method | str = SILENCE) -> list[Ablation]:
-    """Around every unit, the reference, the group of those most like it, itself included.
+    """Around every unit, the anchor, the group of those most like it, itself included.
 
     Like are units of a small distance (`distances`); of equal ones the lower index goes first.
     The size is the proportion of the site's units, at least 1, else rounded half up.
@@ -27,7 +27,7 @@ def similar_groups(site: Site, proportion: float, method: Method | str = SILENCE
         method: See `Ablation`.
 
     Returns:
-        One ablation per unit, in their order; columns `proportion` and `reference`.
+        One ablation per unit, in their order; columns `proportion` and `anchor`.
 
     Raises:
         AblationError: If the proportion is not allowed, or leaves no unit.
@@ -36,12 +36,12 @@ def similar_groups(site: Site, proportion: float, method: Method | str = SILENCE
     Source: Meyes et al. 2019, section 3.2.
     """
     size = size_of_part(as_site(site), proportion)
-    apart = distances(site).fill_diagonal_(-1)  # the reference comes first, whatever equals it
+    apart = distances(site).fill_diagonal_(-1)  # the anchor comes first, whatever equals it
     nearest = apart.sort(dim=1, stable=True).indices[:, :size].tolist()
     return [
         Ablation(site, tuple(units), method, "similar_groups",
-                 {"proportion": float(proportion), "reference": reference})
-        for reference, units in enumerate(nearest)
+                 {"proportion": float(proportion), "anchor": anchor})
+        for anchor, units in enumerate(nearest)
     ]  # fmt: skip
 
 

@@ -16,7 +16,7 @@ _TURNS = np.deg2rad([0, 180, 90, 270, 45, 135, 315, 225])
 
 
 def beside(places: Array, labels: Sequence[str]) -> Array:
-    """A place for the label of each point, chosen one after the other from the lowest point up.
+    """A place for the label of each point, chosen in order from the lowest point up.
 
     Args:
         places: (point, 2) in mm from the lower left corner of the axes.

@@ -7,7 +7,7 @@ from enum import IntEnum
 import numpy as np
 import xarray as xr
 
-from lashley.figures.results import at
+from lashley.outcomes import at
 
 Array = np.ndarray
 

@@ -6,7 +6,7 @@
     label               (example)            the true class, where the labels are classes
     site, units, method, design (ablation)   coordinates; units as text, "3,15"
     NAME                (ablation)           coordinates: the designs' own numbers, such as
-                                             proportion, reference, seed, draw; -1 or, among real
+                                             proportion, anchor, seed, draw; -1 or, among real
                                              numbers, NaN where an ablation has none
     n_examples          (ablation)           coordinate, of a run to a wanted precision: how many
                                              examples the ablation needed
@@ -23,10 +23,12 @@ other readouts real numbers are float32, whole numbers int64, truth values uint8
 value, or NaN, stands for an outcome that was not needed.
 """
 
+from lashley.outcomes.earlier import renamed
 from lashley.outcomes.layout import open_store
 from lashley.outcomes.saved import is_saved, open_saved, save
 from lashley.outcomes.schema import (
     assemble,
+    at,
     check,
     check_complete,
     dtype_for,
@@ -47,6 +49,7 @@ __all__ = [
     "Sink",
     "Store",
     "assemble",
+    "at",
     "check",
     "check_complete",
     "dtype_for",
@@ -58,6 +61,7 @@ __all__ = [
     "measured_names",
     "open_saved",
     "open_store",
+    "renamed",
     "save",
     "size_of",
     "tiles",

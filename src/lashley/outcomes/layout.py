@@ -16,6 +16,7 @@ import zarr
 
 from lashley.errors import OutcomesError
 from lashley.files import written_whole
+from lashley.outcomes.earlier import columns_before, renamed
 from lashley.outcomes.schema import CELL, coordinates, in_order, missing
 from lashley.outcomes.sink import Frame
 
@@ -43,7 +44,7 @@ def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
         places = np.argsort(stored[_ORDER].values)
         stored = stored.drop_vars(_ORDER).isel(example=places)
         stored = stored.assign_coords(position=("example", places))
-    return in_order(stored)
+    return renamed(in_order(stored))
 
 
 def new_or_store(path: Any) -> Path:
@@ -121,7 +122,13 @@ def identity_of(frame: Frame) -> dict[str, str]:
     """The frame's part of what an evaluation is told by."""
     listed = "\n".join(
         " ".join(
-            [a.site.name, a.label, str(a.method), a.design, *map(str, sorted(a.columns.items()))]
+            [
+                a.site.name,
+                a.label,
+                str(a.method),
+                a.design,
+                *map(str, sorted(columns_before(a).items())),
+            ]
         )
         for a in frame.ablations
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 import xarray as xr
 
 from lashley.errors import OutcomesError
+from lashley.outcomes.earlier import renamed
 from lashley.outcomes.schema import in_order
 
 
@@ -40,4 +41,4 @@ def open_saved(folder: Path, group: str) -> xr.Dataset:
     """
     if not is_saved(folder, group):
         raise OutcomesError(f"outcomes: {folder} holds no {group!r}. Run the study to its end.")
-    return in_order(xr.open_zarr(folder / group, consolidated=False).load())
+    return renamed(in_order(xr.open_zarr(folder / group, consolidated=False).load()))

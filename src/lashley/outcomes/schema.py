@@ -114,6 +114,22 @@ def units_of(outcomes: xr.Dataset) -> list[tuple[int, ...]]:
     return [tuple(map(int, str(text).split(","))) for text in outcomes["units"].values]
 
 
+def at(measured: xr.Dataset, *units: int) -> xr.Dataset:
+    """The part of outcomes, effects or interactions that belongs to one ablation.
+
+    Raises:
+        OutcomesError: If these units were not ablated (alone together).
+    """
+    label = ",".join(map(str, sorted(units)))
+    found = np.flatnonzero(measured["units"].values.astype(str) == label)
+    if not len(found):
+        raise OutcomesError(
+            f"units: given {label}; none of the {measured.sizes['ablation']} ablations is of them. "
+            "Choose units that were ablated, counted from 0."
+        )
+    return measured.isel(ablation=int(found[0]))
+
+
 def is_classification(outcomes: xr.Dataset) -> bool:
     """Whether ranks and predictions were measured."""
     return outcomes.attrs.get("readout", CLASSIFICATION.name) == CLASSIFICATION.name

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from pathlib import Path
 
 from lashley.distribute import Local, Workplace
 from lashley.engine import check_device
 from lashley.errors import TaskFailed
-from lashley.studies.folder import RunFolder, Tell, disk_errors, open_folder
+from lashley.studies.drawing import draw_galleries, write_page
+from lashley.studies.folder import RunFolder, Tell
 from lashley.studies.kind import Forecast, Kind
-from lashley.studies.layers import kind as layers
-from lashley.studies.loading import builtin, load
-from lashley.studies.mlp import kind as mlp
+from lashley.studies.loading import builtin, load, study_of
+from lashley.studies.opening import disk_errors, open_folder
 from lashley.studies.progress import check_alone, kept
+from lashley.studies.registry import kinds
+from lashley.studies.stages import Job, carry_out
 from lashley.studies.study import Study
 
 __all__ = [
@@ -25,16 +28,17 @@ __all__ = [
     "load",
     "plan",
     "run",
+    "study_of",
+    "take_steps",
     "write_report",
 ]
 
 _LOCAL = Local()
-_KINDS: dict[str, Kind] = {"mlp": mlp.KIND, "layers": layers.KIND}
 
 
 def kind_of(study: Study) -> Kind:
     """How studies of this kind are carried out and shown."""
-    return _KINDS[study.kind]
+    return kinds()[study.kind]
 
 
 def run(study: Study, path: Path, *, where: Workplace = _LOCAL, tell: Tell) -> RunFolder:
@@ -48,18 +52,33 @@ def run(study: Study, path: Path, *, where: Workplace = _LOCAL, tell: Tell) -> R
 
     Raises:
         RunError: If the folder cannot be used or another process uses it, or the disk is full.
-        DataError: If the data cannot be had.
+        DataError: If the data cannot be loaded.
         TaskFailed: If a task fails again and again on a cluster.
     """
     check_alone(RunFolder(path))
     folder = open_folder(path, study)
     try:
         with kept(folder, where, tell) as told, disk_errors(path):
-            kind_of(study).run(study, folder, where, told)
+            take_steps(study, folder, where, told)
+            shutil.rmtree(folder.scratch, ignore_errors=True)
+            draw_figures(folder, told)
+            write_report(folder)
     except TaskFailed as error:
         alone = shlex.join(["lashley", "task", str(path), error.task])
         raise TaskFailed(f"{error} To see it alone: {alone}", error.task) from error
     return folder
+
+
+def take_steps(study: Study, folder: RunFolder, where: Workplace, tell: Tell) -> None:
+    """Carry out the stages of a study that its folder does not have yet.
+
+    Args:
+        study: Which.
+        folder: Of its run.
+        where: Who runs the networks.
+        tell: Told of each stage and its progress.
+    """
+    carry_out(kind_of(study).stages(study), Job(study, folder, where, tell))
 
 
 def plan(study: Study, *, device: str = "cpu", devices: int = 1, seconds: float = 10) -> Forecast:
@@ -72,8 +91,8 @@ def plan(study: Study, *, device: str = "cpu", devices: int = 1, seconds: float 
         seconds: For the calibration, about; building the engine comes on top.
 
     Raises:
-        EngineError: If devices or seconds are none.
-        DataError: If the data cannot be had.
+        EngineError: If devices or seconds are not above 0.
+        DataError: If the data cannot be loaded.
     """
     check_device(device)
     return kind_of(study).plan(study, device, devices, seconds)
@@ -85,11 +104,11 @@ def draw_figures(folder: RunFolder, tell: Tell, *, again: bool = False) -> None:
     Args:
         folder: A run that has its tables.
         tell: Told of the progress.
-        again: Draw those as well that are there.
+        again: Draw those that are there, too.
     """
-    kind_of(folder.study()).draw_figures(folder, tell, again)
+    draw_galleries(kind_of(study_of(folder)).galleries(folder), tell, again=again)
 
 
 def write_report(folder: RunFolder) -> Path:
     """Write `report.html` from what lies in the folder, and return its path."""
-    return kind_of(folder.study()).write_report(folder)
+    return write_page(folder, kind_of(study_of(folder)).page(folder))

@@ -1,4 +1,4 @@
-"""A claim of the paper, and what a run measured of it."""
+"""Claims of a paper, and what a run measured for each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Evidence = TypeVar("Evidence")
 
 @dataclass(frozen=True)
 class Measured:
-    """A number, its 95 % interval where it has one, and what else is worth saying.
+    """A number, its 95 % interval where it has one, and a note.
 
     `of` is the whole that a count is part of.
     """
@@ -38,11 +38,11 @@ class Claim(Generic[Evidence]):
         printed: What the paper prints, "" where it prints no number.
         unit: Of the number.
         measure: What the run says.
-        holds: Whether that bears the statement out; "yes", "no" or "undecided" where an interval
-            may not tell.
-        of_recipe: Whether it speaks of networks trained as the paper's, on the paper's data.
-        of_ablations: Whether it speaks of the ablations of the network under study, so that it can
-            be measured as published too.
+        holds: Whether that confirms the statement; "yes", "no" or "undecided" where the
+            interval includes both answers.
+        of_recipe: Whether it is about networks trained like the paper's, on the paper's data.
+        of_ablations: Whether it is about ablations of the network under study, so that it can be
+            measured as published, too.
     """
 
     where: str
@@ -59,7 +59,7 @@ def table_of(claims: Iterable[Claim[Evidence]], evidence: Evidence, method: str)
     """A row per claim: as printed, as measured, and whether it holds.
 
     Args:
-        claims: Those that the evidence can speak to.
+        claims: Those that the evidence has data for.
         evidence: What the run found.
         method: Of the ablations.
     """

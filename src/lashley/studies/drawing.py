@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +16,42 @@ from lashley.files import written_whole
 from lashley.studies.folder import RunFolder, Tell
 
 
-def drawn(home: Path, names: Iterable[str]) -> bool:
-    """Whether these figures are there; what is there is whole."""
-    return all((home / f"{name}.{kind}").is_file() for name in names for kind in ("png", "svg"))
+@dataclass(frozen=True)
+class Gallery:
+    """Figures that lie in one folder.
+
+    Attributes:
+        home: The folder.
+        captions: What each figure shows, by its name.
+        draw: Gives the figures by name, each drawn when it is asked for.
+    """
+
+    home: Path
+    captions: Mapping[str, str]
+    draw: Callable[[], Iterator[tuple[str, Figure]]]
 
 
-def save_all(
-    figures: Iterable[tuple[str, Figure]], home: Path, total: int, tell: Tell, done: int = 0
-) -> None:
-    """Write figures as they are drawn.
+def draw_galleries(galleries: Sequence[Gallery], tell: Tell, *, again: bool) -> None:
+    """Write the figures of a run.
 
     Args:
-        figures: By name.
-        home: The folder they go to.
-        total: Of the figures of the run.
+        galleries: All of them.
         tell: Told of the progress.
-        done: How many of the run's are there already.
+        again: Draw those that are there, too.
     """
-    for i, (name, figure) in enumerate(figures):
-        tell("figures", done + i, total)
-        save(figure, home, name)
+    total, done = sum(len(gallery.captions) for gallery in galleries), 0
+    for gallery in galleries:
+        if again or not _is_drawn(gallery):
+            for i, (name, figure) in enumerate(gallery.draw()):
+                tell("figures", done + i, total)
+                save(figure, gallery.home, name)
+        done += len(gallery.captions)
+    tell("figures", total, total)
+
+
+def _is_drawn(gallery: Gallery) -> bool:
+    files = [gallery.home / f"{n}.{kind}" for n in gallery.captions for kind in ("png", "svg")]
+    return all(file.is_file() for file in files)
 
 
 def title_of(number: str) -> str:
@@ -55,12 +72,12 @@ def figure_notes(captions: Mapping[str, str]) -> list[dict[str, str]]:
 def table_notes(
     notes: Mapping[str, str], tables: Mapping[str, pd.DataFrame], titles: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    """What the report says of its tables, as far as the run has them.
+    """What the report says of its tables, those that the run has.
 
     Args:
         notes: What the rows of each are, by name.
         tables: By name.
-        titles: Of those that are called otherwise than by their name.
+        titles: Of those whose title is not their name.
     """
     return [
         {"name": name, "title": titles.get(name, name.replace("_", ", ").capitalize()),
@@ -73,9 +90,9 @@ def map_note(what: str, neighbours: str, quality: Mapping[str, Any]) -> str:
     """What the report says of a map.
 
     Args:
-        what: Is mapped, such as "the pixels".
+        what: What is mapped, such as "the pixels".
         neighbours: Whose nearest neighbours are looked at, with "{}" for their number.
-        quality: As `embedding.json` has it.
+        quality: The content of `embedding.json`.
     """
     return (
         f"t-SNE of {what} (perplexity {quality['perplexity']:g}); "

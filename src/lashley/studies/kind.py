@@ -1,18 +1,20 @@
-"""A kind of study: what the command line needs to carry one out and to show it."""
+"""A kind of study: what is needed to check one, to carry it out and to show it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from torch import nn
 
-from lashley.distribute import Workplace
 from lashley.planning import Plan
-from lashley.studies.folder import RunFolder, Tell
+from lashley.report import Page
+from lashley.studies.drawing import Gallery
+from lashley.studies.folder import RunFolder
+from lashley.studies.stages import Stage
+from lashley.studies.study import Study
 
 
 @dataclass(frozen=True)
@@ -30,24 +32,26 @@ class Forecast:
 
 @dataclass(frozen=True)
 class Kind:
-    """How studies of a kind are carried out.
+    """How studies of a kind are checked, carried out and shown.
 
     Attributes:
-        run: (study, run folder, where, tell) carries one out.
+        form: Of its study files.
+        stages: (study) its steps, in order.
         plan: (study, device, devices, seconds) says what its ablations will take.
-        network: The network of a study, untrained, and an example for it.
-        draw_figures: (run folder, tell, again) draws the figures, all of them or the missing ones.
-        write_report: Writes `report.html` from what lies in the folder.
+        network: (study) its network, untrained, and an example for it.
+        galleries: (run folder) its figures.
+        page: (run folder) what its report carries.
         tables: (study) names of the tables of its runs.
-        brief: (table's name, table) what of a table is shown on a screen.
-        holds: Of the table of claims: which hold.
+        brief: (table's name, table) the part of a table that is shown on a screen.
+        holds: (table of claims) which of them hold.
     """
 
-    run: Callable[[Any, RunFolder, Workplace, Tell], None]
+    form: type[Study]
+    stages: Callable[[Any], Sequence[Stage]]
     plan: Callable[..., Forecast]
     network: Callable[[Any], tuple[nn.Module, Any]]
-    draw_figures: Callable[[RunFolder, Tell, bool], None]
-    write_report: Callable[[RunFolder], Path]
+    galleries: Callable[[RunFolder], Sequence[Gallery]]
+    page: Callable[[RunFolder], Page]
     tables: Callable[[Any], Sequence[str]]
     brief: Callable[[str, pd.DataFrame], pd.DataFrame]
     holds: Callable[[pd.DataFrame], pd.Series]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,18 +12,15 @@ import yaml
 from pydantic import ValidationError
 
 from lashley.errors import StudyError
-from lashley.studies.layers.study import LayerStudy
+from lashley.studies.folder import RunFolder, no_run
 from lashley.studies.method import REFUSED
-from lashley.studies.mlp.study import MlpStudy
+from lashley.studies.registry import kinds, texts
 from lashley.studies.study import Study
-
-_MODELS: dict[str, type[Study]] = {"mlp": MlpStudy, "layers": LayerStudy}
 
 
 def builtin() -> dict[str, str]:
     """Names and titles of the studies that come with Lashley."""
-    texts = {f.name: f.read_text() for f in _folder().iterdir() if f.name.endswith(".yaml")}
-    return {Path(n).stem: yaml.safe_load(t)["title"] for n, t in sorted(texts.items())}
+    return {name: yaml.safe_load(text)["title"] for name, text in texts().items()}
 
 
 def load(source: str, settings: Sequence[str] = ()) -> Study:
@@ -35,7 +31,7 @@ def load(source: str, settings: Sequence[str] = ()) -> Study:
         settings: Changes such as "network.weights=authors"; the values are YAML.
 
     Raises:
-        StudyError: If there is no such study, or anything in it is not as it must be.
+        StudyError: If there is no such study, or anything in it is wrong.
     """
     content = _read(source)
     for setting in settings:
@@ -49,11 +45,24 @@ def load(source: str, settings: Sequence[str] = ()) -> Study:
     return study
 
 
-def reload(content: Any) -> Study:
-    """A study as a run folder has it.
+def study_of(folder: RunFolder) -> Any:
+    """The study that a run folder belongs to, of its own kind.
 
     Raises:
-        ValueError: If it is none.
+        RunError: If it is no run folder.
+    """
+    text = folder.study_text()
+    try:
+        return reload(yaml.safe_load(text))
+    except (ValueError, yaml.YAMLError) as error:
+        raise no_run(folder, error) from error
+
+
+def reload(content: Any) -> Study:
+    """A study from the content of a run folder's study.yaml.
+
+    Raises:
+        ValueError: If it is not a study.
     """
     if not isinstance(content, dict):
         raise ValueError("study.yaml holds no study")
@@ -65,20 +74,16 @@ def reload(content: Any) -> Study:
 
 def _model(content: Mapping[str, Any]) -> type[Study]:
     kind = content.get("kind", "mlp")
-    if not isinstance(kind, str) or kind not in _MODELS:
+    if not isinstance(kind, str) or kind not in kinds():
         raise StudyError(
-            f"kind: given {kind!r}; allowed are {', '.join(_MODELS)}{_nearest(str(kind), _MODELS)}"
+            f"kind: given {kind!r}; allowed are {', '.join(kinds())}{_nearest(str(kind), kinds())}"
         )
-    return _MODELS[kind]
-
-
-def _folder() -> Any:
-    return resources.files("lashley.studies")
+    return kinds()[kind].form
 
 
 def _read(source: str) -> dict[str, Any]:
-    if source in builtin():
-        text = (_folder() / f"{source}.yaml").read_text()
+    if source in texts():
+        text = texts()[source]
     elif Path(source).suffix in (".yaml", ".yml"):
         try:
             text = Path(source).read_text()
@@ -88,8 +93,8 @@ def _read(source: str) -> dict[str, Any]:
             ) from error
     else:
         raise StudyError(
-            f"study: there is no {source!r}; the built-in ones are {', '.join(builtin())}"
-            f"{_nearest(source, builtin())} Or give the path of a .yaml file."
+            f"study: there is no {source!r}; the built-in ones are {', '.join(texts()) or 'none'}"
+            f"{_nearest(source, texts())} Or give the path of a .yaml file."
         )
     try:
         content = yaml.safe_load(text)

@@ -23,8 +23,8 @@ class _Kept(BaseModel):
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
 
-class Stage(_Kept):
-    """A stage of a run; times are in seconds since 1970.
+class StageProgress(_Kept):
+    """How far a stage of a run is; times are in seconds since 1970.
 
     Attributes:
         before: What was done when this command came to it.
@@ -77,16 +77,16 @@ class Progress(_Kept):
     written: float
     workers: str
     options: tuple[str, ...] = ()
-    stages: dict[str, Stage] = {}
+    stages: dict[str, StageProgress] = {}
 
 
 def advanced(
-    stages: Mapping[str, Stage], name: str, done: int, total: int, now: float
-) -> dict[str, Stage]:
+    stages: Mapping[str, StageProgress], name: str, done: int, total: int, now: float
+) -> dict[str, StageProgress]:
     """The stages after one of them was told of."""
     before = stages.get(name)
     first, began = (done, now) if before is None else (before.before, before.began)
-    stage = Stage(before=first, done=done, total=total, began=began, updated=now)
+    stage = StageProgress(before=first, done=done, total=total, began=began, updated=now)
     return {**stages, name: stage}
 
 

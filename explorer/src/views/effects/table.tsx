@@ -21,7 +21,7 @@ export function GroupTable({ groups, chosen, ablated, pair, onChoose }: GroupTab
         <thead>
           <tr>
             <th scope="col">class</th>
-            <th scope="col">{ablated ? "drop, %p" : "accuracy, %"}</th>
+            <th scope="col">{ablated ? "drop, pp" : "accuracy, %"}</th>
             {counted.map(({ name, heading }) => (
               <th key={name} scope="col" class={`effects-${name}`}>
                 {heading}

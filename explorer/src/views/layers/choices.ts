@@ -9,7 +9,7 @@ import type { Keys } from "../../state/fragment";
 export interface Choices extends Setting {
   /** The layer that is open. */
   readonly site: Site | null;
-  /** The reference filter of the group chosen. */
+  /** The anchor of the group chosen. */
   readonly group: number | null;
   /** The random group chosen; it goes before `group`. */
   readonly draw: number | null;

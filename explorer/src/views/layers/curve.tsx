@@ -34,7 +34,7 @@ const COLUMNS = [
   ["proportion", "share ablated"],
   ["size", "filters in a group"],
   ["groups", "groups"],
-  ["drop_pp", "mean drop (%p)"],
+  ["drop_pp", "mean drop (pp)"],
   ["drop_low_pp", "from"],
   ["drop_high_pp", "to"],
   ["q05_pp", "5 % quantile"],

@@ -126,7 +126,7 @@ export function framed(
       labelOffset: axis.room - 8,
       labelArrow: "none",
     },
-    y: { label: "drop (%p)", labelArrow: "none", nice: true, grid: true },
+    y: { label: "drop (pp)", labelArrow: "none", nice: true, grid: true },
     marks: [
       Plot.rectX(here, { x1: "x1", x2: "x2", fill: look.ink, fillOpacity: 0.09 }),
       Plot.ruleY([0], { stroke: look.soft }),

@@ -28,7 +28,7 @@ const HELP =
 const COLUMNS = [
   ["design", "groups"],
   ["number", "filter or draw"],
-  ["drop_pp", "drop (%p)"],
+  ["drop_pp", "drop (pp)"],
   ["drop_low_pp", "from"],
   ["drop_high_pp", "to"],
 ] as const;

@@ -35,7 +35,7 @@ export function histograms(
     marginRight: 64,
     marginBottom: 40,
     x: {
-      label: "drop (%p)",
+      label: "drop (pp)",
       labelAnchor: "center",
       labelOffset: 32,
       labelArrow: "none",

@@ -25,7 +25,7 @@ import { percent } from "../../shared/words";
 
 const GROUPS: RowWords = {
   many: "groups",
-  column: "reference",
+  column: "anchor",
   own: "filter",
   help:
     "Each number is a filter, on the colour of what its group costs: the filter and those most " +
@@ -94,10 +94,10 @@ function OpenLayer({ report, found, choices, site }: OpenProps) {
   const units = useMemo(() => unitsOfLayer(tables, site.site, similar), [tables, site, similar]);
   const group = chosenGroup(choices, similar, random);
   const ablation = useMemo(() => group && ablationOf(tables.groups, group), [group]);
-  const reference = group?.design === "similar_groups" ? group.number : null;
-  const chosen = useMemo(() => (reference === null ? [] : [reference]), [reference]);
+  const anchor = group?.design === "similar_groups" ? group.number : null;
+  const chosen = useMemo(() => (anchor === null ? [] : [anchor]), [anchor]);
   const draw = group?.design === "random_groups" ? group.number : null;
-  useTold({ reference, draw });
+  useTold({ anchor, draw });
   useGroupMiss(group);
   return (
     <>
@@ -106,7 +106,7 @@ function OpenLayer({ report, found, choices, site }: OpenProps) {
         units={units}
         chosen={chosen}
         words={GROUPS}
-        onChoose={(unit) => set({ group: unit === reference ? null : String(unit), draw: null })}
+        onChoose={(unit) => set({ group: unit === anchor ? null : String(unit), draw: null })}
       />
       <Distribution choices={choices} similar={similar} random={random} group={group} />
       {group && ablation && (
@@ -185,10 +185,10 @@ function ByExample({ report, found, choices, ablation, candidates }: ByExamplePr
 }
 
 function chooseGroup({ more }: Ablation): void {
-  set({ group: String(more.reference), draw: null });
+  set({ group: String(more.anchor), draw: null });
 }
 
-/** "5" by its reference filter, "random 3" by its draw. */
+/** "5" by its anchor, "random 3" by its draw. */
 function groupName({ design, more }: Ablation): string {
-  return design === "random_groups" ? `random ${more.draw}` : String(more.reference);
+  return design === "random_groups" ? `random ${more.draw}` : String(more.anchor);
 }

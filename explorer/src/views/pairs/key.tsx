@@ -10,7 +10,7 @@ const STEPS = 33;
 
 export interface KeyProps {
   readonly x: number;
-  /** The scale runs from -end to end, %p. */
+  /** The scale runs from -end to end, pp. */
   readonly end: number;
   readonly ramp: Ramp;
 }
@@ -20,7 +20,7 @@ export function Key({ x, end, ramp }: KeyProps) {
   return (
     <g fill={palette.value.ink}>
       <text x={x} y={14}>
-        drop beyond the sum, %p
+        drop beyond the sum, pp
       </text>
       {Array.from({ length: STEPS }, (_, i) => (
         <rect

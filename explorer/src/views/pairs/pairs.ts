@@ -10,7 +10,7 @@ export interface Pair {
   readonly dropPp: number;
   readonly sumPp: number;
   readonly excessPp: number;
-  /** 95 %, of the excess in %p. */
+  /** 95 %, of the excess in pp. */
   readonly interval: Interval;
   readonly pAdjusted: number;
   /** Examples right after either single ablation and wrong after both. */
@@ -48,7 +48,7 @@ export function significant({ pAdjusted }: Pair): boolean {
 }
 
 /**
- * Where the colours end, %p: at the strongest excess or at 98 % of the pairs, whichever is more.
+ * Where the colours end, pp: at the strongest excess or at 98 % of the pairs, whichever is more.
  *
  * Two strong units share what they can lose, and their large negative excess would pale all others.
  *
@@ -96,7 +96,7 @@ export function moved(key: string, { row, column }: Place, n: number): Place | n
 export function described(pair: Pair, name: string): string {
   const { dropPp, sumPp, excessPp, interval, onlyPair } = pair;
   return (
-    `${capital(name)}: drop ${fixed(dropPp)} %p, sum of both ${fixed(sumPp)} %p, ` +
+    `${capital(name)}: drop ${fixed(dropPp)} pp, sum of both ${fixed(sumPp)} pp, ` +
     `excess ${withInterval(excessPp, interval)}, ${testText(pair)}, ` +
     `${count(onlyPair)} lost only by the pair`
   );

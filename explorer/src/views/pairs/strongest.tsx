@@ -13,7 +13,7 @@ const SIDES = [
 ] as const;
 
 const MOST = 20;
-const HEADINGS = ["pair", "excess, %p", "drop, %p", "sum, %p", "test", "lost only by the pair"];
+const HEADINGS = ["pair", "excess, pp", "drop, pp", "sum, pp", "test", "lost only by the pair"];
 
 export interface StrongestProps {
   readonly pairs: readonly Pair[];

@@ -17,9 +17,9 @@ const MOST = 24; // classes drawn
 
 const COLUMNS = [
   ["class", "class"],
-  ["before_pp", "drop right after (%p)"],
-  ["after_pp", "drop after retraining (%p)"],
-  ["came_back_pp", "came back (%p)"],
+  ["before_pp", "drop right after (pp)"],
+  ["after_pp", "drop after retraining (pp)"],
+  ["came_back_pp", "came back (pp)"],
   ["lost_before_percent", "lost right after (%)"],
   ["lost_after_percent", "lost after (%)"],
   ["gained_before_percent", "gained right after (%)"],

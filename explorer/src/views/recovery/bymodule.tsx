@@ -15,11 +15,11 @@ export interface ByModuleProps {
 const COLUMNS = [
   ["module", "module"],
   ["change_percent", "change (%)"],
-  ["undone_pp", "drop when undone (%p)"],
+  ["undone_pp", "drop when undone (pp)"],
   ["undone_low_pp", "from"],
   ["undone_high_pp", "to"],
   ["intact_change_percent", "intact: change (%)"],
-  ["intact_undone_pp", "intact: drop (%p)"],
+  ["intact_undone_pp", "intact: drop (pp)"],
 ] as const;
 
 const HELP =

@@ -5,7 +5,7 @@ import type { Which } from "./runs";
 
 /** A class before retraining or after it, over the instances. */
 export interface Part {
-  /** Drop, %p: mean over the instances, least and most. */
+  /** Drop, pp: mean over the instances, least and most. */
   readonly mean: number;
   readonly least: number;
   readonly most: number;
@@ -49,7 +49,7 @@ export function classRecovery(table: Table, { site, top }: Which): ClassRecovery
   );
 }
 
-/** %p; equal where only rounding differs. */
+/** pp; equal where only rounding differs. */
 export function cameBack({ before, after }: ClassRecovery): number {
   return Math.round(1e6 * (before.mean - after.mean)) / 1e6;
 }

@@ -37,7 +37,7 @@ export function dropsPlot(
     { name: "right after the ablation", colour, symbol: "circle", hollow: true, dash: "" },
     { name: "after retraining", colour, symbol: "circle", dash: "" },
   ];
-  return byClass(found, "drop (%p)", width, look, entries, [
+  return byClass(found, "drop (pp)", width, look, entries, [
     ...parts.flat(),
     tip(found, (each) => each.before.mean, look),
   ]);

@@ -46,7 +46,7 @@ export function epochFrame(
     },
     y: {
       label:
-        measure === "accuracy" ? `top-${top} accuracy (%)` : `drop in top-${top} accuracy (%p)`,
+        measure === "accuracy" ? `top-${top} accuracy (%)` : `drop in top-${top} accuracy (pp)`,
       labelArrow: "none",
       grid: true,
       nice: range === undefined,

@@ -136,7 +136,7 @@ function startOf({ intact }: Chained): Point[] {
 
 function says(point: Point, measure: Measure): string {
   const { value, ...interval } = point[measure];
-  const unit = measure === "accuracy" ? "%" : "%p";
+  const unit = measure === "accuracy" ? "%" : "pp";
   return (
     `epoch ${point.total}, ${point.epoch === 0 ? "right after an ablation" : `${point.epoch} after it`}\n` +
     withInterval(value, interval, unit)

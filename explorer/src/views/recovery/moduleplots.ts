@@ -24,7 +24,7 @@ const UNDONE: Columns = {
   mean: "drop",
   runs: "undone",
   control: "controlDrop",
-  label: "drop when undone (%p)",
+  label: "drop when undone (pp)",
 };
 const [LEFT, RIGHT] = [48, 12]; // px
 

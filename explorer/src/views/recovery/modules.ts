@@ -8,7 +8,7 @@ export interface Moved {
   readonly ablated: boolean;
   /** Of each run: norm of the difference / norm before the training, %. */
   readonly changes: readonly number[];
-  /** Of each run: drop when the module alone goes back to what it was, %p. */
+  /** Of each run: drop when the module alone goes back to what it was, pp. */
   readonly undone: readonly number[];
   /** Means over the runs; of `low` and `high` of the ends of their intervals. */
   readonly change: number;

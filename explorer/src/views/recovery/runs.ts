@@ -18,7 +18,7 @@ export interface Point {
   readonly total: number;
   /** In %. */
   readonly accuracy: Estimate;
-  /** Against the intact network, in %p. */
+  /** Against the intact network, in pp. */
   readonly drop: Estimate;
 }
 

@@ -14,7 +14,7 @@ export const EPOCH_COLUMNS = [
   ["epoch", "epoch"],
   ["total_epoch", "epoch in all"],
   ["accuracy_percent", "accuracy (%)"],
-  ["drop_pp", "drop (%p)"],
+  ["drop_pp", "drop (pp)"],
   ["drop_low_pp", "from"],
   ["drop_high_pp", "to"],
   ["ended", "ended by"],
@@ -28,9 +28,9 @@ export function startsNamed(rows: readonly Row[]): Row[] {
 export const STEP_COLUMNS = [
   ["share", "ablated so far"],
   ["epochs", "epochs"],
-  ["before", "drop right after (%p)"],
-  ["after", "drop recovered (%p)"],
-  ["control", "intact, trained as long (%p)"],
+  ["before", "drop right after (pp)"],
+  ["after", "drop recovered (pp)"],
+  ["control", "intact, trained as long (pp)"],
 ] as const;
 
 /** A row per iteration, in words. */

@@ -38,7 +38,7 @@ export function scatterplot(
       ticks: Math.max(3, width / 110),
       tickFormat: tickText,
     },
-    y: { domain: y.domain, label: "drop (%p)", grid: true },
+    y: { domain: y.domain, label: "drop (pp)", grid: true },
     marks: [
       ...backdrop(placed, colours),
       dots(placed, colours),

@@ -48,7 +48,7 @@ export function Selectivity({ rows, classes }: SelectivityProps) {
           rows={means.map((mean) => ({ class: mean.class, mean: mean.value }))}
           columns={[
             ["class", "class"],
-            ["mean", "SD of the drop over the units, mean of the networks (%p)"],
+            ["mean", "SD of the drop over the units, mean of the networks (pp)"],
           ]}
         />
       </details>
@@ -68,7 +68,7 @@ function inWords(means: readonly Deviation[], networks: number): string {
   const [most] = [...means].sort((a, b) => b.value - a.value);
   const [least] = [...means].sort((a, b) => a.value - b.value);
   if (!most || !least) return "No class was measured.";
-  const told = ({ class: name, value }: Deviation) => `class ${name} (${fixed(value, 1)}\u00a0%p)`;
+  const told = ({ class: name, value }: Deviation) => `class ${name} (${fixed(value, 1)}\u00a0pp)`;
   return `Mean of ${networks} further networks: most selectively held is ${told(most)}, least ${told(least)}.`;
 }
 
@@ -85,7 +85,7 @@ function plot(
     marginBottom: 42,
     marginRight: 12,
     x: {
-      label: "SD of the drop over the units (%p)",
+      label: "SD of the drop over the units (pp)",
       labelOffset: 36,
       grid: true,
       zero: true,
@@ -99,7 +99,7 @@ function plot(
         r: 3.5,
         fill: colours.series[0],
         fillOpacity: 0.45,
-        title: ({ network, value }: Deviation) => `${network}: ${fixed(value)} %p`,
+        title: ({ network, value }: Deviation) => `${network}: ${fixed(value)} pp`,
       }),
       Plot.tickX(means, {
         x: "value",
@@ -108,7 +108,7 @@ function plot(
         strokeWidth: 3,
         insetTop: 3,
         insetBottom: 3,
-        title: ({ value }: Deviation) => `mean: ${fixed(value)} %p`,
+        title: ({ value }: Deviation) => `mean: ${fixed(value)} pp`,
       }),
     ],
   };

@@ -15,7 +15,7 @@ export function Legend({ units, limit, most }: LegendProps) {
   const dead = units.filter((unit) => unit.dead).length;
   return (
     <p class="unit-legend">
-      <Scale low="0 or less" high={`${fixed(most)} %p`} ramp={sequential(theme.value)} of="drop" />
+      <Scale low="0 or less" high={`${fixed(most)} pp`} ramp={sequential(theme.value)} of="drop" />
       {units.some(({ image }) => image) && (
         <Scale
           low={`\u2212${limit.toPrecision(2)}`}

@@ -116,7 +116,7 @@ function useStable(onChoose: (unit: number) => void): (unit: number) => void {
   return useCallback((unit) => latest.current(unit), []);
 }
 
-/** The ends of the colour scales: of the weights, and of the drops in %p. */
+/** The ends of the colour scales: of the weights, and of the drops in pp. */
 function scalesOf(units: readonly UnitInfo[]) {
   const weights = units.flatMap(({ image }) => (image ? [...image.values] : []));
   const most = units.reduce((largest, { dropPp }) => Math.max(largest, dropPp), 0) || 1;
@@ -145,7 +145,7 @@ function patchOf(info: UnitInfo, limit: number, most: number): Patch {
   const ramp = sequential(theme.peek());
   return {
     above: `${numberOf(info)}${info.dead ? (info.image ? " (dead)" : DEAD_MARK) : ""}`,
-    below: `${fixed(info.dropPp)} %p`,
+    below: `${fixed(info.dropPp)} pp`,
     image: info.image,
     limit,
     colour: ramp.css(info.dropPp / most),
@@ -156,7 +156,7 @@ function patchOf(info: UnitInfo, limit: number, most: number): Patch {
 /** The caption with what the tiles without pictures show. */
 function withColours(caption: Caption, units: readonly UnitInfo[], most: number): Caption {
   const dead = units.some((info) => info.dead) ? ` ${DEAD_MARK.trim()}: dead.` : "";
-  const colour = `Colour: drop, from 0 or less to ${fixed(most)} %p.`;
+  const colour = `Colour: drop, from 0 or less to ${fixed(most)} pp.`;
   return { ...caption, says: `${caption.says} ${colour}${dead}` };
 }
 

@@ -13,7 +13,7 @@ export interface TileProps {
   readonly stop: boolean;
   /** Of the weights' colours. */
   readonly limit: number;
-  /** Of the drops' colours, in %p. */
+  /** Of the drops' colours, in pp. */
   readonly most: number;
   /** What is dead, where it is not what the tile is called. */
   readonly own: string;
@@ -68,5 +68,5 @@ export function numberOf({ unit, number }: UnitInfo): string {
 }
 
 function label({ name, dropPp, dead }: UnitInfo, own: string): string {
-  return `${name}, drop ${fixed(dropPp)} %p${dead ? `, ${own ? `${own} ` : ""}dead` : ""}`;
+  return `${name}, drop ${fixed(dropPp)} pp${dead ? `, ${own ? `${own} ` : ""}dead` : ""}`;
 }

@@ -1,0 +1,63 @@
+"""The axis of the layers: which labels fit, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from lashley.papers.meyes2019.figures.layers.look import clipped
+
+_CHARACTER, _LINE, _SPACE = 1.75, 3.3, 1.0  # of 7.5 points, mm
+_MOST_CHARACTERS = 16
+
+
+@dataclass(frozen=True)
+class Ticks:
+    """Where the layers' labels stand.
+
+    Attributes:
+        at: Which layers are labelled, counted from 0.
+        texts: Their labels.
+        rotation: In degrees; 90 where labels are long.
+        room: That they take below the axes, mm.
+    """
+
+    at: tuple[int, ...]
+    texts: tuple[str, ...]
+    rotation: int
+    room: float
+
+
+def ticks(labels: Sequence[str], width: float) -> Ticks:
+    """All labels, upright or rotated; if they still do not fit, every second, third, ...
+
+    Args:
+        labels: Of the layers, in forward order.
+        width: Of the axes, mm.
+    """
+    texts = [clipped(label, _MOST_CHARACTERS) for label in labels]
+    pitch = width / len(texts)
+    longest = max(map(len, texts)) * _CHARACTER
+    rotated = longest + _SPACE > pitch and longest > 2 * _LINE
+    step = int(np.ceil((_LINE if rotated else longest + _SPACE) / pitch))
+    at = tuple(range(0, len(texts), step))
+    room = longest if rotated else _LINE
+    return Ticks(at, tuple(texts[i] for i in at), 90 if rotated else 0, room)
+
+
+def of_layers(axes: Axes, labels: Sequence[str], width: float, named: bool) -> None:
+    """Make x the axis of the layers, labelled or with ticks only."""
+    shown = ticks(labels, width)
+    axes.set_xlim(-0.7, len(labels) - 0.3)
+    axes.set_xticks(shown.at, shown.texts if named else [], rotation=shown.rotation)
+
+
+def name(sites: Sequence[str], labels: Sequence[str]) -> str:
+    """Of the axis, as in "layer (index in features)" where sites are called "features.33"."""
+    prefixes = {site.removesuffix(f".{label}") for site, label in zip(sites, labels, strict=True)}
+    numbers = all(label.isdecimal() for label in labels)
+    indexed = numbers and len(prefixes) == 1 and not prefixes & set(sites)
+    return f"layer (index in {prefixes.pop()})" if indexed else "layer"
