@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 import lashley as la
+from lashley.figures import style
+from lashley.graph import anatomy
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -32,26 +35,97 @@ def test_every_command_it_names_exists():
         assert (ROOT / path).exists(), path
 
 
-def test_the_methods_that_the_page_on_extending_shows(tmp_path):
+@pytest.fixture(scope="module")
+def extensions(tmp_path_factory):
+    """All that the page on extending defines."""
     page = (ROOT / "docs/extending.md").read_text()
-    script = tmp_path / "methods_of_ones_own.py"
+    script = tmp_path_factory.mktemp("extending") / "extensions.py"
     script.write_text("\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL)))
-    shown = runpy.run_path(str(script))
-    with la.networks.seeded(0):
-        network = torch.nn.Sequential(torch.nn.Linear(6, 5), torch.nn.ReLU(), torch.nn.Linear(5, 3))
-        x = torch.randn(20, 6)
-    data, reference = (x[:10], torch.arange(10) % 3), (x[10:], torch.arange(10) % 3)
-    site = la.find_sites(network.eval(), data)["0"]
-    cuts = [
-        la.Ablation(site, (1,), shown["Clipped"](0.1)),
-        la.Ablation(site, (1,), shown["HalfMean"]()),
-    ]
-    found = la.evaluate(network, data, cuts, reference=reference, readout="loss")
-    with torch.no_grad():
-        for i, new in enumerate(
-            (lambda h: h.clamp(max=0.1), lambda h: network[:2](x[10:])[:, 1].mean() / 2)
-        ):
-            h = network[:2](x[:10])
-            h[:, 1] = new(h[:, 1])
-            right = torch.nn.functional.cross_entropy(network[2](h), data[1], reduction="none")
-            assert found["loss"].values[i].tolist() == pytest.approx(right.tolist(), rel=1e-5)
+    return runpy.run_path(str(script))
+
+
+class TestThePageOnExtending:
+    def test_methods(self, extensions):
+        with la.networks.seeded(0):
+            network = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3)).eval()
+            x = torch.randn(20, 6)
+        data, reference = (x[:10], torch.arange(10) % 3), (x[10:], torch.arange(10) % 3)
+        site = la.find_sites(network, data)["0"]
+        cuts = [
+            la.Ablation(site, (1,), extensions["Clipped"](0.1)),
+            la.Ablation(site, (1,), extensions["HalfMean"]()),
+        ]
+        found = la.evaluate(network, data, cuts, reference=reference, readout="loss")
+        with torch.no_grad():
+            for i, new in enumerate(
+                (lambda h: h.clamp(max=0.1), lambda h: network[:2](x[10:])[:, 1].mean() / 2)
+            ):
+                h = network[:2](x[:10])
+                h[:, 1] = new(h[:, 1])
+                right = nn.functional.cross_entropy(network[2](h), data[1], reduction="none")
+                assert found["loss"].values[i].tolist() == pytest.approx(right.tolist(), rel=1e-5)
+
+    @pytest.mark.parametrize("method", ["silence", "zero_weights", "mean"])
+    def test_a_site_kind(self, extensions, monkeypatch, method):
+        with la.networks.seeded(0):
+            network, x = Gated().eval(), torch.randn(12, 6)
+        data = (x, torch.arange(12) % 3)
+        assert "gate" not in la.find_sites(network, data)
+        monkeypatch.setattr(anatomy, "FINDERS", (*anatomy.FINDERS, extensions["gate_source"]))
+        sites = la.find_sites(network, data)
+        site = sites["gate"]
+        assert (site.kind, site.n_units) == ("gate", 5)
+        assert not sites.left_out
+        cuts = la.singles(site, method)
+        found = la.evaluate(network, data, cuts, readout="loss", reference=(x, data[1]))
+        with torch.no_grad():
+            h = network.one(x) * network.gate
+            for unit in range(5):
+                edited = h.relu() if method == "silence" else h
+                edited = edited.clone()
+                held = edited.relu()
+                held[:, unit] = held[:, unit].mean() if method == "mean" else 0
+                right = nn.functional.cross_entropy(network.two(held), data[1], reduction="none")
+                assert found["loss"].values[unit].tolist() == pytest.approx(right.tolist(), rel=1e-5)
+
+    def test_a_readout(self, extensions, outcomes_of):
+        network, data, found = outcomes_of(readout=extensions["confidence"])
+        p = network(data[0]).softmax(1)
+        at_true = p[range(10), data[1]]
+        assert found["intact_confidence"].values == pytest.approx(at_true.detach().numpy(), rel=1e-5)
+        assert found["intact_right"].values.tolist() == (at_true == p.amax(1)).tolist()
+        assert "confidence_change" in la.effects(found) or "confidence" in str(la.effects(found))
+
+    def test_a_figure(self, extensions, outcomes_of, tmp_path):
+        effects = la.effects(outcomes_of()[2])
+        drop, low, high = extensions["ranked"](effects)
+        assert drop.tolist() == sorted(effects["overall_drop_pp"].values.tolist(), reverse=True)
+        assert ((low <= drop) & (drop <= high)).all()
+        for file in style.save(extensions["drops"](effects), tmp_path, "drops"):
+            assert file.stat().st_size > 5000
+
+
+@pytest.fixture
+def outcomes_of():
+    """A function that ablates each unit of a small network: network, data, outcomes."""
+
+    def evaluate(**how):
+        with la.networks.seeded(0):
+            network = nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3)).eval()
+            data = (torch.randn(10, 6), torch.arange(10) % 3)
+        cuts = la.singles(la.find_sites(network, data)["0"])
+        return network, data, la.evaluate(network, data, cuts, **how)
+
+    return evaluate
+
+
+class Gated(nn.Module):
+    """Channels that are scaled by a learned number each."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Linear(6, 5), nn.Linear(5, 3)
+        self.gate = nn.Parameter(torch.rand(5) + 0.5)
+
+    def forward(self, x):
+        return self.two((self.one(x) * self.gate).relu())

@@ -3,6 +3,7 @@
 import json
 import os
 import pkgutil
+import re
 import shutil
 import subprocess
 import sys
@@ -18,50 +19,8 @@ from lashley.studies.registry import kinds
 from lashley.studies.stages import Job, Stage, carry_out
 
 ROOT = Path(__file__).resolve().parents[1]
-PAPER = '''
-"""A paper whose study adds up numbers."""
-
-from typing import Literal
-
-import pandas as pd
-from torch import nn
-
-from lashley.report import Page
-from lashley.studies.kind import Kind
-from lashley.studies.stages import Stage, parquet
-from lashley.studies.study import Study
-
-
-class SumStudy(Study):
-    """The numbers up to the last one are added up."""
-
-    kind: Literal["sum"]
-    last: int
-
-
-def added(job):
-    total = sum(range(job.study.last + 1))
-    job.folder.write_table("claims", pd.DataFrame({"total": [total], "holds": [total > 10]}))
-
-
-def page(folder):
-    return Page("Sums", "A sum.", {"kind": "sum"}, {"claims": folder.table("claims")})
-
-
-KINDS = {
-    "sum": Kind(
-        form=SumStudy,
-        stages=lambda study: [Stage(parquet("claims"), (), added)],
-        plan=lambda *_: None,
-        network=lambda study: (nn.Linear(2, 2), None),
-        galleries=lambda folder: [],
-        page=page,
-        tables=lambda study: ["claims"],
-        brief=lambda name, table: table,
-        holds=lambda claims: claims.holds,
-    )
-}
-'''
+PAGE = (ROOT / "docs/extending.md").read_text()
+PAPER = re.findall(r"```python\n(.*?)```", PAGE.partition("## A study")[2], re.DOTALL)[0]
 
 
 def job(path):
