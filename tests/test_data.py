@@ -436,7 +436,7 @@ class TestInputsByName:
     @pytest.mark.parametrize(
         ("change", "words"),
         [
-            ({"extra": torch.zeros(3)}, r"3 inputs\.extra and 4 labels; there must be as many"),
+            ({"extra": torch.zeros(3)}, r"3 inputs\.extra and 4 labels; there must be equally"),
             ({"extra": ["a", "b", "c", "d"]}, r"inputs\.extra: a list makes no tensor"),
             ({"extra": torch.tensor(1.0)}, r"given a number \(1\.0\) as inputs\.extra"),
             (

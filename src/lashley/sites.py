@@ -28,7 +28,7 @@ from lashley.graph.signature import call, logits_of
 from lashley.networks import as_network
 
 _WHOLE_NUMBERS = 1 << 26  # in the inputs of a network that takes all examples or none
-_OVERLOOKED = 0.05  # share of the weights in no site from which on the user is told
+_OVERLOOKED = 0.05  # share of the weights in no site above which the user is warned
 
 
 @dataclass(frozen=True)

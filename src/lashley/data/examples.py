@@ -205,8 +205,8 @@ def _check(
     if len(set(lengths.values())) > 1 or not len(labels):
         given = " and ".join(f"{n} {name}" for name, n in lengths.items())
         raise DataError(
-            f"examples: given {given}; there must be as many "
-            "of both, and at least one. Check how they were loaded."
+            f"examples: given {given}; there must be equally many of both, and at least one. Check "
+            "how they were loaded."
         )
     if class_names:
         classes.check_range(labels_by_name(labels)["labels"], len(class_names))

@@ -35,8 +35,8 @@ def stored(
         folder: Made if it does not exist. What it held of other images is deleted.
         about: What the numbers depend on, as values that JSON can hold.
         shape: (image, ...) if none is broken; their disk space is reserved first.
-        fill: Hands the numbers of each image in turn to the function it is given, and returns
-            the images that it could not.
+        fill: Passes the numbers of each image in turn to the function it is given, and returns the
+            images that failed.
 
     Returns:
         The images (image, ...) float32, without the broken ones, and what is wrong with these. The

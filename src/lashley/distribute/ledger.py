@@ -129,7 +129,7 @@ class Ledger:
         return ready[: max(1, int(np.searchsorted(ends, wanted)))]
 
     def _is_alike(self, batch: int, other: int, which: np.ndarray) -> bool:
-        """Whether all that was ready of a batch is taken, and the same is ready of another."""
+        """Whether all ready rows of a batch are taken, and the same are ready in another."""
         whole = np.count_nonzero(self._ready[batch]) == len(which)
         same = np.count_nonzero(self._ready[other]) == len(which)
         return whole and same and bool(self._ready[other][which].all())

@@ -1,4 +1,4 @@
-"""Replacements: all that the engines and `recover` know of a method."""
+"""Replacements: all that the engines and `recover` know about a method."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ _LEFT = 0.2  # part of the seconds for the large laps, at least
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """What there is to sample from.
+    """What can be sampled.
 
     Attributes:
         course: The course, with the engine.

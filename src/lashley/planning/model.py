@@ -58,7 +58,7 @@ def seconds_of(model: CostModel, ablations: Sequence[Ablation], examples: ArrayL
 def seconds_by_site(
     model: CostModel, ablations: Sequence[Ablation], examples: ArrayLike
 ) -> dict[str, float]:
-    """The share of each ablated site; arguments as for `seconds_of`."""
+    """What each ablated site takes of that; arguments as for `seconds_of`."""
     return {site: _site_seconds(model.sites[site], counts)
             for site, counts in counts_by_site(ablations, examples).items()}  # fmt: skip
 

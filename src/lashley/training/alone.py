@@ -37,7 +37,7 @@ def train(
         examples: `Examples` or a pair (inputs, labels).
         recipe: How to train.
         checkpoint: A file to write to every few seconds, at the end of a batch, and once at the
-            very end, and to continue from. On the same machine with as many threads, the result is
+            very end, and to continue from. On the same machine and number of threads, the result is
             bit for bit that of an uninterrupted training. A file of another training (other recipe,
             weights or examples), or a damaged one, is ignored and overwritten. The file stays when
             the training is done; delete it when the result is safe.

@@ -27,7 +27,7 @@ def identity_of(
     """What a training's result depends on; call it before the first step.
 
     Args:
-        kind: Of learner: alone and in a population, networks differ in rounding.
+        kind: The learner's: alone and in a population, networks differ in rounding.
         network: Its modules; their values are ignored.
         tensors: Everything that the training changes.
         examples: What it learns from.

@@ -110,7 +110,7 @@ def check_outputs(
 
 
 def check_converging(losses: Tensor, weights: Iterable[Tensor], recipe: Recipe, epoch: int) -> None:
-    """Refuse to go on when a member's loss (member,) or weights (member, ...) are not finite.
+    """Refuse to continue when a member's loss (member,) or weights (member, ...) are not finite.
 
     Raises:
         DivergenceError: If one is not.
