@@ -3,4 +3,4 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))  # they import `measuring`, which lies beside them
+sys.path.insert(0, str(Path(__file__).parent))  # they import `measuring`, which is next to them

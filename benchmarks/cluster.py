@@ -4,13 +4,13 @@
 
 The sweep of the study vgg19-cifar10 (VGG-19 at half width, every convolution, all its proportions
 and methods), a stratified share of its ablations, on a cluster of its own on this machine. Like is
-held against like: one worker of one CPU against the plain sweep with one thread, two such workers
-against the plain sweep with two threads; in turn, in one process. The start of Ray and of its
-workers is timed apart: each cluster does a task that does nothing first.
+compared with like: one worker with one CPU against the plain sweep with one thread, two such
+workers against the plain sweep with two threads; in turn, in one process. The start of Ray and of
+its workers is timed separately: each cluster first does a task that does nothing.
 
-Beside it stands what the plan's cost model forecasts for one and two workers, by simulation, how
-far tiles' times lie from the model that the ledger deals them out by, and Ray's time for a task
-that does nothing.
+Also reported: what the plan's cost model forecasts for one and two workers, by simulation; how far
+tiles' times are from the model by which the ledger deals them out; and Ray's time for a task that
+does nothing.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ from lashley.papers.meyes2019.layers.run import ablations_of
 from engine import cpu_images, cpu_network, stratified
 from measuring import BESIDE, machine, row
 
-TASKS = 200  # that do nothing
+TASKS = 200  # tasks that do nothing
 SIZES = (1, 2)  # threads of the plain sweep, workers of the others
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """What every way is given."""
+    """What every way gets."""
 
     network: torch.nn.Module
     examples: la.Examples
@@ -55,13 +55,13 @@ class Sweep:
     dtype: torch.dtype
 
     def run(self, evaluate: Any) -> xr.Dataset:
-        """All outcomes, by whoever evaluates."""
+        """All outcomes, by this evaluator."""
         return evaluate(self.network, self.examples, self.cuts, dtype=self.dtype)
 
 
 @dataclass(eq=False)
 class Book:
-    """What was noted of a sweep on workers.
+    """What was noted about a sweep on workers.
 
     Attributes:
         start: Seconds until Ray and its workers were there.
@@ -69,7 +69,7 @@ class Book:
         inner: Seconds from the first tile that was handed out to the last outcome.
         task: Seconds of a task that does nothing.
         batch: Examples that the engine takes at once.
-        model: By which the ledger deals tiles out.
+        model: The one by which the ledger deals out tiles.
         tiles: Worker, tile and its seconds, in the order in which they ended.
     """
 
@@ -145,7 +145,7 @@ def on_ray(sweep: Sweep, workers: int) -> tuple[xr.Dataset, Book]:
 
 
 def doing_nothing(place: Cluster, count: int) -> float:
-    """Seconds of a task that does nothing, of some in turn."""
+    """Seconds of a task that does nothing; several in turn."""
     tasks = (Task(str(i), None) for i in range(count))
     start = time.perf_counter()
     place.carry_out(Work("nothing", _nothing, _nothing), [tasks], lambda _: None)
@@ -157,7 +157,7 @@ def _nothing(*_: Any) -> None:
 
 
 def against_model(sweep: Sweep, book: Book) -> list[tuple[float, float]]:
-    """Of each tile its seconds, and those by the model that it was dealt out by."""
+    """For each tile its seconds, and those of the model by which it was dealt out."""
     n = len(sweep.examples)
     sizes = [min(book.batch, n - start) for start in range(0, n, book.batch)]
     prices = Prices.of(book.model, sweep.cuts, sizes)
@@ -181,7 +181,7 @@ def spread(tiles: Sequence[tuple[float, float]]) -> float:
 
 def report(sweep: Sweep, model: Any, n: int, plains: dict[int, list[float]],
            books: Sequence[Book]) -> None:  # fmt: skip
-    """Of one number of threads and workers."""
+    """Print the results for one number of threads and workers."""
     totals = [book.total for book in books]
     total, start, inner, latency = (
         statistics.median(getattr(book, name) for book in books)

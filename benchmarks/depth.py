@@ -2,10 +2,10 @@
 
     python -m benchmarks.depth [--rounds 3]
 
-Finding sites is told in forward passes of one image of 224 x 224, by torch.fx and, where forward
-branches on a value, by torch.export, which is kept for a second call. The ablations are one unit of
-every layer of a narrow MLP, against a plain loop: a hook and a full forward pass in float32 for
-each; and without `joining`, a suffix for each layer.
+The time to find sites is given in forward passes of one image of 224 x 224, by torch.fx and, if
+forward branches on a value, by torch.export, which is kept for a second call. The ablations are one
+unit of every layer of a narrow MLP, against a plain loop: a hook and a full forward pass in float32
+for each; and without `joining`, a suffix for each layer.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SIZES = ((200, 32, 100), (200, 64, 1000), (50, 64, 500))  # layers, units of eac
 
 
 class Block(nn.Module):
-    """Of a transformer that norms first."""
+    """A block of a transformer that norms first."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,11 +124,11 @@ def ablating(layers: int, width: int, n: int, rounds: int) -> None:
 
 @torch.no_grad()
 def loop(network: nn.Module, inputs: Tensor, cuts: list[la.Ablation]) -> list[Tensor]:
-    """A hook and a full forward pass for each ablation; predictions are kept."""
+    """Run a hook and a full forward pass for each ablation; predictions are kept."""
     found = [network(inputs).argmax(1)]
     for cut in cuts:
-        behind = network[int(cut.site.name) + 1]  # pyright: ignore[reportIndexIssue]
-        hook = behind.register_forward_hook(
+        follower = network[int(cut.site.name) + 1]  # pyright: ignore[reportIndexIssue]
+        hook = follower.register_forward_hook(
             lambda _module, _inputs, output, units=cut.units: output.index_fill(
                 1, torch.tensor(units), 0))  # fmt: skip
         found.append(network(inputs).argmax(1))

@@ -3,16 +3,16 @@
     python -m benchmarks.engine [--images 500] [--share 0.1] [--rounds 1] [--device cuda] [--quick]
 
 Every convolution of VGG-19 with batch norm; around every filter the tenth of its layer most like it
-(la.similar_groups); method zero_weights. Of these ablations a stratified share is timed, each way
+(la.similar_groups); method zero_weights. A stratified share of these ablations is timed, each way
 in turn, in one process, and every way's ranks are compared. On a CPU: half width, trained, on
-CIFAR-10 test images of 32 x 32 (seeded random numbers where the files are not at hand). With
---device cuda: full width, seeded random weights and images of 224 x 224, by CUDA events, TF32 off
-for all ways.
+CIFAR-10 test images of 32 x 32 (seeded random numbers if the files are not there). With --device
+cuda: full width, seeded random weights and images of 224 x 224, by CUDA events, TF32 off for all
+ways.
 
 The hook loop has one hook, which zeroes the group's channels of the convolution's output, and one
-full forward pass per ablation, in the batch size and memory format that are quickest for it. The
-ideal is what the engine would need if it ran, for each ablation, nothing but the layers behind
-the ablated one, at the rate (FLOP/s) of the network's quickest forward pass.
+full forward pass per ablation, in the batch size and memory format that are fastest for it. The
+ideal is the time that the engine would need if it ran, for each ablation, only the layers after the
+ablated one, at the rate (FLOP/s) of the network's fastest forward pass.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ NAMES = {"loop": "hook loop", "engine": "la.evaluate", "bf16": "la.evaluate, bfl
          "captum": "Captum's LayerFeatureAblation"}  # fmt: skip
 BATCHES = (125, 250, 500)
 FORMATS = {"NCHW": torch.contiguous_format, "NHWC": torch.channels_last}
-CAPTUM_SHARE = 0.1  # of the ablations: its time is scaled, as each ablation costs it the same
+CAPTUM_SHARE = 0.1  # of the ablations: its time is scaled, as all ablations cost it the same
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Pass:
 
 @dataclass(frozen=True)
 class Work:
-    """What every way is given."""
+    """What every way gets."""
 
     network: nn.Module
     examples: la.Examples
@@ -203,7 +203,7 @@ def timed(work: Callable[[], object], device: str) -> float:
 
 
 def forward_seconds(work: Work, rounds: int = 3) -> dict[Pass, float]:
-    """The quickest intact pass over all examples, of some rounds in turn, by how it is run."""
+    """The fastest intact pass over all examples, of some rounds in turn, by how it is run."""
     sizes = sorted({min(batch, len(work.examples)) for batch in BATCHES})
     passes = [Pass(batch, form) for batch in sizes for form in FORMATS]
     times: dict[Pass, list[float]] = {how: [] for how in passes}
@@ -221,7 +221,7 @@ def forward(network: nn.Module, batches: Sequence[tuple[Tensor, Tensor]]) -> Non
 
 
 def flops(work: Work) -> tuple[int, dict[str, int]]:
-    """FLOPs of one image: of the whole network, and of the layers behind each site."""
+    """FLOPs of one image: of the whole network, and of the layers after each site."""
     done: dict[str, int] = {}
     counter = FlopCounterMode(display=False)
     hooks = [
@@ -239,8 +239,8 @@ def flops(work: Work) -> tuple[int, dict[str, int]]:
 
 
 def ideal_seconds(work: Work, best_forward: float) -> float:
-    total, behind = flops(work)
-    return best_forward * sum(behind[cut.site.name] for cut in work.cuts) / total
+    total, after = flops(work)
+    return best_forward * sum(after[cut.site.name] for cut in work.cuts) / total
 
 
 # The report

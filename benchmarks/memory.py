@@ -3,8 +3,8 @@
     python benchmarks/memory.py [--examples 1000 100000] [--ablations 100]
 
 A small convolutional network on random images of 12 x 12, which lie in a mapped file. Each size is
-measured in a process of its own: the most memory that `la.evaluate` took at once, above what the
-process had with network and examples loaded. Then the same with few and many ablations, to a wanted
+measured in its own process: the most memory that `la.evaluate` took at once, above what the process
+had with network and examples loaded. Then the same with few and many ablations, to a wanted
 precision, and with losses.
 """
 
@@ -43,7 +43,7 @@ def the_network() -> nn.Module:
 
 
 def the_examples(n: int, folder: Path) -> la.Examples:
-    """Random images in a mapped file: its pages are read when needed, and are not the process's."""
+    """Random images in a mapped file: its pages, read when needed, are not the process's own."""
     file = str(folder / "inputs")
     inputs = torch.from_file(file, shared=True, size=n * SIDE * SIDE).view(n, 1, SIDE, SIDE)
     generator = torch.Generator().manual_seed(0)
@@ -87,7 +87,7 @@ def warm_up(examples: la.Examples) -> la.Examples:
 
 
 def report(n_examples: int, n_ablations: int, **how: Any) -> None:
-    """In a process of its own."""
+    """Measure in a process of its own, and print."""
     given = json.dumps({"n_examples": n_examples, "n_ablations": n_ablations, **how})
     command = [sys.executable, __file__, "--one", given]
     found = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()

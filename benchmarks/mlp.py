@@ -3,9 +3,9 @@
     python benchmarks/mlp.py [--rounds 15]
 
 All 210 single and pair ablations of the paper's MLP on 10,000 digits, ranks and predictions kept.
-The loop holds everything in memory and zeroes the weights in place; nothing in it is wasted but
-what the engine saves. Both ways are timed in turn, in one process. Memory is that of a process of
-its own for each way, above what it has with the data loaded.
+The loop holds everything in memory and zeroes the weights in place; it wastes nothing except what
+the engine saves. Both ways are timed in turn, in one process. Memory is measured in a separate
+process for each way, above what it has with the data loaded.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""What a plan says against what the sweep then takes.
+"""What a plan says, against what the sweep then takes.
 
     python -m benchmarks.planning [--images 300] [--share 0.1] [--rounds 1] [CASE ...]
 
 Cases: vgg (half-width VGG-19 on CIFAR-10 test images, groups of the tenth of a layer's filters
 nearest to each, a stratified share of them), bf16 (the same in bfloat16), precision (the same to
-+-2 %p), mlp (every single and pair of a digits MLP). Planned and run in turn, in one process.
++-2 pp), mlp (every single and pair of a digits MLP). Planned and run in turn, in one process.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from lashley.planning import plan
 from engine import cpu_images, cpu_network, stratified
 from measuring import BESIDE, machine, seconds
 
-PRECISION = 2.0  # %p
+PRECISION = 2.0  # pp
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ CASES: dict[str, Callable[[argparse.Namespace], Sweep]] = {
 
 
 def report(name: str, sweep: Sweep, given: argparse.Namespace) -> None:
-    """A line per round: what was said, what it took, and the ratio."""
+    """A line per round: what was planned, what it took, and the ratio."""
     for _ in range(given.rounds):
         start = time.perf_counter()
         said = plan(sweep.network, sweep.examples, sweep.cuts, seconds=given.seconds, **sweep.how)

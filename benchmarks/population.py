@@ -2,9 +2,9 @@
 
     python benchmarks/population.py [--members 20] [--epochs 1] [--alone 3] [--rounds 3]
 
-The paper's MLP and recipe, on MNIST if its files are there (`LASHLEY_DATA`, or `shared/data` beside
-the repository), else on random data of the same shape. Both ways are timed in turn, in one
-process, so that another load on the machine meets both.
+The paper's MLP and recipe, on MNIST if its files are there (`LASHLEY_DATA`, or `shared/data` next
+to the repository), else on random data of the same shape. Both ways are timed in turn, in one
+process, so that other load on the machine affects both.
 """
 
 from __future__ import annotations

@@ -1,15 +1,15 @@
-"""How much faster a recovery trains behind its cached prefix than through the whole network.
+"""How much faster a recovery trains after its cached prefix than through the whole network.
 
     python -m benchmarks.recovery [--images 256] [--sites 7 33 46] [--epochs 5] [--rounds 3]
                                   [--quick]
 
-VGG-19 at half width, trained, on CIFAR-10 images of 32 x 32 (seeded random numbers where the files
-are not at hand). A quarter of a layer's filters is ablated and held, all layers nearer the input
-are frozen, and the rest is trained: batches of 128, SGD, in float32 and with the layers in
-bfloat16. Both ways are timed in turn, in one process. First the steps of training alone, without
-the hold: an epoch through the whole network, one behind the cached prefix, and the caching, which
-is done once. Then `la.recover` with cache_gb=4 and with cache_gb=0, with all that it measures; the
-two records are compared.
+VGG-19 at half width, trained, on CIFAR-10 images of 32 x 32 (seeded random numbers if the files are
+not there). A quarter of a layer's filters is ablated and held, all layers nearer the input are
+frozen, and the rest is trained: batches of 128, SGD, in float32 and with the layers in bfloat16.
+Both ways are timed in turn, in one process. First the steps of training alone, without the hold: an
+epoch through the whole network, one after the cached prefix, and the caching, which is done once.
+Then `la.recover` with cache_gb=4 and with cache_gb=0, with all that it measures; the two records
+are compared.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ BATCH, CACHE_GB = 128, 4.0
 
 @dataclass(frozen=True)
 class Work:
-    """What both ways are given."""
+    """What both ways get."""
 
     network: nn.Module
     ablation: la.Ablation
@@ -89,18 +89,18 @@ def epochs(network: nn.Module, inputs: Tensor, work: Work) -> float:
 def report_steps(work: Work, rounds: int) -> None:
     frozen = frozen_by(work.network, work.ablation.site, "upstream", True, work.train)
     plain: list[float] = []
-    behind: list[float] = []
+    after: list[float] = []
     once: list[float] = []
     nbytes = 0
     for _ in range(rounds):
         plain.append(plain_steps(work, frozen))
         spent, caching, nbytes = cached_steps(work, frozen)
-        behind.append(spent)
+        after.append(spent)
         once.append(caching)
     print(row("an epoch through the whole network", plain))
-    print(row("an epoch behind the cached prefix", behind))
+    print(row("an epoch after the cached prefix", after))
     print(row(f"caching it, once: {nbytes / len(work.train) / 1e3:.0f} kB an image", once))
-    print(f"  steps behind the cached prefix: {ratio(plain, behind)}")
+    print(f"  steps after the cached prefix: {ratio(plain, after)}")
 
 
 # The whole recovery
@@ -126,10 +126,10 @@ def recovered(work: Work, cache_gb: float) -> la.Recovery:
     )
 
 
-def report_agreement(plain: la.Recovery, behind: la.Recovery) -> None:
-    numbers = [r.record.select_dtypes("number").to_numpy() for r in (plain, behind)]
+def report_agreement(plain: la.Recovery, cached: la.Recovery) -> None:
+    numbers = [r.record.select_dtypes("number").to_numpy() for r in (plain, cached)]
     one, other = (torch.from_numpy(n.astype("float64")).nan_to_num() for n in numbers)
-    ranks = [r.outcomes["rank"].values for r in (plain, behind)]
+    ranks = [r.outcomes["rank"].values for r in (plain, cached)]
     differ = f"{int((ranks[0] != ranks[1]).sum()):,} of {ranks[0].size:,}"
     furthest = float((one - other).abs().max())
     words = f"differ by {furthest:.1e}" if furthest else "equal"

@@ -1,15 +1,15 @@
-"""How large a report is and how quick: its first view, a recolouring, panning and zooming.
+"""How large and how fast a report is: its first view, a recolouring, panning and zooming.
 
     python -m benchmarks.report [RUN] [--rounds 40]
 
 In Chromium without a screen (and so without a graphics card), from disk, with no network. Without
-RUN the paper's study of the authors' network is carried out first, with two further networks: 210
+RUN the paper's study of the authors' network is carried out first, with two more networks: 210
 ablations and the intact network on 10,000 digits.
 
-The first view is timed from the navigation to the first painted frame that shows it, the map also
-to its last picture. A recolouring is timed by the browser itself (Event Timing): from the press of
-the button to the next frame that is painted, in steps of 8 ms; beside it stands what the page's
-script takes of it. Panning and zooming: the time between frames while the wheel turns.
+The first view is timed from the navigation to the first painted frame that shows it, and the map
+also to its last picture. A recolouring is timed by the browser itself (Event Timing): from the
+press of the button to the next painted frame, in steps of 8 ms; next to it is the part that the
+page's script takes. Panning and zooming: the time between frames while the wheel turns.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _recolourings(page: Page, report: Path, rounds: int) -> None:
     page.goto("about:blank")
     page.goto(f"file://{report}#view=explore")
     page.wait_for_selector("[data-unit]")
-    page.wait_for_timeout(1500)  # all pictures are there
+    page.wait_for_timeout(1500)  # until all pictures are there
     page.evaluate(_LISTEN)
     units = page.locator("[data-unit]")
     for i in range(rounds):
@@ -106,7 +106,7 @@ def _recolourings(page: Page, report: Path, rounds: int) -> None:
     page.wait_for_timeout(200)
     taken = page.evaluate("window.taken")
     if not taken:
-        raise SystemExit("recolouring: this browser tells no times of events (Event Timing)")
+        raise SystemExit("recolouring: this browser reports no times of events (Event Timing)")
     quick = rounds - len(taken)  # under 16 ms, which the browser does not report
     _say("recolouring", [t[0] for t in taken] + [16.0] * quick, LIMITS["recolouring"])
     _say("  of it in the page's script", [t[1] for t in taken] or [0.0])

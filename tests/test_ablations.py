@@ -49,17 +49,17 @@ def test_the_order_in_which_units_are_named_does_not_matter(units, draw):
         (3, r"given 3; allowed is one index or more in a tuple, such as \(3,\)\. fc1 has"),
         (np.int64(3), "allowed is one index or more in a tuple"),
         (None, "given None; allowed is one index or more"),
-        ((0.5,), r"given \(0\.5,\); allowed are whole numbers, and no mask\. fc1 has the units 0"),
+        ((0.5,), r"given \(0\.5,\); allowed are whole numbers, not a mask\. fc1 has the units 0"),
         ((float("nan"),), "allowed are whole numbers"),
         ((float("inf"),), "allowed are whole numbers"),
         ("3", "given '3'; allowed are whole numbers"),
         (("a",), "allowed are whole numbers"),
         (((1, 2),), "allowed are whole numbers"),
         ((None,), "allowed are whole numbers"),
-        ((False, True), "no mask"),
-        ((True,), "no mask"),
-        (np.array([True, False]), "no mask"),
-        (torch.tensor([True, False]), "no mask"),
+        ((False, True), "not a mask"),
+        ((True,), "not a mask"),
+        (np.array([True, False]), "not a mask"),
+        (torch.tensor([True, False]), "not a mask"),
     ],
 )
 def test_units_that_are_refused(units, words):
@@ -141,7 +141,7 @@ class TestColumns:
 
     @pytest.mark.parametrize("value", [True, np.True_, "1", None, 2**63, 1j, (1,)])
     def test_that_are_no_numbers_are_refused(self, value):
-        words = r"columns: given .* as 'draw'; allowed are real numbers, and whole ones of 64 bits"
+        words = r"columns: given .* as 'draw'; allowed are real numbers, and whole numbers of 64"
         with pytest.raises(AblationError, match=words):
             la.Ablation(SITE, (3,), columns={"draw": value})
 

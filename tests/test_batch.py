@@ -112,7 +112,7 @@ def test_what_the_batch_does_not_matter_for(tracer):
     ("function", "words"),
     [
         (lambda n, x: n.b(n.a(x) - n.a(x).mean(0)), "depends on several examples at once"),
-        (lambda n, x: n.b(n.a(x).cumsum(0)), "output has not one row for each example"),
+        (lambda n, x: n.b(n.a(x).cumsum(0)), "output does not have one row for each example"),
         (lambda n, x: n.b(n.a(x).softmax(0)), "an example depends on the others of its batch"),
         (lambda n, x: n.b(n.a(x @ (x.T @ x))), "does not hold its examples along one axis|depends"),
         (lambda n, x: n.b(n.a(x)) * (n.a(x) @ n.a(x).T).sum(), "along one axis"),
@@ -136,7 +136,7 @@ def test_batch_normalisation_over_the_batch_mixes_examples():
 
 @pytest.mark.parametrize("output", [lambda y: y.T, lambda y: y.flatten(), lambda y: y[:2]])
 def test_an_output_without_a_row_for_each_example(output):
-    words = "the output has not one row for each example|depends on several"
+    words = "the output does not have one row for each example|depends on several"
     with pytest.raises(NotBatched, match=words):
         dependence(lambda n, x: output(n.b(n.a(x))), 4, **network_of())
 

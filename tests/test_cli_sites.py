@@ -216,7 +216,7 @@ class TestFailures:
 
         np.savez(tmp_path / "data.npz", inputs=np.array([Trap()] * 3, dtype=object))
         said = failure(f"{code}:make", "--data", tmp_path / "data.npz")
-        assert "allowed are arrays of numbers, and none of objects" in said
+        assert "allowed are arrays of numbers, not of objects" in said
         assert not (tmp_path / "sprung").exists()
 
     @pytest.mark.parametrize("suffix", [".npz", ".safetensors"])

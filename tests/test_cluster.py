@@ -423,7 +423,7 @@ class TestSizes:
 
     @pytest.mark.parametrize("asked", [{"workers": 0}, {"cpus": 1.5}, {"workers": True}])
     def test_that_are_no_counts_are_refused(self, asked):
-        with pytest.raises(ClusterError, match="allowed is a whole number from 1 on"):
+        with pytest.raises(ClusterError, match="allowed is a whole number of at least 1"):
             Cluster(**asked)
 
     def test_device(self):

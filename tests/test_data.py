@@ -335,8 +335,8 @@ class TestTargets:
                 r"float32 of shape \(2, 2\).*They are one-hot: give labels\.argmax\(1\)",
             ),
             (torch.tensor([0.5, 1.5]), "float32.*one whole number per example.*go with readout="),
-            (torch.tensor([0.0, 1.0]), r"Of indices, give labels\.long\(\); numbers .*readout="),
-            (torch.tensor([[0], [1]]), r"\(2, 1\).*Of indices in a column, give labels\[:, 0\];"),
+            (torch.tensor([0.0, 1.0]), r"are indices, give labels\.long\(\); numbers .*readout="),
+            (torch.tensor([[0], [1]]), r"\(2, 1\).*are indices in a column, give labels\[:, 0\];"),
             (torch.tensor([[0.0], [1.0]]), r"give labels\[:, 0\]\.long\(\); else readout="),
             (torch.tensor([[0.1], [1.0]]), r"Numbers to be predicted, .* go with readout="),
             (torch.tensor([[0, 1], [1, 1]]), r"several classes per example \(multi-label\)"),
@@ -436,7 +436,7 @@ class TestInputsByName:
     @pytest.mark.parametrize(
         ("change", "words"),
         [
-            ({"extra": torch.zeros(3)}, r"3 inputs\.extra and 4 labels; there must be as many"),
+            ({"extra": torch.zeros(3)}, r"3 inputs\.extra and 4 labels; there must be equally"),
             ({"extra": ["a", "b", "c", "d"]}, r"inputs\.extra: a list makes no tensor"),
             ({"extra": torch.tensor(1.0)}, r"given a number \(1\.0\) as inputs\.extra"),
             (

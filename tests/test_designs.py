@@ -364,7 +364,7 @@ class TestCumulative:
             ((3, 3), "order: units: 3 is given twice"),
             ([], r"order: units: given \[\]; allowed is one index or more"),
             ("37", "order: units: given '37'; allowed are whole numbers"),
-            (np.arange(20) > 5, "no mask"),
+            (np.arange(20) > 5, "not a mask"),
         ],
     )
     def test_units_that_are_refused(self, order, words):

@@ -667,10 +667,10 @@ def test_a_module_that_sees_other_numbers_of_rows_cannot_be_resampled():
 def test_a_site_that_is_not_there_is_answered_with_the_nearest(engine):
     network, examples, sites = made("basic residual")
     for name in ("blocks.1.conv9", "head"):  # the output layer is no site
-        with pytest.raises(SiteError, match=rf"given '{name}', which is none of the netw"):
+        with pytest.raises(SiteError, match=rf"given '{name}', which is not one of the netw"):
             sites[name]
         cut = la.Ablation(la.Site(name, "filter", 4, -3), (0,))
-        with pytest.raises(EngineError, match=rf"given '{name}', which is none.*nearest"):
+        with pytest.raises(EngineError, match=rf"given '{name}', which is not one.*nearest"):
             la.evaluate(network, examples, [cut], engine=engine)
     with pytest.raises(EngineError, match=r"nearest are blocks\.1\.conv"):
         la.evaluate(network, examples, [la.Ablation(la.Site("blocks.1.conv9", "f", 4, -3), (0,))])
@@ -683,7 +683,7 @@ def test_a_site_of_another_network_is_refused(engine):
     with pytest.raises(EngineError, match=r"0 of this network has 6 units, not 9.*find_sites"):
         la.evaluate(network, examples, [la.Ablation(la.Site("0", "hidden", 9, -1), (0,))],
                     engine=engine)  # fmt: skip
-    with pytest.raises(EngineError, match=r"given '0', which is none of the network's 1 sites"):
+    with pytest.raises(EngineError, match=r"given '0', which is not one of the network's 1 sites"):
         la.evaluate(other, examples, la.singles(sites["0"]), engine=engine)
 
 

@@ -166,7 +166,7 @@ class TestRefusesAPlace:
 
     def test_that_holds_something_else(self, tmp_path):
         (tmp_path / "thesis.tex").write_text("mine")
-        with pytest.raises(OutcomesError, match="is no store of outcomes"):
+        with pytest.raises(OutcomesError, match="is not a store of outcomes"):
             measured(store=tmp_path)
         assert (tmp_path / "thesis.tex").read_text() == "mine"
 

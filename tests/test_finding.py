@@ -381,7 +381,7 @@ def test_weights_of_which_a_buffer_was_made_are_left_out_with_that_reason(tracer
     sites = la.find_sites(network, examples(torch.randn(12, *IMAGES), 4))
     reasons = {p.name: p.reason for p in sites.left_out}
     assert reasons["0.weight"] == (
-        "nothing on the way to the output reads it; beside it a buffer is weights: 0.kernel"
+        "nothing on the way to the output reads it; a buffer next to it serves as weights: 0.kernel"
     )
 
 

@@ -54,7 +54,7 @@ GIVEN = [
                               **network()[0].__dict__)),
      r"its 0 is quantised \(torch\.ao\.nn\.quantized\.modules\.linear\.Linear\)"),
     (lambda: of("skorch.classifier", "NeuralNetClassifier"),
-     r"a skorch net \(NeuralNetClassifier\); .*Give net\.module_, there after net\.initialize"),
+     r"a skorch net \(NeuralNetClassifier\); .*net\.module_, which exists after net\.initialize"),
     (lambda: of("mine", "MyNet", (type(of("skorch.net", "NeuralNet")),)), r"a skorch net \(MyNet"),
     (lambda: of("fastai.learner"), r"a fastai Learner; .*Give learn\.model"),
     (lambda: of("transformers.pipelines.text_classification", "TextClassificationPipeline"),
@@ -69,7 +69,7 @@ GIVEN = [
     (lambda: nn.ReLU, r"the class ReLU; .*Make one: ReLU\(\.\.\.\)"),
     (lambda: network().state_dict(), r"a state dict; .*network\.load_state_dict"),
     (lambda: "net.pt", r"the text 'net\.pt'; .*Load the network first"),
-    (lambda: torch.relu, "a builtin_function_or_method; .*Wrap what computes"),
+    (lambda: torch.relu, "a builtin_function_or_method; .*Wrap what does the computing"),
     (lambda: None, r"a NoneType; allowed is a torch\.nn\.Module"),
 ]  # fmt: skip
 

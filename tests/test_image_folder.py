@@ -548,7 +548,7 @@ class TestStore:
             image_folder(root, **HERE, store=tmp_path / "file")
         for content in ("{}", "[1]", "not JSON"):
             (tmp_path / "index.json").write_text(content)
-            with pytest.raises(DataError, match=r"index\.json is no index of images, and would"):
+            with pytest.raises(DataError, match=r"index\.json is not an index of images, and"):
                 image_folder(root, **HERE, store=tmp_path)
             assert (tmp_path / "index.json").read_text() == content
 

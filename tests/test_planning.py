@@ -106,7 +106,7 @@ def test_forward_equivalents_are_the_suffixes_of_all_outcomes():
 def test_flops_behind_the_layers_of_an_mlp_as_by_hand():
     found = flops(network_of(), examples_of(), ["fc1", "fc2"])
     assert (found.n_outputs, found.total) == (3, 2 * (6 * 5 + 5 * 4 + 4 * 3))
-    assert found.behind == {"fc1": 2 * (5 * 4 + 4 * 3), "fc2": 2 * 4 * 3}
+    assert found.after == {"fc1": 2 * (5 * 4 + 4 * 3), "fc2": 2 * 4 * 3}
     assert found.share("fc2") == 24 / 124
 
 
@@ -119,7 +119,7 @@ def test_flops_of_a_layer_called_twice_count_from_its_first_call():
         def forward(self, x):
             return self.b(self.a(self.a(x)))
 
-    assert flops(Twice(), examples_of(), ["a"]).behind == {"a": 2 * (36 + 18)}
+    assert flops(Twice(), examples_of(), ["a"]).after == {"a": 2 * (36 + 18)}
 
 
 def test_a_projection_that_is_no_call_counts_from_the_beginning_of_its_module():
@@ -134,8 +134,8 @@ def test_a_projection_that_is_no_call_counts_from_the_beginning_of_its_module():
             return self.last(self.attention(x, x, x)[0].mean(1))
 
     found = flops(Attending(), examples_of(), ["first", "attention.out_proj", "attention"])
-    assert found.behind["attention.out_proj"] == found.behind["first"]
-    assert found.behind["attention"] == 2 * 6 * 3
+    assert found.after["attention.out_proj"] == found.after["first"]
+    assert found.after["attention"] == 2 * 6 * 3
 
 
 def test_where_nothing_can_be_counted_all_lies_behind():
@@ -464,7 +464,7 @@ def test_a_precision_needs_fewer_examples_where_little_changes(ticking):
     assert examples_by_site["fc2"] == pytest.approx(seen[:2].mean(), rel=0.5)
     assert examples_by_site["fc1"] == pytest.approx(seen[2:].mean(), rel=0.5)
     assert early.forward_equivalents < whole.forward_equivalents
-    assert "±3 %p" in str(early)
+    assert "±3 pp" in str(early)
 
 
 def test_memory_grows_with_the_network_and_not_with_the_examples():
@@ -519,10 +519,10 @@ def test_sizes_in_words(n, words):
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"devices": 0}, "devices: given 0; allowed is a whole number from 1 on"),
-        ({"devices": 1.5}, "devices: given 1.5; allowed is a whole number from 1 on"),
-        ({"n_examples": 0}, "n_examples: given 0; allowed is a whole number from 1 on"),
-        ({"n_examples": True}, "n_examples: given True; allowed is a whole number from 1 on"),
+        ({"devices": 0}, "devices: given 0; allowed is a whole number of at least 1"),
+        ({"devices": 1.5}, "devices: given 1.5; allowed is a whole number of at least 1"),
+        ({"n_examples": 0}, "n_examples: given 0; allowed is a whole number of at least 1"),
+        ({"n_examples": True}, "n_examples: given True; allowed is a whole number of at least 1"),
         ({"seconds": 0}, "seconds: given 0; allowed is a time above 0"),
         ({"seconds": float("nan")}, "seconds: given nan; allowed is a time above 0"),
         ({"precision": -1}, "precision: given -1; allowed is a half width in %p above 0"),
@@ -544,7 +544,7 @@ def test_no_ablations():
 
 def test_ablations_of_another_network():
     network, examples = network_of(), examples_of()
-    with pytest.raises(EngineError, match="none of the network's 2 sites"):
+    with pytest.raises(EngineError, match="one of the network's 2 sites"):
         plan(network, examples, [la.Ablation(A, (0,))], seconds=0.1)
 
 

@@ -86,13 +86,17 @@ class TestThePageOnExtending:
                 held = edited.relu()
                 held[:, unit] = held[:, unit].mean() if method == "mean" else 0
                 right = nn.functional.cross_entropy(network.two(held), data[1], reduction="none")
-                assert found["loss"].values[unit].tolist() == pytest.approx(right.tolist(), rel=1e-5)
+                assert found["loss"].values[unit].tolist() == pytest.approx(
+                    right.tolist(), rel=1e-5
+                )
 
     def test_a_readout(self, extensions, outcomes_of):
         network, data, found = outcomes_of(readout=extensions["confidence"])
         p = network(data[0]).softmax(1)
         at_true = p[range(10), data[1]]
-        assert found["intact_confidence"].values == pytest.approx(at_true.detach().numpy(), rel=1e-5)
+        assert found["intact_confidence"].values == pytest.approx(
+            at_true.detach().numpy(), rel=1e-5
+        )
         assert found["intact_right"].values.tolist() == (at_true == p.amax(1)).tolist()
         assert "confidence_change" in la.effects(found) or "confidence" in str(la.effects(found))
 

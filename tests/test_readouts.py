@@ -122,7 +122,7 @@ class TestLoss:
         [torch.tensor([0, IGNORED, 1]), torch.tensor([[1, 0], [IGNORED, IGNORED], [0, IGNORED]])],
     )
     def test_an_example_of_which_no_target_counts_has_none(self, targets):
-        with pytest.raises(ReadoutError, match="of 1 of 3 examples every target is -100, "):
+        with pytest.raises(ReadoutError, match="in 1 of 3 examples every target is -100, "):
             loss(torch.zeros(*targets.shape, 2), targets)
 
 
@@ -158,7 +158,7 @@ class TestAsReadout:
 
     @pytest.mark.parametrize("given_", [loss, classification, Readout("loss", classification)])
     def test_names_of_the_built_in_ones_are_taken(self, given_):
-        with pytest.raises(ReadoutError, match=r"'\w+', which is that of a built-in .*Rename"):
+        with pytest.raises(ReadoutError, match=r"'\w+', which is the name of a built-in .*Rename"):
             as_readout(given_)
 
 

@@ -313,7 +313,7 @@ def test_refusals(how: str | list[str], words: str) -> None:
 
 def test_a_site_of_another_network_is_refused() -> None:
     site = site_of(Residual().eval(), "one")
-    with pytest.raises(SiteError, match="given 'one', which is none of the network's 3 sites"):
+    with pytest.raises(SiteError, match="given 'one', which is not one of the network's 3 sites"):
         frozen_by(sequential().eval(), site, UPSTREAM, True, EXAMPLES)
 
 

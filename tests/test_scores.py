@@ -264,7 +264,7 @@ class TestRefuses:
 
     def test_a_site_of_another_network(self):
         network, test = networks.mlp([3, 2, 2]), examples(4, 3)
-        with pytest.raises(SiteError, match=r"given 'fc9', which is none of .*nearest are fc1"):
+        with pytest.raises(SiteError, match=r"given 'fc9', which is not one of .*nearest are fc1"):
             scores(network, Site("fc9", "hidden", 2, -1), test)
         with pytest.raises(SiteError, match=r"fc1 of this network has 2 units, not 7\. Take the"):
             scores(network, Site("fc1", "hidden", 7, -1), test)
@@ -284,7 +284,7 @@ class TestRefuses:
     def test_an_initial_network_of_another_shape(self):
         network, test = networks.mlp([3, 2, 2]), examples(4, 3)
         site = find_sites(network, test)["fc1"]
-        with pytest.raises(NetworkError, match="initial: fc1 has 4 weights per unit, in the"):
+        with pytest.raises(NetworkError, match="initial: fc1 has 4 weights per unit, but "):
             scores(network, site, test, networks.mlp([4, 2, 2]))
         with pytest.raises(NetworkError, match=r"initial: .*fc1 of this network has 5 units, n"):
             scores(network, site, test, networks.mlp([3, 5, 2]))

@@ -168,10 +168,10 @@ def test_functions_are_described_by_the_module_that_calls_them():
 class TestUnknownNames:
     def test_the_nearest_are_shown(self):
         sites = la.find_sites(la.networks.mlp([12, 9, 7, 5]), PAIR)
-        words = (
-            r"site: given 'fc3', which is none of the network's 2 sites \(the output layer is no"
-        )
-        with pytest.raises(SiteError, match=words + r" site\); the nearest are fc2, fc1\. See all"):
+        words = r"site: given 'fc3', which is not one of the network's 2 sites \(the output layer"
+        with pytest.raises(
+            SiteError, match=words + r" is not a site\); the nearest are fc2, fc1\. See all"
+        ):
             sites["fc3"]
         assert sites.get("fc3") is None
         assert "fc3" not in sites
@@ -181,7 +181,7 @@ class TestUnknownNames:
             la.find_sites(la.networks.mlp([12, 9, 7, 5]), PAIR)[7]
 
     def test_a_network_without_sites(self):
-        with pytest.raises(SiteError, match=r"none of the network's 0 sites .*has no site\. See"):
+        with pytest.raises(SiteError, match=r"one of the network's 0 sites .*has no site\. See"):
             la.find_sites(nn.Linear(12, 5), (torch.randn(2, 12), PAIR[1]))["fc1"]
 
 

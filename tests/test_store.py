@@ -234,7 +234,9 @@ class TestRefuses:
             path.mkdir()
             (path / "zarr.json").write_text(content)
         for open_ in (lambda: Store(path, frame_of(), WHOLE, 5), lambda: open_store(path)):
-            with pytest.raises(OutcomesError, match=r"is no store of outcomes\. Give a new folder"):
+            with pytest.raises(
+                OutcomesError, match=r"is not a store of outcomes\. Give a new folder"
+            ):
                 open_()
 
     def test_a_place_that_cannot_be_written(self, tmp_path):

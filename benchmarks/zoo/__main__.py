@@ -1,4 +1,4 @@
-"""The zoo: networks as people bring them, and whether ablations of them are right.
+"""The zoo: networks as people use them, and whether their ablations are right.
 
 python -m benchmarks.zoo [--only levit ...] [--library timm] [--jobs 2] [--again]
 """
@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument(
         "--folder", type=Path, default=Path("build/zoo"), help="where rows are kept"
     )
-    parser.add_argument("--again", action="store_true", help="also what is known already")
+    parser.add_argument("--again", action="store_true", help="also what is already known")
     parser.add_argument("--list", action="store_true", help="names only")
     parser.add_argument("--known", action="store_true", help="run none; show what is known")
     parser.add_argument("--write", type=Path, help="the page to write, such as docs/networks.md")

@@ -1,4 +1,4 @@
-"""One network: its sites, some ablations of them, and what the twin says of these."""
+"""One network: its sites, some ablations of them, and what the twin says about these."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from benchmarks.zoo.truth import METHODS, methods_of, part
 from benchmarks.zoo.twin.sources import Target
 from benchmarks.zoo.twin.twin import READINGS, Twin
 
-TWIN_SECONDS = 12.0  # about as long may the twin run
-SLOW = 3.0  # where a pass of the twin on a few examples takes longer, one site of a kind will do
-MOST_REFUSED = 8  # ablations are looked for one by one; then what is refused together is taken so
+TWIN_SECONDS = 12.0  # about how long the twin may run
+SLOW = 3.0  # if a pass of the twin on a few examples takes longer, one site of a kind is enough
+MOST_REFUSED = 8  # ablations are looked for one by one; more are taken together
 
 
 def row_of(made: Made, row: dict[str, Any]) -> None:
-    """Write into the row all that the table says of a network; what goes wrong stands in it too."""
+    """Write into the row everything that the table says about a network, and what goes wrong."""
     row["modules"] = len(list(made.network.modules()))
     row["weights"] = sum(p.numel() for p in made.network.parameters())
     with torch.no_grad():
@@ -78,7 +78,7 @@ def row_of(made: Made, row: dict[str, Any]) -> None:
 def _refused(
     ablations: Sequence[la.Ablation], evaluate: Callable[[Sequence[la.Ablation]], Any]
 ) -> dict[str, str]:
-    """Which ablations end in an error, where all at once did, and in which; found by halving."""
+    """Which ablations end in an error, and in which, if all at once did; found by halving."""
     found: dict[str, str] = {}
     waiting = [[a for a in ablations if str(a.method) == method] for method in METHODS]
     while waiting:
@@ -99,7 +99,7 @@ def _words(ablation: la.Ablation) -> str:
 
 
 def _chosen(row: dict[str, Any], twin: Twin, made: Made, sites: Any) -> list[Target]:
-    """Sites of every kind, and of every way from a layer to its point, for which there is time."""
+    """Sites of every kind, and of every way from a layer to its point, as far as time allows."""
     few = part(made.inputs, slice(3))
     started = time.process_time()
     unclear: dict[str, str] = {}
@@ -127,7 +127,7 @@ def _chosen(row: dict[str, Any], twin: Twin, made: Made, sites: Any) -> list[Tar
     least = 1 if seconds > SLOW else 2
     most = max(least, min(5, int(TWIN_SECONDS / (8 * max(seconds, 0.01)))))
     row["ways"] = sorted({f"{targets[n].kind}: {w}" for n, w in ways.items()})
-    chosen = [targets[name] for name in list(unclear)[:2]]  # they run, too, if unchecked
+    chosen = [targets[name] for name in list(unclear)[:2]]  # they run too, if unchecked
     for kind in {t.kind for t in targets.values()}:
         names = [n for n in ways if targets[n].kind == kind]
         firsts = list({ways[n]: n for n in reversed(names)}.values())[::-1]
@@ -139,7 +139,7 @@ def _chosen(row: dict[str, Any], twin: Twin, made: Made, sites: Any) -> list[Tar
 
 
 def target_of(site: la.Site, sites: Any) -> Target:
-    """What the twin is to paint of a site: its first, middle and last unit."""
+    """What the twin should paint of a site: its first, middle and last unit."""
 
     def form(one: la.Site) -> tuple[str, str, int, int]:
         return one.kind, one.name.rpartition(".")[0], one.n_units, one.axis
@@ -154,7 +154,7 @@ def _units(n: int) -> tuple[int, ...]:
 
 
 def account_of(network: nn.Module, sites: Any) -> dict[str, Any]:
-    """How much of the network lies in sites, and which parameters are in none and not left out."""
+    """How much of the network is in sites, and which parameters are neither there nor left out."""
     own = dict(network.named_parameters(remove_duplicate=False))
     known = {id(own[name]) for s in sites.values() for name in s.parameters if name in own}
     listed = {id(own[p.name]) for p in sites.left_out if p.name in own}
@@ -217,6 +217,6 @@ def _forget_peak() -> None:
 
 
 def _peak() -> float:
-    """The most memory that the process has had since, in GiB."""
+    """The most memory that the process has used since, in GiB."""
     (line,) = (part for part in _STATUS.read_text().splitlines() if part.startswith("VmHWM"))
     return int(line.split()[1]) / 2**20

@@ -20,18 +20,19 @@ _EPSILON = torch.finfo(torch.float32).eps
 
 @dataclass
 class Compared:
-    """What came of comparing.
+    """The result of comparing.
 
     Attributes:
         checked: How many ablations were compared.
         moved: How many of these have an effect.
         wrong: What is off, in words.
-        other_reading: What is right only if the point is read in another way.
+        other_reading: What is right only under another reading of the point.
         not_checked: What the twin cannot follow, and why.
         ranks_checked: How many ranks were compared.
         wrong_ranks: How many are off.
         worst: The largest difference of those that are right.
-        allowed: How large it may be: 32 times the rounding of a plain forward pass in float32.
+        allowed: How large a difference may be: 32 times the rounding of a plain forward pass in
+            float32.
     """
 
     checked: int = 0
@@ -57,10 +58,10 @@ def compare(
     """Compare all outcomes with the twin's.
 
     Args:
-        twin: Of the network.
+        twin: That of the network.
         made: The network with its examples.
         chosen: The sites' units, each ablated by all methods of its kind.
-        places: Of the ablations that were evaluated among the outcomes, by their names.
+        places: The places of the evaluated ablations among the outcomes, by their names.
         measured: Outcomes of the readout `numbers`.
         ranks: Outcomes of the classification, or None.
         plain: (example, number) of a plain forward pass in float32.
@@ -122,7 +123,7 @@ def _judge(
     found: Compared, words: str, truth: Truth, got: Tensor, right: Tensor, ranks: Tensor | None,
     labels: Tensor, drawn: Tensor | None, more: float,
 ) -> None:  # fmt: skip
-    """Compare one ablation, under each reading until one fits."""
+    """Compare one ablation, under one reading after another until one fits."""
     found.checked += 1
     found.moved += bool((numbers_of(truth[0][1][0]) - right).abs().max() > found.allowed)
     nearest = (float("inf"), "")
@@ -160,7 +161,7 @@ def _judge_ranks(
 
 
 def _rank(logits: Tensor, labels: Tensor) -> Tensor:
-    """How many classes lie above the true one; of two equal ones the first does."""
+    """How many classes are above the true one; of two equal ones the first is."""
     true = logits.gather(1, labels[:, None])
     classes = torch.arange(logits.shape[1])
     return ((logits > true) | ((logits == true) & (classes < labels[:, None]))).sum(1)

@@ -1,7 +1,7 @@
-"""Weights without training under which every unit counts: a seeded draw, and statistics to match.
+"""Untrained weights with which every unit counts: a seeded draw, and statistics to match.
 
 Fresh networks hide mistakes. Their biases are 0, their norms do nothing, their layer scales are
-1e-6 and whole branches 0, so that a wrong ablation gives the right logits.
+1e-6 and whole branches 0, so a wrong ablation gives the right logits.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 _NORMS = nn.modules.batchnorm._BatchNorm
-_SMALL = 0.05  # below it a constant parameter holds a branch shut
+_SMALL = 0.05  # below it a constant parameter closes a branch
 
 
 def enliven(network: nn.Module, inputs: Any, seed: int = 0) -> nn.Module:
@@ -41,7 +41,7 @@ def enliven(network: nn.Module, inputs: Any, seed: int = 0) -> nn.Module:
 def pictures(n: int, channels: int, size: int, seed: int = 1) -> Tensor:
     """(n, channels, size, size) patches of colour under noise.
 
-    Of noise alone a deep network makes nearly the same for all, and norms blow up the rounding.
+    From noise alone a deep network makes nearly the same for all, and norms blow up the rounding.
     """
     generator = torch.Generator().manual_seed(seed)
     coarse = torch.randn(n, channels, 4, 4, generator=generator)
@@ -92,5 +92,5 @@ def _take_statistics(network: nn.Module, inputs: Any) -> None:
     for norm, momentum in kept:
         norm.momentum = momentum
         norm.eval()
-        # a channel that hardly moves, or a map of one pixel, is not to be blown up
+        # a channel that hardly varies, or a map of one pixel, must not be blown up
         norm.running_var.clamp_(min=max(1e-3, 0.1 * float(norm.running_var.mean())))

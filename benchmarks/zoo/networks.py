@@ -1,4 +1,4 @@
-"""What the zoo holds: networks by name, each built when it is asked for."""
+"""What the zoo holds: networks by name, each built on request."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Entry:
     Attributes:
         name: Its own.
         library: Where it is from.
-        family: Of which it is a member.
+        family: The one that it belongs to.
         build: Makes it.
     """
 

@@ -1,4 +1,4 @@
-"""Each network in a process of its own, with limits; what is known of it is kept as JSON."""
+"""Each network in a process of its own, with limits; what is known about it is kept as JSON."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from benchmarks.zoo.check import row_of
 from benchmarks.zoo.networks import entries
 
 SECONDS, GIB = 5400, 12  # of one core, and of memory
-HANGS = 8 * SECONDS  # by the clock: other work may take most of the machine
+HANGS = 8 * SECONDS  # by the clock: other work may use most of the machine
 
 
 def file_of(folder: Path, name: str) -> Path:
@@ -29,7 +29,7 @@ def file_of(folder: Path, name: str) -> Path:
 
 
 def known(folder: Path, name: str) -> dict[str, Any] | None:
-    """What is known of a network, or None."""
+    """What is known about a network, or None."""
     path = file_of(folder, name)
     return json.loads(path.read_text()) if path.is_file() else None
 
@@ -76,7 +76,7 @@ def run_all(names: Sequence[str], folder: Path, jobs: int) -> None:
 
 
 def _started(name: str, folder: Path) -> BaseProcess:
-    """A copy of this process, which has imported all that is slow to import."""
+    """A copy of this process, which has imported everything that is slow to import."""
     file_of(folder, name).unlink(missing_ok=True)
     process = multiprocessing.get_context("fork").Process(target=_alone, args=(name, folder))
     process.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import platform
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -30,7 +31,10 @@ def page(rows: Sequence[Row], n_listed: int) -> str:
     )
     parts = [
         _HEAD.read_text().format(
-            n_libraries=len(libraries), n_listed=n_listed, totals=_totals(rows), when=when
+            n_libraries=len(libraries),
+            n_listed=n_listed,
+            totals=_filled(_totals(rows)),
+            when=_filled(when),
         )
     ]
     of_library = {name: [r for r in rows if r.get("library") == name] for name in libraries}
@@ -40,6 +44,11 @@ def page(rows: Sequence[Row], n_listed: int) -> str:
     if far:
         parts.append(f"## Other libraries\n\n{_table(far, by_library=True)}\n")
     return "\n".join(parts)
+
+
+def _filled(words: str) -> str:
+    """A paragraph in lines of at most 100 columns."""
+    return textwrap.fill(words, 100, break_long_words=False, break_on_hyphens=False)
 
 
 def summary(rows: Sequence[Row]) -> str:

@@ -1,4 +1,4 @@
-"""Makes torchvision importable beside a torch without CUDA.
+"""Makes torchvision importable with a torch without CUDA.
 
 Its wheel on PyPI is built for CUDA; without its compiled operators the import ends with
 "operator torchvision::nms does not exist", although nearly all of it is Python.
@@ -20,4 +20,4 @@ def declare() -> None:
         library = torch.library.Library("torchvision", "DEF")
         for name in ("nms", "qnms"):
             library.define(name + _BOXES)
-        _DECLARED.append(library)  # it is undone when the library object goes
+        _DECLARED.append(library)  # it is undone when the library object is deleted

@@ -78,7 +78,7 @@ def _inputs(
 def _words(
     names: set[str], network: nn.Module, config: Any, generator: torch.Generator
 ) -> dict[str, Tensor]:
-    """Words of 6 to 12 tokens, padded behind."""
+    """Words of 6 to 12 tokens, padded at the end."""
     words = torch.randint(6, _WORDS, (_N, _TOKENS), generator=generator)
     lengths = torch.randint(6, _TOKENS + 1, (_N,), generator=generator)
     lengths[-2] = _TOKENS  # a donor for all

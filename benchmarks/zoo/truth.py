@@ -19,7 +19,7 @@ Truth = list[tuple[str, list[Tensor]]]  # readings, the first is the rule; outpu
 
 
 def methods_of(target: Target) -> tuple[str, ...]:
-    """Those that a site has: a sum has no weights, and an expert's rows have no twin elsewhere."""
+    """The methods of a site: a sum has no weights, and an expert's rows have no twin elsewhere."""
     if target.kind == "residual":
         return tuple(m for m in METHODS if m != "zero_weights")
     of_expert = target.kind == "expert" or target.site.endswith("]")
@@ -42,7 +42,7 @@ def truths(twin: Twin, made: Made, target: Target, n: int) -> dict[str, Truth | 
     """By method: the outputs, or why there are none.
 
     Args:
-        twin: Of the network.
+        twin: That of the network.
         made: The network with its examples.
         target: The units.
         n: How many examples are run.
@@ -99,7 +99,7 @@ def part(inputs: Any, which: Any) -> Any:
 def recurrent_truths(
     twin: Twin, made: Made, target: Target, inputs: Any, donors: list[Any]
 ) -> dict[str, Truth | str]:
-    """The same of the units of an LSTM, GRU or RNN: their hidden state is another at every step."""
+    """The same for the units of an LSTM, GRU or RNN: their hidden state differs at every step."""
     units = list(target.units)
 
     def steps_of(given: Any) -> dict[int, Tensor]:
@@ -149,7 +149,7 @@ def _counted(inputs: Any) -> Tensor | None:
 def _held(
     twin: Twin, inputs: Any, target: Target, ways: Any, reading: str, tokens: Any = None
 ) -> dict[Any, Held]:
-    """What the points hold on other inputs, on which the network may go another way."""
+    """What the points hold on other inputs, for which the network may go another way."""
     held = twin.held(inputs, target, ways, reading, tokens)
     if set(held) != {key[1:] for key in ways}:
         held = twin.held(inputs, target, twin.ways(inputs, [target]), reading, tokens)
@@ -176,7 +176,7 @@ def _zero_weights(twin: Twin, inputs: Any, target: Target, ways: Any) -> Truth:
 
 
 def _readings(ways: Any, kind: str) -> list[str]:
-    """Those that differ in a point; the one that holds for the kind comes first."""
+    """The readings that differ in a point; the one that holds for the kind comes first."""
     order = READINGS[::-1] if kind == "head" else READINGS[:2]
     seen: dict[tuple[int, ...], str] = {}
     for reading in order:

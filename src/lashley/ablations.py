@@ -23,16 +23,16 @@ class Ablation:
         units: Their indices, counted from 0; kept sorted.
         method: What stands in place of the units, from `lashley.methods`; or its text form, such
             as "silence" or "scale(0.5)". Where the activation feeds a skip connection, what the
-            layer adds to it is replaced, and not the sum (`Site.readers`). A module that is called
+            layer adds to it is replaced, not the sum (`Site.readers`). A module that is called
             twice is ablated in each call.
-        design: Of which design the ablation is part; two ablations are equal without regard to it.
+        design: The design that the ablation belongs to; ignored when ablations are compared.
         columns: The design's own numbers by name, such as {"proportion": 0.1, "anchor": 3}:
-            coordinates of the outcomes. Two ablations are equal without regard to them.
+            coordinates of the outcomes. Ignored when ablations are compared.
 
     Raises:
-        AblationError: If a unit is out of range, named twice, or none is named, there is no such
-            method or it does not fit the site, or a column is no number or takes a name of the
-            outcomes.
+        AblationError: If no unit is named, or one is out of range or named twice; if the method
+            does not exist or does not fit the site; or if a column is not a number, or its name is
+            one that outcomes use.
     """
 
     site: Site
@@ -85,7 +85,7 @@ def _checked_units(site: Site, units: Sequence[int]) -> tuple[int, ...]:
         indices = ()
     if len(indices) != len(given):
         raise AblationError(
-            f"units: given {units!r}; allowed are whole numbers, and no mask. {allowed}."
+            f"units: given {units!r}; allowed are whole numbers, not a mask. {allowed}."
         )
     wrong = [u for u in indices if not 0 <= u < site.n_units]
     if wrong:
@@ -123,8 +123,8 @@ def _plain_number(name: str, value: Any) -> int | float:
     if isinstance(value, Real) and not isinstance(value, Integral):
         return float(value)
     raise AblationError(
-        f"columns: given {value!r} as {name!r}; allowed are real numbers, and whole ones of "
-        "64 bits. Number what has another form."
+        f"columns: given {value!r} as {name!r}; allowed are real numbers, and whole numbers of 64 "
+        "bits. Use numbers in place of anything else."
     )
 
 

@@ -28,7 +28,7 @@ class Embedding:
 
     Attributes:
         points: (example, 2) float64, each axis scaled from 0 to 1.
-        perplexity: With which the map was made; lower than asked for where there were few examples.
+        perplexity: That of the map; lower than asked for if there were few examples.
         kl_divergence: What t-SNE minimises; NaN, as `perplexity`, for a map made elsewhere.
         knn_preservation: Mean share of an example's nearest neighbours in the input space that are
             among its nearest in the map, 0 to 1.
@@ -44,7 +44,7 @@ class Embedding:
     neighbours: int
 
     def numbers(self) -> dict[str, float]:
-        """Those that say how faithful the map is."""
+        """The numbers that say how faithful the map is."""
         names = ("kl_divergence", "knn_preservation", "trustworthiness", "neighbours", "perplexity")
         return {name: getattr(self, name) for name in names}
 
@@ -57,20 +57,20 @@ def embed(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Embedding:
-    """A t-SNE map of the inputs, behind a reduction to their principal components.
+    """A t-SNE map of the inputs, after a reduction to their principal components.
 
     The same inputs and seed give the same points, to the bit on one machine.
 
     Args:
         inputs: (example, feature); the authors give pixels from 0 to 255.
-        components: To how many principal components the inputs are reduced, at most.
+        components: At most how many principal components the inputs are reduced to.
         perplexity: About how many neighbours each example has; at most a third of the examples.
         seed: Of the reduction and the neighbours.
         progress: Called with (iterations done, iterations in all).
 
     Raises:
-        DataError: If the inputs are no matrix of finite numbers, too few, or all the same, or the
-            components or the perplexity are too few.
+        DataError: If the inputs are not a matrix of finite numbers, are too few or all the same, or
+            the components or the perplexity are too low.
 
     Source: Meyes et al. 2019, section 3.1; van der Maaten and Hinton 2008, JMLR 9:2579.
     """
@@ -81,7 +81,7 @@ def embed(
     tsne = TSNE(
         perplexity=perplexity,  # pyright: ignore[reportArgumentType] (any number is)
         neighbors="exact" if len(inputs) <= _EXACT_UP_TO else "annoy",
-        n_jobs=1,  # more gain a tenth, and wait in busy loops where other work runs beside
+        n_jobs=1,  # more gain a tenth, and busy-wait where other work runs too
         random_state=seed,
     )
     if progress is not None:
@@ -102,7 +102,7 @@ def quality(inputs: ArrayLike, points: ArrayLike, neighbours: int = _NEIGHBOURS)
         neighbours: How many nearest neighbours are looked at.
 
     Raises:
-        DataError: If inputs or points are no matrix of finite numbers, differ in number, or are
+        DataError: If inputs or points are not a matrix of finite numbers, differ in number, or are
             too few.
 
     Source: Venna and Kaski 2001, ICANN (trustworthiness).

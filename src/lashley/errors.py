@@ -10,7 +10,7 @@
     ├── IntegrityError   data or network changed while they were measured
     ├── OutcomesError    outcomes that are incomplete or do not belong together
     ├── TrainingError    a training that cannot start
-    │   └── DivergenceError  or whose loss or weights are no longer finite
+    │   └── DivergenceError  a training whose loss or weights are no longer finite
     ├── ClusterError     a Ray cluster that cannot be used
     │   └── TaskFailed       a task that fails again and again
     ├── StudyError       a study file that cannot be run as it is written
@@ -95,10 +95,10 @@ OnProgress = Callable[[int, int], None]
 
 
 def check_progress(progress: object, raised: type[LashleyError]) -> None:
-    """Refuse what cannot be called, before anything is done.
+    """Refuse what cannot be called, before any work.
 
     Raises:
-        LashleyError: The `raised` one.
+        LashleyError: Of the type `raised`.
     """
     if progress is not None and not callable(progress):
         raise raised(

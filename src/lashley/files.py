@@ -20,9 +20,9 @@ _DRAFT = re.compile(r"\..+\.[0-9a-f]{8}\.part(\.\w+)?|\.outcomes\.zarr\.part")
 
 @dataclass(frozen=True)
 class Remote:
-    """A file to be had from the net: the same bytes from any of its addresses.
+    """A file to download: the same bytes from any of its addresses.
 
-    Of `sha256` the beginning is enough, where no more is published.
+    The beginning of `sha256` is enough where no more is published.
     """
 
     name: str
@@ -75,7 +75,7 @@ def _download(file: Remote, cache: Path) -> Path | None:
 
 
 def _begins_with(start: str) -> Callable[[str, str, Any], None]:
-    """A download that is refused, before it has its place, if its SHA-256 begins otherwise."""
+    """A download, refused before it is put in place if its SHA-256 begins otherwise."""
 
     def download(url: str, output: str, pooch_: Any) -> None:
         pooch.HTTPDownloader(progressbar=True)(url, output, pooch_)
@@ -97,7 +97,7 @@ def _not_found(folder: str, missing: Sequence[Remote], own: str | None, cache: P
 
 
 def is_draft(path: Path) -> bool:
-    """Whether the path is what a kill left of something half written."""
+    """Whether the path is something half written that a kill left."""
     return _DRAFT.fullmatch(path.name) is not None
 
 

@@ -19,17 +19,17 @@ _PREFIXES = ("intact_", "overall_")
 
 
 def may_be_measured(name: Any) -> bool:
-    """Whether a readout may call so what it measures."""
+    """Whether a readout may give this name to what it measures."""
     return _is_name(name) and name not in OF_OUTCOMES
 
 
 def may_be_column(name: Any) -> bool:
-    """Whether a design may call so a column of its own, which effects keep."""
+    """Whether a design may give this name to a column of its own, which effects keep."""
     return may_be_measured(name) and name not in OF_EFFECTS
 
 
 def of_readout(name: str) -> tuple[str, ...]:
-    """What outcomes and effects call what a readout measures, and what they make of it."""
+    """What outcomes and effects call a readout's measure, and what they derive from it."""
     return (name, *(f"{name}_change{end}" for end in ("", "_low", "_high")))
 
 

@@ -57,9 +57,8 @@ def classification(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         labels: (example,) indices of the true classes.
 
     Returns:
-        rank (..., example): how many classes have a larger logit than the true one, where of two
-        equal logits the one of the lower index counts as larger; prediction (..., example): the
-        class of rank 0.
+        rank (..., example): how many classes have a larger logit than the true one, where the first
+        of two equal logits counts as larger; prediction (..., example): the class of rank 0.
     """
     true = labels[:, None]
     at_true = logits.gather(-1, true.expand(*logits.shape[:-1], 1))
@@ -73,15 +72,15 @@ def loss(logits: Tensor, targets: Any) -> Tensor:
 
     Args:
         logits: (example, class), or (example, token, class) of a language model.
-        targets: (example,) or (example, token): the class, or the token that is to come next there.
-            Nothing is shifted: of a text `ids` they are `ids` from the second token on, and -100
+        targets: (example,) or (example, token): the class, or the token that comes next there.
+            Nothing is shifted: for a text `ids` they are `ids` from the second token on, and -100
             at the last place. Tokens of `IGNORED` (-100), such as padding, do not count.
 
     Returns:
-        (example,) the loss; of tokens the mean.
+        (example,) the loss; over tokens, the mean.
 
     Raises:
-        ReadoutError: If the shapes do not go together, or a target is no class.
+        ReadoutError: If the shapes do not match, or a target is not a class.
     """
     _check_targets(logits, targets)
     if logits.dtype != torch.float64:
@@ -102,7 +101,7 @@ def _loss_by_name(logits: Tensor, targets: Any) -> dict[str, Tensor]:
 
 
 def are_probabilities(outputs: Tensor) -> bool:
-    """Whether outputs look as if a softmax was the last that the network does."""
+    """Whether outputs look as if the network ended in a softmax."""
     if outputs.ndim < 2 or outputs.shape[-1] < 2 or not outputs.is_floating_point():
         return False
     sums = outputs.double().sum(-1)
@@ -118,7 +117,7 @@ def as_readout(given: Any) -> Readout:
     """A readout from its name, or from a user's function of outputs and targets.
 
     Raises:
-        ReadoutError: If it is none, or takes the name of a built-in one.
+        ReadoutError: If it is not one, or takes the name of a built-in one.
     """
     if isinstance(given, str) and given in _BUILT_IN:
         return _BUILT_IN[given]
@@ -131,7 +130,7 @@ def as_readout(given: Any) -> Readout:
         raise ReadoutError(f"readout: given {given!r}; allowed are {_FORMS}.")
     if readout.name in _BUILT_IN and readout != _BUILT_IN[readout.name]:
         raise ReadoutError(
-            f"readout: given a function of the name {readout.name!r}, which is that of a built-in "
+            f"readout: given a function named {readout.name!r}, which is the name of a built-in "
             "readout. Rename the function, or give the name as text for the built-in one."
         )
     return readout
@@ -206,7 +205,7 @@ def _check_targets(logits: Tensor, targets: Any) -> None:
     silent = (targets[:, None].flatten(1) == IGNORED).all(1)
     if silent.any():
         raise ReadoutError(
-            f"loss: of {int(silent.sum())} of {len(targets)} examples every target is {IGNORED}, "
+            f"loss: in {int(silent.sum())} of {len(targets)} examples every target is {IGNORED}, "
             f"the first is number {int(silent.nonzero()[0])} of its batch; allowed are examples "
-            "of which one target counts. Leave them out."
+            "with a target that counts. Leave the others out."
         )

@@ -40,8 +40,8 @@ class Selectivity:
     """How unevenly a network's units serve each class.
 
     Attributes:
-        per_network: (network, class) in %p, the standard deviation over the units of the drop.
-        mean: (class,) in %p, its mean over the networks.
+        per_network: (network, class) in pp, the standard deviation over the units of the drop.
+        mean: (class,) in pp, its mean over the networks.
     """
 
     per_network: Array
@@ -59,16 +59,16 @@ def scores(
 ) -> xr.Dataset:
     """Weight- and activation-based scores of a site's units.
 
-    Incoming weights are all that feed the unit; the bias is not among them. Activations
-    are those behind the normalisation and the nonlinearity. The network stays as it is.
+    Incoming weights are all weights that feed the unit, without the bias. Activations are taken
+    after the normalisation and the nonlinearity. The network is not changed.
 
     Args:
         network: The trained network.
         site: One of its sites, from `find_sites`.
-        examples: As of `evaluate`, for the activations.
+        examples: As for `evaluate`, for the activations.
         initial: The same network before training; None leaves out what compares the two.
         batch_size: How many examples run at a time.
-        output: Which part of what the network returns is its output, as of `evaluate`.
+        output: Which part of what the network returns is its output, as for `evaluate`.
 
     Returns:
         Over `unit`, counted from 0: `weight_l1`, `weight_l2`; `mean_activation`, `firing_share`
@@ -100,10 +100,10 @@ def selectivity(class_drop_pp: ArrayLike) -> Selectivity:
     """The deviation, over single ablations, of each class's drop; and its mean over networks.
 
     Args:
-        class_drop_pp: (network, unit, class) in %p.
+        class_drop_pp: (network, unit, class) in pp.
 
     Raises:
-        DataError: If the array has other dimensions, or none of a kind.
+        DataError: If the array has other dimensions, or one of them is empty.
 
     Source: Meyes et al. 2019, figure 11; the deviation is numpy's default (ddof=0), as theirs.
     """
@@ -156,8 +156,9 @@ def _initial_weights(initial: nn.Module, units: Units, trained: Array) -> Array:
         raise NetworkError(f"initial: {error}") from error
     if before.shape != trained.shape:
         raise NetworkError(
-            f"initial: {units.site.name} has {before.shape[1]} weights per unit, in the trained "
-            f"network {trained.shape[1]}. Give the same network as it was before training."
+            f"initial: {units.site.name} has {before.shape[1]} weights per unit, but "
+            f"{trained.shape[1]} in the trained network. Give the same network as it was before "
+            "training."
         )
     return before
 

@@ -28,7 +28,7 @@ from lashley.graph.signature import call, logits_of
 from lashley.networks import as_network
 
 _WHOLE_NUMBERS = 1 << 26  # in the inputs of a network that takes all examples or none
-_OVERLOOKED = 0.05  # share of the weights in no site from which on the user is told
+_OVERLOOKED = 0.05  # share of the weights in no site above which the user is warned
 
 
 @dataclass(frozen=True)
@@ -36,22 +36,23 @@ class Site:
     """A place whose units can be ablated.
 
     Attributes:
-        name: Of the module that holds the units, as in `network.named_modules()`; of the weights,
-            where they belong to no module of their own.
+        name: The name of the module that holds the units, as in `network.named_modules()`; or of
+            the weights, where these belong to no module of their own.
         kind: "hidden" (units of a Linear), "filter" (of a convolution), "head" (of attention),
             "recurrent" (of an LSTM, GRU or RNN), "embedding" (channels of a table), "residual"
             (channels of a sum that layers add to), "router" (what chooses among experts), "expert"
             (one of those whose matrices lie in one parameter).
         n_units: How many units there are.
         axis: The units' axis where they are computed, counted from the end.
-        points: What holds the units' activations, once per call of the module, and more than once
-            where the units part ways: the last of the normalisations and nonlinearities after it.
-            `silence`, `mean` and `resample` replace the units there, for all that reads them.
-        readers: What reads them. Where an addition is among these, the tensor feeds a skip
-            connection: then what the module adds to it is replaced, and not the sum.
-        weights: (unit, weight) those that lead into each unit, without the bias: the network's own,
-            so they change when it is trained; None of units without weights of their own, such as
-            heads, and where the weights are no plain matrix.
+        points: The values that hold the units' activations, one per call of the module, more where
+            the units part ways: the last of the normalisations and nonlinearities after it.
+            `silence`, `mean` and `resample` replace the units there, for everything that reads
+            them.
+        readers: What reads them. If one of these is an addition, the tensor feeds a skip
+            connection: then what the module adds to it is replaced, not the sum.
+        weights: (unit, weight), those that lead into each unit, without the bias. They are the
+            network's own, so they change when it is trained. None for units without weights of
+            their own, such as heads, and where the weights are not a plain matrix.
         parameters: Names of the parameters that lead into the units.
     """
 
@@ -88,7 +89,7 @@ class LeftOut:
 
     @property
     def is_overlooked(self) -> bool:
-        """Whether units may lie there that no site has; not so of outputs and normalisations."""
+        """Whether it may hold units that no site has; outputs and normalisations do not."""
         return self.reason not in AS_IT_SHOULD_BE
 
     name: str
@@ -126,11 +127,11 @@ def as_site(given: Any) -> Site:
 
 
 class Sites(dict[str, Site]):
-    """Sites by name, in forward order; a name that is not there is answered with the nearest.
+    """Sites by name, in forward order; the error for an unknown name lists the nearest.
 
     Attributes:
         left_out: The network's parameters that lead into no site's units, and why.
-        share: Of the network's weights, how many of them lead into a site's units.
+        share: Of the network's weights, the share that leads into a site's units.
     """
 
     left_out: Account = Account()
@@ -141,30 +142,30 @@ class Sites(dict[str, Site]):
 
 
 def unknown_site(name: Any, known: Mapping[str, Any]) -> str:
-    """What to say of a name that is no site's: the nearest names, and how to see all."""
+    """What to say about an unknown name of a site: the nearest names, and how to see all."""
     near = difflib.get_close_matches(str(name), list(known), n=3, cutoff=0.4) or list(known)[:3]
     allowed = f"the nearest are {', '.join(near)}" if near else "the network has no site"
     return (
-        f"given {name!r}, which is none of the network's {len(known)} sites (the output layer is "
-        f"no site); {allowed}. See all with list(la.find_sites(network, examples))."
+        f"given {name!r}, which is not one of the network's {len(known)} sites (the output layer "
+        f"is not a site); {allowed}. See all with list(la.find_sites(network, examples))."
     )
 
 
 def find_sites(network: nn.Module, examples: Any, *, output: Output = None) -> Sites:
-    """The sites of a network, in forward order; its output layer is none.
+    """The sites of a network, in forward order; the output layer is not one of them.
 
     Args:
-        network: Any module; three examples are run through it, in eval mode; all, where it takes
-            only so many, as a fixed graph its nodes.
-        examples: As of `evaluate`; only the first inputs are used.
-        output: As of `evaluate`.
+        network: Any module. Three examples are run through it, in eval mode; all of them if it
+            takes only that number, such as the nodes of a fixed graph.
+        examples: As for `evaluate`; only the first inputs are used.
+        output: As for `evaluate`.
 
     Returns:
         Sites by name.
 
     Raises:
         SiteError: If the examples do not fit the network.
-        NetworkError: If it is no network, or one that cannot be looked into.
+        NetworkError: If it is not a network, or cannot be looked into.
         EngineError: If it returns no tensor and `output` does not say which part is meant.
     """
     network = reading(as_network(network), output)
@@ -200,8 +201,8 @@ def first_inputs(examples: Any, network: nn.Module) -> Any:
     """The first inputs, where the network is and in its number format, to see its structure.
 
     Args:
-        examples: `Examples` or a pair (inputs, labels); repeated if there are less than three.
-        network: Which they are for.
+        examples: `Examples` or a pair (inputs, labels); repeated if there are fewer than three.
+        network: The network they are for.
     """
     inputs = as_examples(examples, STRUCTURE).inputs
     found = varied(inputs, STRUCTURE)
@@ -209,7 +210,7 @@ def first_inputs(examples: Any, network: nn.Module) -> Any:
 
 
 def _running_inputs(few: Any, examples: Any, network: nn.Module) -> Any:
-    """The first inputs; all, where the network takes only so many: the nodes of a fixed graph."""
+    """The first inputs; all, if the network takes only that number: the nodes of a fixed graph."""
     try:
         _check_runs(network, few)
     except SiteError:

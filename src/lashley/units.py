@@ -28,13 +28,14 @@ class Units:
     """The units of a module that is called once.
 
     Attributes:
-        site: Theirs.
-        layer: Which holds their incoming weights; None for heads, which have none of their own.
+        site: Their site.
+        layer: The layer that holds their incoming weights; None for heads, which have none of their
+            own.
         call: Where the network's graph computes and holds them, at one point.
-        graph: The whole of it; its parameters are the network's own.
+        graph: The whole graph; its parameters are the network's own.
         upto: The graph from the inputs to the point that holds the activations.
         rows: How that point holds its examples.
-        layout: Where the units are there.
+        layout: Where that point holds its units.
     """
 
     site: Site
@@ -49,7 +50,7 @@ class Units:
         """The units' activations, after normalisation and nonlinearity.
 
         Args:
-            inputs: As of `Examples`, where the network is and in its number format.
+            inputs: As for `Examples`, where the network is and in its number format.
         """
         held = self.upto(*tensors(inputs))
         by_example = held.unflatten(self.rows.axis, (-1, self.rows.per)).movedim(self.rows.axis, 0)
@@ -124,12 +125,12 @@ def units_of_each(network: nn.Module, sites: Sequence[Site], examples: Any) -> l
 def constants_behind_zeros(
     network: nn.Module, sites: Sequence[Site], examples: Any
 ) -> dict[str, Float[Tensor, " unit"]]:
-    """What units hold once their incoming weights and biases are 0, as `zero_weights` has it.
+    """What units hold once their incoming weights and biases are 0, as `zero_weights` sets them.
 
-    Behind batch norm that is no 0 but relu(beta - gamma mean / sqrt(var + eps)).
+    After batch norm that is not 0 but relu(beta - gamma mean / sqrt(var + eps)).
 
     Args:
-        network: Any; itself left as it is.
+        network: Any; it is not changed.
         sites: Of modules that are called once.
         examples: As for `find_sites`.
 

@@ -214,7 +214,7 @@ class TestFailures:
         monkeypatch.setattr(studies, "run", stopped)
         code, err = failure("run", "digits-mlp", "--out", tmp_path / "r")
         assert code == 130
-        assert "Stopped. The same command goes on where it was." in err
+        assert "Stopped. Run the same command to continue." in err
 
 
 class TestRun:
@@ -312,7 +312,7 @@ class TestRay:
          ("digits-mlp --ray http://head:8265", "given 'http://head:8265'; allowed are HOST:PORT"),
          ("digits-mlp --ray=head", "--ray: given 'head'; allowed are HOST:PORT"),
          ("digits-mlp --ray head", "given 'digits-mlp' and 'head'; one study is allowed. "
-          "Behind --ray allowed are HOST:PORT"),
+          "After --ray allowed are HOST:PORT"),
          ("--ray 10.0.0.1 digits-mlp", "given '10.0.0.1' and 'digits-mlp'; one study"),
          ("--ray digit-mlp", "did you mean digits-mlp?"),
          ("digits-mlp --workers 2", "--workers: given 2 without --ray; it is allowed on a cluster"),
@@ -329,7 +329,7 @@ class TestRay:
     def test_refuses_counts_below_1(self, failure, option):
         code, err = failure("run", "digits-mlp", "--ray", option, "0")
         assert code == 1
-        assert f"{option[2:]}: given 0; allowed is a whole number from 1 on" in err
+        assert f"{option[2:]}: given 0; allowed is a whole number of at least 1" in err
 
     @pytest.mark.parametrize(
         ("words", "answer"),

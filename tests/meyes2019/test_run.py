@@ -231,7 +231,7 @@ class TestGoingOn:
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )  # fmt: skip
         assert json.loads(done.stdout.splitlines()[-1]) == [130, -signal.SIGKILL, -signal.SIGKILL]
-        assert "Stopped. The same command goes on where it was." in done.stderr
+        assert "Stopped. Run the same command to continue." in done.stderr
         assert "Traceback" not in done.stderr
         studies.run(tiny(), folder, tell=silent)
         assert_same_results(folder, finished_run)

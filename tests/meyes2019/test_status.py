@@ -398,7 +398,7 @@ class TestUnit:
         assert code == 1
         words = " ".join(err.split())
         assert f"{folder.path}: there is no task 'ablations/0/1' left to do" in words
-        assert f"go on with the run: lashley run {folder.path}/study.yaml" in words
+        assert f"continue the run: lashley run {folder.path}/study.yaml" in words
 
     def test_of_a_real_run(self, finished_run, tmp_path, one_thread):
         folder = shutil.copytree(finished_run, tmp_path / "run")

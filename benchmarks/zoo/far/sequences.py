@@ -1,4 +1,4 @@
-"""Networks of attention and its kin over sequences."""
+"""Networks of attention and similar mechanisms over sequences."""
 
 from __future__ import annotations
 

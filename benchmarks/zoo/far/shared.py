@@ -1,4 +1,4 @@
-"""What several of the far networks are made with."""
+"""What several of the far networks are made from."""
 
 from __future__ import annotations
 

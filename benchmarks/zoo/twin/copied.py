@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 def copied(network: nn.Module) -> nn.Module:
-    """A copy, in which what was computed from parameters once and kept is no part of a graph."""
+    """A copy; what was once computed from parameters and kept is not part of a graph there."""
     kept = [t for module in network.modules() for t in _tensors(module) if not t.is_leaf]
     return copy.deepcopy(network, {id(t): t.detach().clone() for t in kept})
 
@@ -28,7 +28,7 @@ def by_old_names(network: nn.Module, original: nn.Module) -> dict[str, Tensor]:
     if own.keys() == old.keys():
         return own
     found: dict[str, Tensor] = {}
-    of: dict[int, Tensor] = {}  # by what is one parameter under several names
+    of: dict[int, Tensor] = {}  # by parameter, which may have several names
     left = list({id(p): p for p in own.values()}.values())
     for name, parameter in old.items():
         if id(parameter) not in of:

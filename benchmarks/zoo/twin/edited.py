@@ -1,4 +1,4 @@
-"""A network with rows of weights and biases at 0, for as long as it runs so."""
+"""A network with rows of weights and biases at 0, for the time that it runs this way."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from benchmarks.zoo.twin.sources import Target
 
 @contextmanager
 def edited(network: nn.Module, held: Mapping[str, Tensor], target: Target) -> Iterator[bool]:
-    """Inside, units have no weights and no bias; gives whether that is so, or these are computed.
+    """Inside, units have no weights and no bias; yields whether so, or whether these are computed.
 
     Args:
         network: Any.
         held: Its parameters by name.
-        target: Whose units, and which.
+        target: The site, and which of its units.
     """
     rows = _rows(network, held, target)
     before = [row.clone() for row in rows]
@@ -46,11 +46,11 @@ def _rows(network: nn.Module, held: Mapping[str, Tensor], target: Target) -> lis
 
 
 def _of_kernel(held: Mapping[str, Tensor], kernel: str, n_units: int, unit: int) -> list[Tensor]:
-    """Of a layer of Keras: units lie on the last axis; channel by channel on the last two."""
+    """For a layer of Keras: units lie on the last axis; channel by channel on the last two."""
     owner, _, last = kernel.rpartition("/")
     weight, bias = held[kernel], held.get(f"{owner}/bias")
     found = [(weight if weight.shape[-1] == n_units else weight.flatten(-2))[..., unit]]
-    if bias is not None and bias.ndim == 2:  # of what a GRU reads, and of its state
+    if bias is not None and bias.ndim == 2:  # for what a GRU reads, and for its state
         bias = bias[int(last == "recurrent_kernel")]
     elif last in ("recurrent_kernel", "depthwise_kernel"):
         return found

@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_leaves
 
 from benchmarks.zoo.twin.paint import storage_of
 
-# Whose numbers, or whose shape, Python may go by: they count as used.
+# Python may decide by their numbers or shape: they count as used.
 _SHOWN = (torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape)
 
 
@@ -26,7 +26,7 @@ class Flow:
     def note(
         self, func: Any, args: Any, kwargs: Any, given: Sequence[Tensor], back: Sequence[Tensor]
     ) -> int:
-        """Number an operation that was just done.
+        """Number an operation that has just run.
 
         Args:
             func: Of PyTorch.
@@ -49,7 +49,7 @@ class Flow:
         return number
 
     def used_for(self, outputs: Sequence[Tensor]) -> set[int]:
-        """The operations that lead to outputs; all, where it is not seen how these were made."""
+        """The operations that lead to outputs; all, if it cannot be seen how these were made."""
         ends = [self._writer.get(storage_of(t)) for t in outputs]
         if None in ends:
             return set(range(len(self._before)))

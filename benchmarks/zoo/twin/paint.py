@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
-NONE = -1.0  # the paint of numbers that are nobody's
+NONE = -1.0  # the paint of numbers that belong to no unit
 PLACES = 65536  # a colour is a whole number; its fraction says at which token a number is
 
-# Operations that copy numbers and leave each as it is: they are done to the paint, too.
+# Operations that copy numbers and change none: they are applied to the paint too.
 MOVING = frozenset({
     "clone", "cat", "stack", "index_select", "gather", "index", "roll", "flip", "repeat",
     "constant_pad_nd", "reflection_pad1d", "reflection_pad2d", "replication_pad1d",
@@ -39,7 +39,7 @@ NORMALISING = frozenset({
     "_batch_norm_no_update", "_batch_norm_with_update", "batch_norm", "native_layer_norm",
     "native_group_norm", "_fused_rms_norm", "rms_norm",
 })  # fmt: skip
-# What reads a shape, and no number.
+# What reads a shape but no number.
 BLIND = frozenset({
     "zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like",
     "new_zeros", "new_ones", "new_empty", "new_full", "new_empty_strided", "sym_size", "size",
@@ -51,7 +51,7 @@ REDUCING = frozenset({
 
 
 def storage_of(tensor: Tensor) -> int | None:
-    """The address of the memory that holds a tensor; None where it has none of the plain kind."""
+    """The address of the memory that holds a tensor; None if it has none of the plain kind."""
     try:
         return tensor.untyped_storage()._cdata
     except (NotImplementedError, RuntimeError):
@@ -71,10 +71,10 @@ def as_laid(paint: Tensor, like: Tensor) -> Tensor:
 
 
 def refitted(paint: Tensor, of: Tensor, tensor: Tensor) -> Tensor | None:
-    """The paint of a storage by the numbers of another tensor on it; None where these cut it up.
+    """The paint of a storage by the numbers of another tensor on it; None if these cut it up.
 
     Args:
-        paint: By the numbers of `of`.
+        paint: The paint by the numbers of `of`.
         of: A tensor on the storage.
         tensor: Another: its real and imaginary parts, or the complex numbers that these make up.
     """
@@ -164,5 +164,5 @@ def uneven(paint: Tensor, constant: Tensor) -> Tensor:
 
 
 def without(paint: Tensor, colours: Tensor) -> Tensor:
-    """The paint, less some colours."""
+    """The paint without some colours."""
     return paint.masked_fill(torch.isin(paint.floor(), colours), NONE) if len(colours) else paint

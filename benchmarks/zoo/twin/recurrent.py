@@ -1,4 +1,4 @@
-"""Recurrent layers step by step, as loops that show each hidden state and let it be changed."""
+"""Recurrent layers step by step, as loops that show each hidden state and allow changes to it."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def looped(network: nn.Module, name: str, change: Change) -> nn.Module:
     Args:
         network: Any.
         name: Of the module.
-        change: Called with each new hidden state; returns what it is to be.
+        change: Called with each new hidden state; returns what it should be.
     """
     twin = copy.deepcopy(network)
     owner, _, last = name.rpartition(".")

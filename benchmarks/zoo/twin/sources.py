@@ -42,15 +42,15 @@ class Unclear(Exception):
 
 @dataclass(frozen=True)
 class Target:
-    """Units of a site that are to be painted.
+    """Units of a site to paint.
 
     Attributes:
         site: Its name.
         kind: Its kind.
-        axis: Of the units, from the end.
-        n_units: How many it has.
+        axis: The units' axis, counted from the end.
+        n_units: How many units the site has.
         units: Which are painted.
-        place: Of a sum, its number among those of its module that have as many units along the same
+        place: For a sum, its number among the sums of its module with as many units along the same
             axis, and how many sites these are.
     """
 
@@ -63,11 +63,11 @@ class Target:
 
 
 class Steps:
-    """Products of weights that are units' also while they depend on no input, as in first steps.
+    """Products with weights that give units even while they depend on no input, as in first steps.
 
-    A weight times what depends on no input may be a part of how another weight is computed. It is a
-    layer at work if the same product is taken elsewhere of what depends on inputs: so a state of
-    zeros is multiplied in the first step of a loop, and others in the later ones.
+    A weight times something that depends on no input may be part of how another weight is computed.
+    It is a layer at work if the same product is taken elsewhere with something that depends on
+    inputs: a state of zeros is multiplied in the first step of a loop, other states in later ones.
     """
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ class Steps:
         return not constant or form in self.known
 
     def learn(self) -> bool:
-        """Whether first steps were passed over that are known from here on."""
+        """Whether first steps were skipped that are known from now on."""
         new = (self._of_none & self._of_inputs) - self.known
         self.known |= new
         return bool(new)
@@ -110,7 +110,7 @@ class Palette:
         ]
 
     def named(self, colour: float) -> tuple[str, int, int, int]:
-        """Whose it is: (site, call, unit, channel)."""
+        """What it belongs to: (site, call, unit, channel)."""
         return next(k for k, c in self._known.items() if c == colour)
 
 
@@ -118,7 +118,7 @@ class Sources:
     """Paints the targets as the network computes them.
 
     Args:
-        network: Which runs.
+        network: The network that runs.
         held: Its parameters and buffers by the names that targets go by.
         targets: What to paint.
         palette: Gives the colours.
@@ -163,7 +163,7 @@ class Sources:
 
     @contextmanager
     def watching(self, watch: Watch) -> Any:
-        """Inside, the network's runs under `watch` are painted."""
+        """The network's runs under `watch` are painted inside."""
         self._watch = watch
         with ExitStack() as stack:
             for name, module in self._modules.items():
@@ -276,7 +276,7 @@ class Sources:
             if not self._palette.steps.counts(form, self._watch.constant(output)):
                 continue
             if target.site in self._by_module and target.site in self._inside:
-                return  # its module is at work, and will return it
+                return  # its module is running, and will return it
             axis = 1 if "convolution" in name else target.axis  # wherever a site says it is later
             self._paint_layer(target, output, axis)
             return
@@ -301,7 +301,7 @@ class Sources:
                 self._paint_heads(output, self._soft[storage_of(soft[0])].shape[:-2])
         elif base in ELEMENTWISE | MOVING:
             self._soft[address] = output
-        elif base in NORMALISING:  # over heads, which then lie on other axes
+        elif base in NORMALISING:  # over heads, which then are on other axes
             self._soft[address] = self._soft[storage_of(soft[0])]
 
     def _paint_heads(self, output: Tensor, apart: Sequence[int] = ()) -> None:
@@ -346,11 +346,11 @@ class Sources:
 
 
 def _by_heads(output: Tensor, heads: int, apart: Sequence[int]) -> tuple[Tensor, int] | None:
-    """What attention gives with an axis of heads, and which it is: one as long, or part of one."""
+    """What attention gives with an axis of heads, and that axis: one this long, or part of one."""
     if output.ndim == 3 and apart and len(output) == torch.Size(apart).numel():
         output = output.unflatten(0, apart)
     axes = [*range(1, output.ndim - 2), 0][: output.ndim - 2]
-    for axis in axes:  # the examples' comes last: they may be as many as heads
+    for axis in axes:  # the examples' axis comes last: it may be as long as that of heads
         if output.shape[axis] == heads:
             return output, axis
     for axis in sorted(axes):
@@ -365,7 +365,7 @@ def _owner(site: str) -> str:
 
 
 def _sums_of(target: Target) -> tuple[str, int, int]:
-    """Sums of one module that are told apart by their order alone."""
+    """Sums of one module that differ only in their order."""
     return _owner(target.site), target.n_units, target.axis
 
 

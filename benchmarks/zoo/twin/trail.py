@@ -1,4 +1,4 @@
-"""How units come out of a layer: which values hold them, what reads these, where they are lost."""
+"""How units come out of a layer: which values hold them, what reads these, where they end."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ class Step:
 
     Attributes:
         name: Of the operation.
-        reads: Versions of memory that it reads, with the colours it sees there; none of statistics.
+        reads: Versions of memory that it reads, with the colours it sees there; no statistics.
         gives: The version that it writes, or None.
-        carries: The colours that live on there.
-        statistic: Whether it sums numbers up, to normalise the same numbers with.
-        joins: Whether it is done on each number alone, so that a statistic may come in.
-        moves: Whether it copies numbers, and changes none.
-        operation: Its number among all that the network does; None of what is no operation.
+        carries: The colours that survive there.
+        statistic: Whether it sums numbers, to normalise the same numbers with the sum.
+        joins: Whether it acts on each number alone, so that a statistic may come in.
+        moves: Whether it copies numbers and changes none.
+        operation: Its number among all of the network's operations; None if it is not one.
         used: Whether what it gives leads to the output.
     """
 
@@ -42,7 +42,7 @@ class Trail:
         """The last value of a colour that every way out leads through: its number, and the way.
 
         Args:
-            colour: Whose.
+            colour: The colour.
             written_norms: Whether a normalisation may be written out in several operations.
         """
         values, readers = self._graph(colour, written_norms)

@@ -1,4 +1,4 @@
-"""A network in float64, and what it gives when units of it are silenced, set or exchanged."""
+"""A network in float64, and its outputs when its units are silenced, set or exchanged."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class Held:
 
     Attributes:
         numbers: All of them.
-        tokens: Of which token each is: from 1 on, first tokens of examples, then of none; 0 where
-            no axis is as long as a mask.
-        read: Which of them anything reads.
+        tokens: The token of each: from 1 up, first tokens of examples, then of none; 0 where no
+            axis is as long as a mask.
+        read: Which of them are read.
     """
 
     numbers: Tensor
@@ -47,7 +47,7 @@ class Held:
 
 
 class Twin:
-    """A copy of a network in float64, or in float32 to see what that rounds.
+    """A copy of a network in float64, or in float32 to see its rounding.
 
     Args:
         network: In eval mode; it is copied.
@@ -112,7 +112,7 @@ class Twin:
             target: Which units.
             ways: From `ways`.
             reading: One of READINGS.
-            tokens: How many examples and tokens there are, where a mask counts these.
+            tokens: How many examples and tokens there are, if a mask counts these.
         """
         palette, kept = Palette(self._steps), {}
         palette.placed = True
@@ -191,7 +191,7 @@ class Twin:
         return found
 
     def zeroed(self, inputs: Inputs, target: Target) -> Tensor | None:
-        """Outputs of an edited copy, after `ways`; None where no module with weights is called."""
+        """Outputs of an edited copy, after `ways`; None if no module with weights is called."""
         held = self._parameters
         if target.site not in self._called and kernel_of(target.site, held) is None:
             return None  # a function uses them, perhaps with a bias of its own
@@ -271,7 +271,7 @@ def by_tokens(shape: tuple[int, ...], tokens: tuple[int, int] | None) -> Tensor:
 
 
 def in_dtype(inputs: Inputs, dtype: torch.dtype) -> Inputs:
-    """Real and complex numbers in another format; images in float32 lie as the engine lays them."""
+    """Real and complex numbers in another format; float32 images in the engine's memory format."""
 
     def changed(tensor: Tensor) -> Tensor:
         if tensor.is_complex():

@@ -47,13 +47,13 @@ class Held:
 
 
 class Watch(TorchDispatchMode):
-    """Runs all in float64, and follows paint.
+    """Runs everything in float64, and follows paint.
 
     Args:
-        at: For each colour, at which of its values something is to happen: (number) -> see `do`.
-        do: Called with colours, all numbers of the memory, their paint and the tensor written, when
-            the values that `at` names have been; may overwrite the numbers.
-        lifts: Whether what asks for float32 gets float64.
+        at: For each colour, at which of its values something should happen: (number) -> see `do`.
+        do: Called with colours, all numbers of the memory, their paint and the tensor written,
+            after the values that `at` names; may overwrite the numbers.
+        lifts: Whether operations that ask for float32 get float64.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Watch(TorchDispatchMode):
         self.read: dict[float, Tensor] = {}  # which places of a colour are read after its point
 
     def paint(self, tensor: Tensor, colours: Tensor) -> None:
-        """Paint a tensor just computed; colours are broadcast to it, NONE where none is meant."""
+        """Paint a tensor just computed; colours are broadcast to it, NONE for no colour."""
         held = self._hold(tensor)
         as_laid(held.paint, tensor).copy_(colours.expand(tensor.shape))
         new = colours_of(colours)
@@ -94,12 +94,12 @@ class Watch(TorchDispatchMode):
         return seen if seen is not None and (seen != NONE).any() else None
 
     def take_inputs(self, inputs: list[Tensor]) -> None:
-        """Inputs of the network: what depends on them is no constant."""
+        """Inputs of the network: what depends on them is not a constant."""
         for tensor in inputs:
             self._variable[storage_of(tensor)] = True
 
     def end(self, output: Any) -> None:
-        """What the network returned, with all the paint on it; what leads nowhere is no reader."""
+        """What the network returned, with all paint on it; what leads nowhere is not a reader."""
         returned = [t for t in tree_leaves(output) if isinstance(t, Tensor)]
         for tensor in returned:
             reads = self._reads([tensor])
@@ -127,7 +127,7 @@ class Watch(TorchDispatchMode):
         return self._held[address]
 
     def _write(self, tensor: Tensor, paint: Tensor | None) -> Held:
-        """Paint what was written into; complex numbers stay such, also if their parts are."""
+        """Paint what was written into; complex numbers stay so, even if their parts are written."""
         old = self._held.get(storage_of(tensor))
         held = self._hold(tensor)
         new = torch.full(tensor.shape, NONE, dtype=torch.float64) if paint is None else paint
@@ -184,7 +184,7 @@ class Watch(TorchDispatchMode):
         return moves and (name not in _INDEXING or self._by_constants(args, painted))
 
     def _lifted(self, tensor: Tensor) -> Tensor:
-        """A constant that is no buffer, such as a tensor in a list, is in float32 still."""
+        """A constant that is not a buffer, such as a tensor in a list, is still in float32."""
         wide = {torch.float32: torch.float64, torch.complex64: torch.complex128}.get(tensor.dtype)
         return tensor if wide is None else tensor.to(wide)
 
@@ -192,12 +192,12 @@ class Watch(TorchDispatchMode):
         self, name: str, given: list[Tensor], back: list[Tensor], addresses: set[Any]
     ) -> None:
         varies = name not in BLIND and any(self._variable.get(a, False) for a in addresses)
-        varies |= name == "embedding"  # what is looked up is no parameter, whoever asks for it
+        varies |= name == "embedding"  # what is looked up is not a parameter, whoever asks for it
         for tensor in back:
             address = storage_of(tensor)
             if address in addresses:
                 self._variable[address] = varies or self._variable.get(address, False)
-            else:  # new memory, perhaps at the address of some that is gone
+            else:  # new memory, perhaps at the address of freed memory
                 self._variable[address] = varies
                 self._held.pop(address, None)
 
@@ -292,9 +292,7 @@ class Watch(TorchDispatchMode):
             if paints.get(id(tensor)) is not None or self._is_statistic(tensor):
                 continue
             laid_out = tensor.ndim == output.ndim and 1 < tensor.shape[0] == output.shape[0]
-            if self._varies(tensor) or (
-                name in ("add", "sub") and laid_out
-            ):  # a token, and no bias
+            if self._varies(tensor) or (name in ("add", "sub") and laid_out):  # a token, not a bias
                 return torch.full(output.shape, NONE, dtype=torch.float64)
             if tensor.numel() > 1:
                 paint = without(paint, uneven(paint, tensor))
@@ -330,7 +328,7 @@ class Watch(TorchDispatchMode):
 def _grouped(
     rows: Tensor, weights: Tensor, offs: Tensor | None = None, *rest: Any, **more: Any
 ) -> Tensor:
-    """The product of rows with the weights of their group, which PyTorch has up to float32 only."""
+    """The product of rows with the weights of their group, which PyTorch has only up to float32."""
     if offs is None or rows.ndim != 2 or weights.ndim != 3:
         raise NotImplementedError("_grouped_mm of other shapes than (row, in), (group, in, out)")
     ends = offs.tolist()

@@ -28,7 +28,7 @@ app.command()(showing.report)
 
 
 def main() -> None:
-    """The entry point: errors of Lashley's own are printed without a traceback."""
+    """The entry point: Lashley's own errors are printed without a traceback."""
     try:
         app()
     except LashleyError as error:

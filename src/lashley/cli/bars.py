@@ -17,9 +17,9 @@ from lashley.studies.progress import StageProgress, advanced
 
 
 class _Left(ProgressColumn):
-    """The time left, as `lashley status` has it, or the time a finished stage took.
+    """The time left, as `lashley status` shows it, or the time a finished stage took.
 
-    Rich's own knows none where a stage is told of less often than every 30 seconds.
+    Rich's own shows none if a stage reports less often than every 30 seconds.
     """
 
     def render(self, task: Task) -> Text:
@@ -33,7 +33,7 @@ class _Left(ProgressColumn):
 
 @contextmanager
 def bars() -> Iterator[Tell]:
-    """To be told of a run's progress; on narrow terminals the bars give way."""
+    """Shows a run's progress; on narrow terminals the bars give way."""
     columns = (TextColumn("{task.description:24}"), BarColumn(), MofNCompleteColumn(), _Left())
     try:
         with Bars(*columns, console=err) as shown:
@@ -46,6 +46,6 @@ def bars() -> Iterator[Tell]:
                 shown.update(tasks[name], completed=done, total=total, stage=stages[name])
 
             yield tell
-    except KeyboardInterrupt:  # caught here, for typer would leave without a word
-        err.print("Stopped. The same command goes on where it was.", highlight=False)
+    except KeyboardInterrupt:  # caught here, as typer would leave without a word
+        err.print("Stopped. Run the same command to continue.", highlight=False)
         raise typer.Exit(130) from None

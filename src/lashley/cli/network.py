@@ -1,4 +1,4 @@
-"""A network of the user's own, as a command is given it: from code, and examples from a file."""
+"""A user's own network, as a command gets it: from code, and examples from a file."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Given(NamedTuple):
 
 
 def is_code(given: str) -> bool:
-    """Whether a word names a callable, and no study."""
+    """Whether a word names a callable, not a study."""
     return ":" in given or given.endswith(".py")
 
 
@@ -44,7 +44,7 @@ def network_of(given: str) -> Given:
     """What a callable returns, which a word such as `model.py:make` names.
 
     Raises:
-        NetworkError: If there is no such file, module or callable, or it returns no network.
+        NetworkError: If there is no such file, module or callable, or it does not return a network.
         typer.Exit: If the user's own code raises; its traceback is printed.
     """
     where, _, name = given.rpartition(":")
@@ -85,7 +85,7 @@ def _file(path: Path) -> Any:
     loader = spec.loader
     assert loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # where classes look for their module
+    sys.modules[spec.name] = module  # classes look for their module there
     _carried_out(lambda: loader.exec_module(module))
     return module
 
@@ -98,8 +98,8 @@ def _module(name: str) -> Any:
             if error.name is None or not f"{name}.".startswith(f"{error.name}."):
                 raise  # something that the user's code imports
             raise NetworkError(
-                f"network: there is no module {name!r} to import here or among what is installed; "
-                f"{_FORM}. Run the command in the folder that holds it, or give the file."
+                f"network: there is no module {name!r} here or among the installed ones; {_FORM}. "
+                "Run the command in the folder that holds it, or give the file."
             ) from error
 
     return _carried_out(found)
@@ -124,7 +124,7 @@ def _attribute(module: Any, name: str, where: str) -> Any:
 
 
 def _carried_out(function: Any) -> Any:
-    """What the user's code gives; where it raises, its own traceback is shown."""
+    """What the user's code returns; if it raises, its own traceback is shown."""
     try:
         return function()
     except NetworkError:
@@ -135,7 +135,7 @@ def _carried_out(function: Any) -> Any:
 
 
 def _own_frames(frames: TracebackType | None) -> TracebackType | None:
-    """Without those of this file and of importing, which come first."""
+    """Without the frames of this file and of importing, which come first."""
     while frames is not None and frames.tb_frame.f_code.co_filename.startswith(_NOT_OWN):
         frames = frames.tb_next
     return frames
@@ -144,8 +144,8 @@ def _own_frames(frames: TracebackType | None) -> TracebackType | None:
 def examples_of(path: Path) -> tuple[Any, Any]:
     """Inputs and labels from a .npz or .safetensors file; nothing in it is unpickled.
 
-    The array "labels" has the labels, and may be missing; "inputs" is the input. Where there are
-    others in its place, they are the inputs by name.
+    The array "labels" has the labels, and may be missing; "inputs" is the input. If it is missing,
+    the other arrays are the inputs by name.
 
     Raises:
         DataError: If there is no such file, it cannot be read, or has no inputs.
@@ -162,10 +162,10 @@ def examples_of(path: Path) -> tuple[Any, Any]:
     if not arrays:
         raise DataError(
             f"--data: {path.name} has no inputs; allowed are an array 'inputs', or arrays by the "
-            "names of the network's inputs. Write them beside 'labels'."
+            "names of the network's inputs. Write them next to 'labels'."
         )
     inputs = arrays["inputs"] if set(arrays) == {"inputs"} else arrays
-    if labels is None:  # sites do not depend on them
+    if labels is None:  # sites do not depend on labels
         labels = torch.zeros(len(next(iter(arrays.values()))), dtype=torch.int64)
     return inputs, labels
 
@@ -176,9 +176,9 @@ def _npz(path: Path) -> dict[str, Any]:
             arrays = {name: file[name] for name in file.files}
     except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         raise DataError(
-            f"--data: {path.name} cannot be read without running code that is in it ({error}); "
-            "allowed are arrays of numbers, and none of objects. Write it with "
-            "numpy.savez(file, inputs=..., labels=...), each an array of one dtype."
+            f"--data: {path.name} cannot be read without running code in it ({error}); allowed are "
+            "arrays of numbers, not of objects. Write it with numpy.savez(file, inputs=..., "
+            "labels=...), each an array of one dtype."
         ) from error
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
@@ -188,6 +188,6 @@ def _safetensors(path: Path) -> dict[str, Any]:
         return dict(load_file(path))
     except (SafetensorError, OSError) as error:
         raise DataError(
-            f"--data: {path.name} is no safetensors file that can be read ({error}). Write it with "
+            f"--data: {path.name} is not a readable safetensors file ({error}). Write it with "
             "safetensors.torch.save_file({'inputs': ..., 'labels': ...}, file)."
         ) from error

@@ -1,4 +1,4 @@
-"""What several commands are given."""
+"""Arguments that several commands take."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ out, err = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
 _WIDE, _LEAST = (
     {"note", "claim", "reason"},
     30,
-)  # columns that wrap, but not below so many characters
+)  # columns that wrap, but not below this many characters
 _ENDLESS = 100_000
 
 
@@ -37,13 +37,13 @@ def say_of(name: str, words: str) -> None:
 
 
 def clock(seconds: float) -> str:
-    """Such as 0:12:34."""
+    """Seconds as 0:12:34."""
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
 def print_table(table: pd.DataFrame, style: Format = Format.table) -> None:
-    """Print a table, of which no column is ever cut off."""
+    """Print a table; no column is ever cut off."""
     if style is Format.csv:
         typer.echo(table.to_csv(index=False), nl=False)
     elif style is Format.json:

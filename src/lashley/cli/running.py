@@ -32,7 +32,7 @@ def run(
     cpus: Cpus = None,
     share: ShareOption = None,
 ) -> None:
-    """Carry out a study, or go on with a run that was stopped."""
+    """Carry out a study, or continue a run that was stopped."""
     checked = studies.load(study, settings or [])
     path = out or Path("runs") / checked.name
     place = workplace(ray, device, workers, cpus, share)
@@ -46,18 +46,18 @@ def run(
 
 def task(
     run: RunPath,
-    name: Annotated[str, typer.Argument(help="As the error has it that the run ended with.")],
+    name: Annotated[str, typer.Argument(help="As in the error that the run ended with.")],
     device: Device = "cpu",
 ) -> None:
     """Carry out one task of a run alone, in this process, to see the error it ends with.
 
-    Nothing is kept of it; an error is shown with its traceback.
+    Nothing is kept; an error is shown with its traceback.
     """
     folder = RunFolder(run)
     study = studies.study_of(folder)
     where = OneTask(device, name)
     try:
-        with bars() as tell:  # not `studies.run`: the run itself may be going on in its folder
+        with bars() as tell:  # not `studies.run`: the run itself may be active in its folder
             studies.take_steps(study, folder, where, tell)
     except CarriedOut as found:
         say(str(found))
@@ -69,12 +69,12 @@ def task(
         raise typer.Exit(1) from error
     raise LashleyError(
         f"task: {run}: there is no task {name!r} left to do. Take the name from the error that the "
-        f"run ended with, or go on with the run: {go_on(run)}"
+        f"run ended with, or continue the run: {go_on(run)}"
     )
 
 
 def go_on(run: Path) -> str:
-    """The command that goes on with a run, where it was carried out before."""
+    """The command that continues a run where it was carried out before."""
     before = progress.read(RunFolder(run))
     options = () if before is None else before.options
     return shlex.join(["lashley", "run", str(run / "study.yaml"), "--out", str(run), *options])

@@ -1,4 +1,4 @@
-"""The commands that say what there is, and what will be or was found."""
+"""The commands that say what is there, and what will be or was found."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def plan(
     study: StudyName,
     settings: Settings = None,
     device: Device = "cpu",
-    devices: Annotated[int, typer.Option(help="Say also how long so many devices take.")] = 1,
+    devices: Annotated[int, typer.Option(help="Also say how long this many devices take.")] = 1,
     seconds: Annotated[float, typer.Option(help="For the calibration, about.")] = 10,
 ) -> None:
     """Say what a study will take, before anything runs: time, memory, disk."""
@@ -51,7 +51,7 @@ def sites(
         typer.Argument(
             metavar="NETWORK",
             help="package.module:callable or file.py:callable, which returns the network, or it "
-            "and examples; or a study.",
+            "with examples; or a study.",
         ),
     ],
     settings: Settings = None,
@@ -60,7 +60,7 @@ def sites(
         typer.Option(help="Examples: .npz or .safetensors with `inputs` and `labels`."),
     ] = None,
 ) -> None:
-    """List the sites of a network: the places whose units can be ablated; and what is in none."""
+    """List the sites of a network: the places whose units can be ablated; and what no site has."""
     network, examples = _own(given, settings, data) if is_code(given) else _of_study(
         given, settings, data)  # fmt: skip
     with warnings.catch_warnings():
@@ -86,14 +86,14 @@ def sites(
 def _own(given: str, settings: list[str] | None, data: Path | None) -> Given:
     if settings:
         raise LashleyError(
-            "--set: given for a network of your own; allowed for studies. Leave it out."
+            "--set: given for a network of your own; allowed for studies only. Leave it out."
         )
     network, examples = network_of(given)
     if data is not None:
         examples = examples_of(data)
     if examples is None:
         raise LashleyError(
-            f"--data: {given} returned a network alone, and its structure is seen by running a few "
+            f"--data: {given} returned only a network, and its structure is found by running a few "
             "examples. Give --data FILE, or return (network, (inputs, labels))."
         )
     return Given(network, examples)
@@ -146,7 +146,7 @@ def show(
             raise LashleyError(f"--units: {what} has no units. Leave it out.")
         table = _of_units(table, units)
     brief = table if every or style is not Format.table else kind.brief(what, table)
-    shown = table if brief.empty else brief  # what was asked for by its units
+    shown = table if brief.empty else brief  # what its units asked for
     print_table(shown, style)
     if len(shown) < len(table):
         err.print(f"{len(shown)} of {len(table):,} rows; --all shows every one.", highlight=False)

@@ -1,4 +1,4 @@
-"""The command that says how far a run has come."""
+"""The command that says how far a run is."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def status(
         StatusFormat, typer.Option("--format", help="How to print it.")
     ] = StatusFormat.text,
 ) -> None:
-    """Say how far a run has come; from any terminal, while it goes on or after."""
+    """Say how far a run is; from any terminal, during or after the run."""
     now = time.time()
     said = _status(run, now)
     if style is StatusFormat.json:

@@ -24,7 +24,7 @@ Workers = Annotated[
     int | None,
     typer.Option(
         help="With --ray: how many workers (default: one per GPU with --device cuda, else as many "
-        "as the CPUs carry).",
+        "as the CPUs can serve).",
     ),
 ]
 Cpus = Annotated[
@@ -45,10 +45,10 @@ class RunCommand(TyperCommand):
     """A command with an option `--ray` whose value may be left out."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put an empty value behind a `--ray` that no address follows.
+        """Put an empty value after a `--ray` that no address follows.
 
         Raises:
-            LashleyError: If one of two words behind it is no study, and neither is an address.
+            LashleyError: If one of two words after it is not a study, and neither is an address.
         """
         followers = [*args[1:], ""]
         bare = [a == "--ray" and not _may_be(f) for a, f in zip(args, followers, strict=True)]
@@ -58,7 +58,7 @@ class RunCommand(TyperCommand):
         )
         if rest:
             given = " and ".join(map(repr, [ctx.params["study"], *rest]))
-            raise LashleyError(f"run: given {given}; one study is allowed. Behind --ray {ALLOWED}")
+            raise LashleyError(f"run: given {given}; one study is allowed. After --ray {ALLOWED}")
         return rest
 
 
@@ -68,8 +68,8 @@ def workplace(
     """This process, or a cluster that is joined inside.
 
     Raises:
-        LashleyError: If the options do not go together, or the address is none.
-        ClusterError: If there can be no such workers.
+        LashleyError: If the options do not go together, or the address is not one.
+        ClusterError: If such workers are not possible.
     """
     of_clusters = {"--workers": workers, "--cpus": cpus, "--share": share}
     for option, given in of_clusters.items():
@@ -84,5 +84,5 @@ def workplace(
 
 
 def _may_be(word: str) -> bool:
-    """Whether the word behind `--ray` is meant as an address, right or wrong."""
+    """Whether the word after `--ray` is meant as an address, right or wrong."""
     return "://" in word or ADDRESS.fullmatch(word) is not None

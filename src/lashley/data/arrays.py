@@ -12,16 +12,16 @@ from torch import Tensor
 from lashley.errors import DataError
 
 _TEXT = "SUO"  # kinds of NumPy types: bytes, text, objects
-_WIDE = (torch.uint16, torch.uint32, torch.uint64)  # of which PyTorch knows little but the names
+_WIDE = (torch.uint16, torch.uint32, torch.uint64)  # which PyTorch can do little with
 
 
 def as_tensor(name: str, part: Any) -> Tensor:
-    """A tensor of the same numbers; of an array it shares the memory where that can be.
+    """A tensor of the same numbers; it shares the memory of an array where possible.
 
     Args:
         name: What the numbers are, for the error.
-        part: A tensor, an array or what NumPy makes one of, or a list with an entry per example:
-            numbers, tensors or arrays of one shape.
+        part: A tensor, an array or what NumPy can make one from, or a list with an entry per
+            example: numbers, tensors or arrays of one shape.
 
     Raises:
         DataError: If it holds anything but numbers, or entries of different shapes.
@@ -58,7 +58,7 @@ def _no_tensor(name: str, part: Any, why: str) -> DataError:
     way_out = "Give numbers, all entries of one shape."
     with contextlib.suppress(Exception):
         if name == "labels" and np.asarray(part).dtype.kind in "SU":
-            way_out = "Of names: names, labels = np.unique(labels, return_inverse=True)."
+            way_out = "For names: names, labels = np.unique(labels, return_inverse=True)."
     if name == "inputs" and isinstance(part, list | tuple) and len(part) == 2:
         way_out += " Pairs of an input and a label go in a Dataset or DataLoader."
     return DataError(

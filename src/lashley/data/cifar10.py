@@ -36,8 +36,8 @@ def cifar10(split: str) -> Examples:
     """The photographs of Krizhevsky, in the order of the files.
 
     The unpacked files come from `LASHLEY_DATA/cifar-10-batches-bin`, else from the user's cache;
-    else they are read out of the archive `cifar-10-binary.tar.gz`, which is looked for in the same
-    folders and downloaded if it is nowhere.
+    else they are read from the archive `cifar-10-binary.tar.gz`, which is looked for in the same
+    folders and downloaded if it is in neither.
 
     Args:
         split: "train" (50,000 images, 614 MB in memory) or "test" (10,000).
@@ -47,7 +47,7 @@ def cifar10(split: str) -> Examples:
         and std .2470 .2435 .2616 of red, green, blue; labels 0 to 9, airplane to truck.
 
     Raises:
-        DataError: If the files cannot be had, or are damaged.
+        DataError: If the files are not available, or are damaged.
 
     Source: A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009.
     """
@@ -70,7 +70,7 @@ def cifar10_classes() -> tuple[str, ...]:
     """The names of the ten classes, in the order of the labels.
 
     Raises:
-        DataError: If the file cannot be had, or is damaged.
+        DataError: If the file is not available, or is damaged.
     """
     path, content = _content(_NAMES)
     try:

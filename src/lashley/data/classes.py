@@ -33,7 +33,7 @@ def names_for(labels: Tensor) -> tuple[str, ...]:
 
 
 def check_form(labels: Any) -> None:
-    """Refuse labels that have not the form of indices.
+    """Refuse labels that do not have the form of indices.
 
     Raises:
         DataError: Saying what these labels need.
@@ -48,7 +48,7 @@ def check_form(labels: Any) -> None:
 
 
 def check_range(labels: Tensor, n_classes: int) -> None:
-    """Refuse indices of classes that are not there.
+    """Refuse indices of classes that do not exist.
 
     Raises:
         DataError: Saying which labels there are.
@@ -68,7 +68,7 @@ def check_range(labels: Tensor, n_classes: int) -> None:
 
 
 def check_unnamed(labels: Tensor) -> None:
-    """Refuse whole numbers that are no indices of classes, where classes are needed.
+    """Refuse whole numbers that are not indices of classes, where classes are needed.
 
     Raises:
         DataError: Saying which labels there are.
@@ -82,7 +82,7 @@ def check_unnamed(labels: Tensor) -> None:
 
 
 def _way_out(labels: Any) -> str:
-    """What is right for these very labels."""
+    """The way out for these very labels."""
     if isinstance(labels, Targets):
         return f"Give the tensor that holds the classes alone, or {_READOUT}."
     if not labels.ndim:
@@ -91,9 +91,9 @@ def _way_out(labels: Any) -> str:
     whole = bool((labels == labels.round()).all()) if real else not labels.is_complex()
     cast = ".long()" if real else ""
     if labels.ndim == 1 and whole:
-        return f"Of indices, give labels.long(); numbers to be predicted go with {_READOUT}."
+        return f"If they are indices, give labels.long(); numbers to predict go with {_READOUT}."
     if labels.ndim == 2 and labels.shape[1] == 1 and whole:
-        return f"Of indices in a column, give labels[:, 0]{cast}; else {_READOUT}."
+        return f"If they are indices in a column, give labels[:, 0]{cast}; else {_READOUT}."
     if labels.ndim == 2 and _is_one_hot(labels):
         return "They are one-hot: give labels.argmax(1)."
     kind = "Numbers to be predicted, several classes per example (multi-label)"

@@ -1,8 +1,8 @@
 """Many image files to grey levels, by worker processes.
 
 The workers are plain subprocesses that run `pixels.py`, not multiprocessing's: those would import
-the caller's script and all of PyTorch again. They end with their pipe, so also when this process
-is killed.
+the caller's script and all of PyTorch again. They end when their pipe closes, so also when this
+process is killed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from lashley.data import pixels
 from lashley.errors import DataError
 
 _AHEAD = 32  # images per worker that may wait for the caller
-_FEW = 32  # images for which no process is worth its start
+_FEW = 32  # images for which starting a process does not pay
 
 Found = np.ndarray | str
 Process = subprocess.Popen[bytes]
@@ -42,11 +42,11 @@ def decode(
 
     Args:
         paths: Of the files.
-        resize: As of `pixels.grey_levels`.
-        crop: As of `pixels.grey_levels`.
+        resize: As for `pixels.grey_levels`.
+        crop: As for `pixels.grey_levels`.
         keep: Called with an image's place in `paths` and its (crop, crop, 3) uint8 grey levels,
             or what is wrong with it.
-        workers: Processes; 0: none but this one; None: as many as cores, none for few images.
+        workers: Processes; 0: this one only; None: one per core, or this one only for few images.
 
     Raises:
         DataError: If a worker ends before it has answered.

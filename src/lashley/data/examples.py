@@ -92,7 +92,7 @@ def as_examples(given: Any, at_most: int | None = None, name: str = "examples") 
     Args:
         given: `Examples`; a pair (inputs, labels) of tensors, arrays or lists; or a Dataset or
             DataLoader of such pairs, which is run through once, in order.
-        at_most: So many examples of a Dataset or DataLoader are enough.
+        at_most: How many examples of a Dataset or DataLoader are enough.
         name: Of the argument.
 
     Raises:
@@ -128,7 +128,7 @@ def require_classes(examples: Examples) -> Examples:
     """The examples with the indices of classes as labels, and a name for each class.
 
     Raises:
-        DataError: If their labels are no such indices.
+        DataError: If their labels are not such indices.
     """
     if examples.class_names:
         return examples
@@ -158,7 +158,7 @@ def _chunks(tensor: Tensor) -> Iterator[Tensor]:
 
 
 def _named(examples: Examples) -> Examples:
-    """The same by the indices of their classes; what was changed since they were made, shows."""
+    """The same, named by class index; a change since they were made still shows."""
     labels, made = examples.labels, examples.fingerprint
     found = copy.copy(examples)
     object.__setattr__(found, "labels", labels.long())
@@ -205,8 +205,8 @@ def _check(
     if len(set(lengths.values())) > 1 or not len(labels):
         given = " and ".join(f"{n} {name}" for name, n in lengths.items())
         raise DataError(
-            f"examples: given {given}; there must be as many "
-            "of both, and at least one. Check how they were loaded."
+            f"examples: given {given}; there must be equally many of both, and at least one. Check "
+            "how they were loaded."
         )
     if class_names:
         classes.check_range(labels_by_name(labels)["labels"], len(class_names))

@@ -35,11 +35,11 @@ def is_gathered(given: Any) -> bool:
 def gathered(given: Any, at_most: int | None = None) -> tuple[Any, Any]:
     """Inputs and labels of all pairs, in order, each in one tensor or several.
 
-    PyTorch's own random numbers are afterwards as before.
+    The state of PyTorch's own random numbers is kept.
 
     Args:
         given: A Dataset of pairs, or a DataLoader of batches of pairs.
-        at_most: Stop when there are so many examples; None: take all.
+        at_most: Stop at this many examples; None: take all.
 
     Raises:
         DataError: If it gives no pairs, another order each time, or examples of different shapes.
@@ -57,7 +57,7 @@ def gathered(given: Any, at_most: int | None = None) -> tuple[Any, Any]:
 
 
 def _enough(loader: Iterable[Any], at_most: int | None) -> Iterator[Any]:
-    """Its batches; no more than hold so many examples."""
+    """Its batches, only as many as hold `at_most` examples."""
     batches = iter(loader)
     try:
         size = getattr(loader, "batch_size", None) or 1
@@ -116,7 +116,7 @@ def _check_order(loader: DataLoader) -> None:
     if shuffles or [_plain(i) for i in sampler] != [_plain(i) for i in sampler]:
         raise DataError(
             "examples: given a DataLoader that shuffles; allowed is one that gives the same order "
-            "each time, because outcomes are told apart by the number of the example. Give "
+            "each time, because outcomes go by the number of the example. Give "
             "DataLoader(loader.dataset, batch_size=..., shuffle=False)."
         )
 

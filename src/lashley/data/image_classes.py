@@ -33,7 +33,7 @@ def named(given: str | os.PathLike[str] | Sequence[str]) -> dict[str, str]:
     if n > 1:
         raise DataError(
             f"class_names: folder {folder!r} is given {n} times; allowed is once, as its place is "
-            "that of the network's output. Take the wrong lines out."
+            "that of the network's output. Remove the wrong lines."
         )
     return {folder: rest[0].strip() if rest else folder for folder, *rest in words}
 

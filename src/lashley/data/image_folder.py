@@ -1,4 +1,4 @@
-"""Images in folders, one per class, as ImageNet's are handed out."""
+"""Images in folders, one per class, as ImageNet's are distributed."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def image_folder(
         class_names: None: the folders' names, sorted. Else the classes in the order of the
             network's outputs, a text file's path or its lines: "FOLDER" or "FOLDER name of the
             class", such as "n01440764 tench". Folders of some classes may be missing.
-        images: A random subset of as many, each class in its share, in the order of the files.
-            None: all.
+        images: A random subset of this many, with the share of each class kept, in the order of the
+            files. None: all.
         which: In place of a random subset, the numbers of the images to take, from 0 in the order
             of the files: the folders sorted by name, the files sorted within each.
         seed: Of the subset.
@@ -63,7 +63,7 @@ def image_folder(
         mean: Of red, green, blue between 0 and 1. ImageNet's by default.
         std: Of red, green, blue. ImageNet's by default.
         skip_broken: Go on without images that cannot be read, with a warning that names them.
-        workers: Processes that decode. None: as many as cores; 0: this one.
+        workers: Processes that decode. None: one per core; 0: this one only.
         store: A folder to keep the decoded images in. They are mapped from there, not held in
             memory; the same call finds them again. It decodes anew if anything differs: the files,
             their sizes and times, the transform, the class names. None: in memory.
@@ -71,7 +71,7 @@ def image_folder(
 
     Returns:
         Inputs (example, 3, crop, crop) float32, labels, and class names; classes that share a
-        name have their folder behind it.
+        name have their folder after it.
 
     Raises:
         DataError: If the arguments, the folders or the images are not as above. Broken images
@@ -177,7 +177,7 @@ def _refuse_broken(listing: Listing, broken: Mapping[str, str], skip: bool) -> N
     if lost:
         raise DataError(
             f"{told}\nskip_broken: no image would be left of {len(lost)} classes, the first is "
-            f"{lost[0]!r}. Replace the images or take the folders away."
+            f"{lost[0]!r}. Replace the images or remove the folders."
         )
     warnings.warn(f"lashley: {told}\nThey are left out.", stacklevel=3)
 
@@ -188,8 +188,8 @@ def look_into(
     """How many images `image_folder` finds, broken ones included, and its classes; none is read.
 
     Args:
-        root: As of `image_folder`.
-        class_names: As of `image_folder`.
+        root: As for `image_folder`.
+        class_names: As for `image_folder`.
 
     Raises:
         DataError: If the folders are not as `image_folder` needs them.

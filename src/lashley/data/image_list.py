@@ -39,8 +39,8 @@ class Listing:
 def listed(root: Path, class_names: ClassNames) -> Listing:
     """The images in the folders of `root`, one folder per class.
 
-    Files of other extensions and what is hidden (a leading dot, also of a folder) are passed over.
-    A warning counts those that may be images all the same.
+    Files with other extensions and hidden files and folders (a leading dot) are skipped. A warning
+    counts those that may be images after all.
 
     Raises:
         DataError: If there is nothing to list, an image belongs to no class, or a folder has no
@@ -52,7 +52,7 @@ def listed(root: Path, class_names: ClassNames) -> Listing:
     if strange:
         raise DataError(
             f"class_names: given {len(names)} classes ({some(list(names))}), but {root} also "
-            f"holds {some(strange)}. Name every folder's class, or take these folders away."
+            f"holds {some(strange)}. Name every folder's class, or remove these folders."
         )
     within = {folder: _files_below(root, folder) for folder in folders}
     images = {f: [p for p in paths if _is_image(p)] for f, paths in within.items()}
@@ -98,7 +98,7 @@ def _files_below(root: Path, folder: str) -> list[str]:
 def _unreadable(error: OSError) -> NoReturn:
     raise DataError(
         f"{error.filename}: the folder cannot be listed ({error.strerror}), so images would be "
-        "missing. Make it readable or take it away."
+        "missing. Make it readable or remove it."
     ) from error
 
 
@@ -120,8 +120,8 @@ def _refuse_empty(
     found = ", ".join(f"{n} of {kind}" for kind, n in kinds.most_common(_SHOWN)) or "no file"
     raise DataError(
         f"root: in {root} there is no image in {len(empty)} of {len(within)} folders "
-        f"({some(empty)}), but {found}; allowed are {' '.join(EXTENSIONS)}. Convert the files, "
-        "or take these folders away."
+        f"({some(empty)}), but {found}; allowed are {' '.join(EXTENSIONS)}. Convert the files, or "
+        "remove these folders."
     )
 
 

@@ -1,4 +1,4 @@
-"""Decoded images in a folder: the numbers in one file, mapped, and an index that says what of.
+"""Decoded images in a folder: one mapped file of numbers, and an index that says of which images.
 
 The index is written last. So a folder with an index is whole, and one without is filled anew.
 """
@@ -29,18 +29,18 @@ Put = Callable[[Tensor], object]
 def stored(
     folder: Path, about: Mapping[str, Any], shape: tuple[int, ...], fill: Callable[[Put], Broken]
 ) -> tuple[Tensor, Broken]:
-    """The numbers of a folder that was filled before for the same images, or is now.
+    """The numbers of a folder that was filled before for the same images, or is filled now.
 
     Args:
-        folder: Made if it is not there. What it held of other images is deleted.
-        about: What the numbers depend on, as JSON can say it.
-        shape: (image, ...) if none is broken; their room on the disk is taken before anything.
-        fill: Hands the numbers of each image in turn to the function it is given, and returns
-            the images that it could not.
+        folder: Made if it does not exist. What it held of other images is deleted.
+        about: What the numbers depend on, as values that JSON can hold.
+        shape: (image, ...) if none is broken; their disk space is reserved first.
+        fill: Passes the numbers of each image in turn to the function it is given, and returns the
+            images that failed.
 
     Returns:
-        The images (image, ...) float32, less those that are broken, and what is wrong with these.
-        The file is mapped, so pages come and go as they are needed; writing to the tensor does not
+        The images (image, ...) float32, without the broken ones, and what is wrong with these. The
+        file is mapped, so pages come and go as they are needed; writing to the tensor does not
         change the file.
 
     Raises:
@@ -73,7 +73,7 @@ def _index(folder: Path) -> dict[str, Any]:
         index = None
     if not isinstance(index, dict) or not str(index.get("form")).startswith("lashley images"):
         raise DataError(
-            f"store: {path} is no index of images, and would be overwritten; allowed is a new "
+            f"store: {path} is not an index of images, and would be overwritten; allowed is a new "
             "folder or one that was a store before. Give another folder."
         )
     return index

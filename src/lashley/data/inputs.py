@@ -38,7 +38,7 @@ def varied(inputs: Inputs, size: int) -> Tensor:
     So a sample of token ids or masks holds the shortest and the longest example.
 
     Args:
-        inputs: As of `Examples`.
+        inputs: As for `Examples`.
         size: How many examples, if there are as many.
     """
     parts = tensors(inputs)
@@ -62,7 +62,7 @@ def inputs_to(
     """Inputs on a device, those of real and complex numbers in another number format.
 
     Args:
-        inputs: As of `Examples`.
+        inputs: As for `Examples`.
         device: Where to.
         dtype: Of the tensors of real numbers; indices and masks keep theirs. None: as they are.
         non_blocking: Do not wait for the copy, where they come from pinned memory.

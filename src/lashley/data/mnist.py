@@ -48,7 +48,7 @@ def mnist(split: str) -> Examples:
         Inputs (example, 1, 28, 28) float32, (pixel / 255 - 0.5) / 0.5; labels 0 to 9.
 
     Raises:
-        DataError: If the files cannot be had, or are damaged.
+        DataError: If the files are not available, or are damaged.
     """
     if split not in _PREFIX:
         raise DataError(f"split: given {split!r}; allowed are 'train' and 'test'.")
@@ -56,7 +56,7 @@ def mnist(split: str) -> Examples:
     paths = locate("mnist", [Remote(n, _SHA256[n], tuple(m + n for m in _MIRRORS)) for n in names])
     images, labels = (read_idx(paths[name]) for name in names)
     if images.ndim != 3 or labels.ndim != 1:
-        raise DataError(f"{paths[names[0]]}: holds no images, or its labels are no labels.")
+        raise DataError(f"{paths[names[0]]}: holds no images, or its labels are not labels.")
     inputs = images[:, None].float().div_(255).sub_(0.5).div_(0.5)
     return Examples(inputs, labels, tuple(str(digit) for digit in range(10)))
 
@@ -65,7 +65,7 @@ def read_idx(path: Path) -> Tensor:
     """The array of a gzipped idx file of unsigned bytes.
 
     Raises:
-        DataError: If the file is damaged, truncated, or no such file.
+        DataError: If the file is damaged, truncated, or of another kind.
     """
     try:
         content = gzip.decompress(path.read_bytes())

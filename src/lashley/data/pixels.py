@@ -1,7 +1,7 @@
 """From one image file to grey levels: read, convert to RGB, resize, crop.
 
-Run as a script it is a worker, which does so for each path it is sent. It imports nothing of
-Lashley and PyTorch, so a worker starts in a quarter of a second and takes little memory.
+Run as a script it is a worker, which does so for each path it is sent. It imports nothing from
+Lashley or PyTorch, so a worker starts in a quarter of a second and takes little memory.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _rgb(image: Image.Image) -> Image.Image:
         raise ValueError("its pixels are real numbers: which of them is white is not known")
     if not image.mode.startswith("I"):
         return image.convert("RGB")
-    deep = np.asarray(image).astype(np.int64)  # Pillow's convert would cut all above 255
+    deep = np.asarray(image).astype(np.int64)  # Pillow's convert would clip all above 255
     if deep.min() < 0 or deep.max() > _DEEP:
         raise ValueError(f"its grey levels are {deep.min()} to {deep.max()}, not 0 to {_DEEP}")
     return Image.fromarray(((deep + 128) // 257).astype(np.uint8)).convert("RGB")
@@ -84,7 +84,7 @@ def _serve(resize: int, crop: int) -> None:
         try:
             sys.stdout.buffer.write(json.dumps(wrong).encode() + b"\n" + pixels)
             sys.stdout.buffer.flush()
-        except BrokenPipeError:  # who asked is gone
+        except BrokenPipeError:  # whoever asked is gone
             os._exit(1)
 
 

@@ -1,4 +1,4 @@
-"""Random subsets that hold each class in its share."""
+"""Random subsets that keep the share of each class."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from lashley.errors import DataError
 
 
 def subset(examples: Examples, n: int, seed: int = 0) -> Examples:
-    """A random subset of examples with each class in its share, as a copy.
+    """A random subset of examples that keeps the share of each class, as a copy.
 
-    Of a class with a share s of the examples it holds n s, rounded up or down at random. Each
-    example is as likely as any other. With `n` below the number of classes some are missing.
+    From a class with a share s of the examples it takes n s, rounded up or down at random. All
+    examples are equally likely. If `n` is below the number of classes, some are missing.
 
     Args:
         examples: With classes as labels.
@@ -24,10 +24,10 @@ def subset(examples: Examples, n: int, seed: int = 0) -> Examples:
         seed: Of the choice.
 
     Returns:
-        `n` examples in the order in which they were; the class names are the same.
+        `n` examples in their original order; the class names are the same.
 
     Raises:
-        DataError: If `n` is below 1 or above the number of examples, or the labels are no classes.
+        DataError: If `n` is below 1 or above the number of examples, or the labels are not classes.
     """
     examples = require_classes(as_examples(examples))
     chosen = stratified(examples.labels.cpu().numpy(), n, seed)
@@ -39,8 +39,8 @@ def stratified(
 ) -> Int[np.ndarray, " chosen"]:
     """The indices that `subset` takes, ascending.
 
-    The examples are laid in a row, class by class and at random within each. Every so many-th is
-    taken, from a random start.
+    The examples are laid in a row, class by class and at random within each. They are taken at
+    equal steps, from a random start.
 
     Args:
         labels: Of all examples.
@@ -49,7 +49,7 @@ def stratified(
         name: What the caller calls `n`.
 
     Raises:
-        DataError: If `n` is below 1 or above the number of examples, or the seed is none.
+        DataError: If `n` is below 1 or above the number of examples, or the seed is not allowed.
     """
     check_whole(name, n, "Leave it out to take all.", 1, len(labels))
     check_whole("seed", seed, "Any will do, such as 0.", 0)
@@ -61,7 +61,7 @@ def stratified(
 
 
 def check_whole(name: str, given: Any, way_out: str, least: int, most: int | None = None) -> None:
-    """Refuse what is no whole number from `least` to `most`.
+    """Refuse what is not a whole number from `least` to `most`.
 
     Raises:
         DataError: Naming the argument.

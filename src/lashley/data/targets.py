@@ -14,7 +14,7 @@ from torch import Tensor
 class Targets:
     """Several tensors (example, ...) that a readout compares outputs with.
 
-    It is taken apart along the examples as a tensor is: `targets[:10]`, `len(targets)`.
+    It is indexed along the examples as a tensor is: `targets[:10]`, `len(targets)`.
 
     Attributes:
         parts: As they were given, in a tuple or by name; what a readout is given.

@@ -1,4 +1,4 @@
-"""Groups of a share of a site's units: similar ones, and random ones to hold them against."""
+"""Groups of a share of a site's units: similar ones, and random ones to compare them with."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from lashley.sites import Site, as_site
 
 
 def similar_groups(site: Site, proportion: float, method: Method | str = SILENCE) -> list[Ablation]:
-    """Around every unit, the anchor, the group of those most like it, itself included.
+    """For every unit, the anchor, the group of the units most like it, itself included.
 
-    Like are units of a small distance (`distances`); of equal ones the lower index goes first.
-    The size is the proportion of the site's units, at least 1, else rounded half up.
+    Units are alike if their distance is small (`distances`); among equals the lower index goes
+    first. The size is the proportion of the site's units, at least 1, else rounded half up.
 
     Args:
         site: From `find_sites`.
@@ -52,13 +52,13 @@ def random_groups(
     seed: int = 0,
     method: Method | str = SILENCE,
 ) -> list[Ablation]:
-    """Groups drawn at random: every set of that size is as likely, whatever the other groups are.
+    """Groups drawn at random: every set of that size is equally likely, whatever the others are.
 
-    Another seed, site name or size draws others; more groups keep the first ones.
+    Another seed, site name or size gives other groups; asking for more keeps the first ones.
 
     Args:
         site: From `find_sites`.
-        proportion: As of `similar_groups`, and the groups have the same size.
+        proportion: As for `similar_groups`, and the groups have the same size.
         groups: How many.
         seed: Of the draws.
         method: See `Ablation`.
@@ -68,7 +68,7 @@ def random_groups(
 
     Raises:
         AblationError: If the proportion is not allowed or leaves no unit, or the number of groups
-            or the seed is no whole number in its range.
+            or the seed is not a whole number in its range.
     """
     size = size_of_part(as_site(site), proportion)
     _check_whole("groups", groups, 1)

@@ -13,8 +13,8 @@ from lashley.sites import Site, as_site
 def distances(site: Site) -> Float[Tensor, "unit unit"]:
     """Euclidean distances between the units' incoming weights, each divided by its norm.
 
-    The bias is not among the weights. A unit whose weights are all 0 stays 0, and so has distance
-    1 to all others but its like.
+    The bias is not among the weights. A unit whose weights are all 0 stays 0, and so has distance 1
+    to all others except those that are 0 too.
 
     Args:
         site: From `find_sites`, which has the weights.

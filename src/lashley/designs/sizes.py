@@ -15,7 +15,7 @@ _DIGITS = 9  # to which a product is exact enough: 0.285 * 100 is 28.49999999999
 def group_size(n_units: int, proportion: float) -> int:
     """The units that are a share of `n_units`: at least 1, else rounded half up.
 
-    The product counts to 9 digits behind the point, so that 28.5 % of 100 units are 29.
+    The product counts to 9 decimal places, so that 28.5 % of 100 units is 29.
 
     Args:
         n_units: Of the site.
@@ -36,7 +36,7 @@ def size_of_part(site: Site, proportion: float) -> int:
     """`group_size` of a site, if some of its units are left.
 
     Raises:
-        AblationError: If the proportion is none, or all units are in the group.
+        AblationError: If the proportion is not allowed, or all units are in the group.
     """
     size = group_size(site.n_units, proportion)
     if size == site.n_units:

@@ -46,16 +46,17 @@ def cumulative(
 
     Args:
         site: From `find_sites`.
-        order: Units, the first to go first, such as a score's ranking; each once, not all needed.
+        order: Units, the first to be cut first, such as a score's ranking; each at most once.
         method: See `Ablation`.
         proportions: Only the steps that are these shares of all the site's units: at least one
-            unit, else rounded half up. Shares of the same step give it once. None: every step.
+            unit, else rounded half up. Shares that give the same step give it once. None: every
+            step.
 
     Returns:
         From few units to many; the column `proportion` is the exact share of the site's units.
 
     Raises:
-        AblationError: If the order names a unit twice or one that is not there, has no order, or
+        AblationError: If the order names a unit twice or one that does not exist, has no order, or
             is too short for a proportion; or if a proportion is not allowed.
     """
     listed = _listed(as_site(site), order)

@@ -1,4 +1,4 @@
-"""Addresses of Ray clusters, and what joining one can end with."""
+"""Addresses of Ray clusters, and the errors of joining one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def checked(given: str | None, option: str = "--ray") -> str | None:
     """An address as it was given, or None for none.
 
     Raises:
-        ClusterError: If it is no address that can be joined.
+        ClusterError: If it is not an address that can be joined.
     """
     if given and given.startswith("ray://"):
         raise ClusterError(
@@ -35,7 +35,7 @@ def checked(given: str | None, option: str = "--ray") -> str | None:
 
 
 def join(ray: Any, address: str | None) -> bool:
-    """Join a cluster, or start one; whether it was started.
+    """Join a cluster, or start one; returns whether it was started.
 
     Raises:
         ClusterError: If there is none at the address, or it cannot be joined.
@@ -81,7 +81,7 @@ def _none_there(address: str, error: BaseException) -> ClusterError:
 def _closed(address: str, error: BaseException) -> ClusterError:
     return ClusterError(
         f"--ray: the cluster at {address!r} could not be joined ({_first(error)}). It must have "
-        "this version of Ray; where it asks for a token, set RAY_AUTH_MODE=token here and on all "
+        "this version of Ray; if it asks for a token, set RAY_AUTH_MODE=token here and on all "
         "nodes."
     )
 

@@ -1,4 +1,4 @@
-"""Alone: one task of a run carried out here, to see why it failed; its result is not kept."""
+"""Alone: one task of a run, carried out here to see why it failed; its result is not kept."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lashley.errors import ClusterError
 
 
 class CarriedOut(Exception):
-    """The task was carried out; says how that went."""
+    """The task was carried out; says how it went."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class OneTask(Local):
     """A workplace that does a single task of a run that has come to its stage.
 
     Attributes:
-        name: The task's, with its stage: "ablations/0-11,40/0-124".
+        name: The task's name, with its stage: "ablations/0-11,40/0-124".
     """
 
     name: str = ""
@@ -74,8 +74,8 @@ class OneTask(Local):
         mine, _, rest = self.name.partition("/")
         if mine != stage:
             raise ClusterError(
-                f"task: given {self.name}; the run is at the stage {stage}, whose tasks are called "
-                f"{stage}/... Take the name from the error's message."
+                f"task: given {self.name}; the run is at the stage {stage}, and its tasks are "
+                f"called {stage}/... Take the name from the error's message."
             )
         return rest
 
@@ -87,6 +87,6 @@ class OneTask(Local):
             work.carry_out(prepared, content, lambda _: None)
         raise CarriedOut(
             f"{self.name} was carried out without an error: {ready - start:.1f} s to prepare, "
-            f"{perf_counter() - ready:.1f} s for the tile. Nothing of it was kept: the command "
-            "that carries out the run does that."
+            f"{perf_counter() - ready:.1f} s for the tile. Nothing was kept: only the command that "
+            "carries out the run keeps results."
         )

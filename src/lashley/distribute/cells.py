@@ -50,11 +50,11 @@ class Cells:
         return Task(tile.name, tile)
 
     def give_back(self, task: Task) -> None:
-        """As `Source.give_back`; the tile stays as it is, for its failures are counted by name."""
+        """As `Source.give_back`; the tile stays the same, as its failures are counted by name."""
         self._again.append(self._in_hand.pop(task.name))
 
     def keep(self, task: Task, result: Outcomes) -> None:
-        """Write outcomes; with a precision, see which ablations go on."""
+        """Write outcomes; with a precision, see which ablations continue."""
         tile = self._in_hand.pop(task.name)
         for rows, part, values in result.blocks:
             self._record.sink.write(rows, places(self._record.evaluation.at(part)), values)
@@ -79,13 +79,13 @@ class Cells:
         )
 
     def _begin(self) -> np.ndarray:
-        """(batch, row) what is ready, behind what an earlier call has kept."""
+        """(batch, row) what is ready, after what an earlier call has kept."""
         ready = np.zeros((len(self._batches), self._record.n_rows), bool)
         going = np.arange(self._record.n_rows) > 0  # the intact network comes with any other
         for batch, part in enumerate(self._batches):
             which = self._record.evaluation.at(part)
             known = self._record.known(which)
-            known &= known[0]  # without the intact outcomes the others tell nothing
+            known &= known[0]  # without the intact outcomes the others are useless
             ready[batch] = going & ~known
             self._done += int((going & known).sum()) * (part.stop - part.start)
             if self._record.evaluation.precision is not None:

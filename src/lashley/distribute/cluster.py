@@ -32,7 +32,7 @@ from lashley.distribute.worker import Worker
 from lashley.engine import Record, asked, evaluation_of
 from lashley.errors import ClusterError
 
-if TYPE_CHECKING:  # it imports Ray, which need not be there
+if TYPE_CHECKING:  # it imports Ray, which may be missing
     from lashley.distribute.pool import Pool
 
 
@@ -42,13 +42,13 @@ class Cluster:
 
     Attributes:
         address: "HOST:PORT" of the cluster's head; "auto": the one that runs on this machine or
-            stands in RAY_ADDRESS; "local": one of its own on this machine; None: "auto" if there is
-            one, else "local".
+            that RAY_ADDRESS names; "local": one of its own on this machine; None: "auto" if there
+            is one, else "local".
         device: Where each worker computes: "cpu", or "cuda", one GPU each.
-        workers: How many; None: one per GPU, or as many as the CPUs carry.
-        cpus: Of each worker; None: its share of the CPUs, 4 at most if `workers` is None too.
-        share: A folder, path or URL that fsspec knows, that examples are written to and that all
-            workers read them from; None: they travel through Ray's object store.
+        workers: How many; None: one per GPU, or as many as the CPUs can serve.
+        cpus: For each worker; None: its share of the CPUs, 4 at most if `workers` is None too.
+        share: A folder, path or URL that fsspec knows, that examples are written to and all workers
+            read them from; None: they travel through Ray's object store.
     """
 
     address: str | None = None
@@ -67,8 +67,8 @@ class Cluster:
             given = getattr(self, name)
             if given is not None and (type(given) is not int or given < 1):
                 raise ClusterError(
-                    f"{name}: given {given!r}; allowed is a whole number from 1 on. Leave it out "
-                    "for what the cluster has room for."
+                    f"{name}: given {given!r}; allowed is a whole number of at least 1. Leave it "
+                    "out for what the cluster has room for."
                 )
         if self.device not in ("cpu", "cuda"):
             raise ClusterError(
@@ -112,14 +112,14 @@ class Cluster:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """Of the command line, for the same workers once more."""
+        """Those of the command line that give the same workers again."""
         sizes = {"--workers": self.workers, "--cpus": self.cpus, "--share": self.share}
         given = [part for name, value in sizes.items() if value for part in (name, str(value))]
         return ("--ray", *filter(None, [self.address]), "--device", self.device, *given)
 
     @property
     def here(self) -> str:
-        """Of the process that hands out the work."""
+        """The device of the process that hands out the work."""
         return self.device if torch.cuda.is_available() else "cpu"
 
     @property
@@ -131,7 +131,7 @@ class Cluster:
         self, network: Any, examples: Any, ablations: Any, *, store: Any = None,
         progress: Any = None, reference: Any = None, **how: Any,
     ) -> xr.Dataset:  # fmt: skip
-        """As `lashley.evaluate`, but for `device`."""
+        """As `lashley.evaluate`, without `device`."""
         evaluation = asked(network, examples, ablations, reference=reference, **how)
         work = sweep(network, evaluation.examples, evaluation.reference, evaluation.ablations, how)
         with evaluation_of(network, evaluation.examples):
@@ -177,7 +177,7 @@ class Cluster:
 
 def _started(device: str, cpus: int) -> Any:
     """A worker that starts as soon as there is room for it."""
-    # The second thread says how far the first one is.
+    # The second thread reports the first one's progress.
     made = (
         _ray()
         .remote(Worker)
@@ -187,7 +187,7 @@ def _started(device: str, cpus: int) -> Any:
 
 
 def _node() -> str:
-    """That this runs on."""
+    """The node that this runs on."""
     return _ray().get_runtime_context().get_node_id()
 
 

@@ -20,8 +20,8 @@ from lashley.ablations import Ablation
 from lashley.distribute.tiles import Tile
 from lashley.planning import CostModel
 
-LEAST, MOST = 0.5, 60.0  # seconds of a tile, about: below, the call costs; above, a fault
-_TINY = 1e-9  # seconds: nothing is for free, so what is left is told by its cost
+LEAST, MOST = 0.5, 60.0  # rough seconds of a tile: shorter, the call costs; longer, a fault
+_TINY = 1e-9  # seconds: nothing is free, so cost tells what is left
 _SHARE = 4  # parts of what is left, for each worker, that a tile takes
 
 
@@ -30,8 +30,8 @@ class Costs:
     """What cells cost, in seconds.
 
     Attributes:
-        of_rows: (row,) per example; row 0 is the intact network.
-        order: (row,) rows in the order in which a pass comes to their sites.
+        of_rows: (row,) seconds per example; row 0 is the intact network.
+        order: (row,) rows in the order in which a pass reaches their sites.
         sizes: (batch,) examples.
     """
 
@@ -60,7 +60,7 @@ class Ledger:
     Args:
         costs: Of the sweep.
         ready: (batch, row) what is ready to be found.
-        workers: How many there are.
+        workers: How many workers there are.
     """
 
     def __init__(self, costs: Costs, ready: np.ndarray, workers: int) -> None:
@@ -68,7 +68,7 @@ class Ledger:
         self._each = costs.of_rows[costs.order]
         self._ready = ready[:, costs.order]  # from here on rows lie in forward order
         self._left = np.array([self._each[row].sum() for row in self._ready]) * costs.sizes
-        self._held: dict[Any, int] = {}  # the batch that a worker is at
+        self._held: dict[Any, int] = {}  # the batch that a worker is on
         self._edges = np.concatenate([[0], np.cumsum(costs.sizes)])
 
     @property
@@ -106,12 +106,12 @@ class Ledger:
         self._held.pop(worker, None)
 
     def batches_of(self, tile: Tile) -> slice:
-        """Which batches a tile is of."""
+        """Which batches a tile covers."""
         start, stop = np.searchsorted(self._edges, (tile.start, tile.stop)).tolist()
         return slice(start, stop)
 
     def _batch_for(self, worker: Any) -> int | None:
-        """Its own as long as that has cells, else one that nobody holds, else the longest."""
+        """The worker's own while that has cells, else one that nobody holds, else the longest."""
         own = self._held.get(worker)
         if own is not None and self._left[own]:
             return own
@@ -123,13 +123,13 @@ class Ledger:
         return free[0] if free else int(some[np.argmax(self._left[some])])
 
     def _first(self, batch: int, wanted: float) -> np.ndarray:
-        """Ready rows of a batch, as places in forward order, for so many seconds; at least one."""
+        """Ready rows of a batch, as places in forward order, for this long; at least one."""
         ready = np.flatnonzero(self._ready[batch])
         ends = np.cumsum(self._each[ready]) * self._costs.sizes[batch]
         return ready[: max(1, int(np.searchsorted(ends, wanted)))]
 
     def _is_alike(self, batch: int, other: int, which: np.ndarray) -> bool:
-        """Whether all that was ready of a batch is taken, and the same is ready of another."""
+        """Whether all ready rows of a batch are taken, and the same are ready in another."""
         whole = np.count_nonzero(self._ready[batch]) == len(which)
         same = np.count_nonzero(self._ready[other]) == len(which)
         return whole and same and bool(self._ready[other][which].all())

@@ -1,4 +1,4 @@
-"""One process: tasks are done here, one after the other."""
+"""One process: tasks are done here, one after another."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Local:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """Of the command line, for the same place once more."""
+        """Those of the command line that give the same place again."""
         return () if self.device == "cpu" else ("--device", self.device)
 
     @property
@@ -51,7 +51,7 @@ class Local:
         return evaluate(network, examples, ablations, device=self.device, **how)
 
     def carry_out(self, work: Work, lanes: Sequence[Lane], running: Running) -> None:
-        """Do all tasks, lane by lane; nothing is prepared where all is done already."""
+        """Do all tasks, lane by lane; nothing is prepared if all is done already."""
         source = Lanes(lanes, running)
         if not source.begin():
             return
@@ -64,7 +64,7 @@ class Local:
 
 @contextmanager
 def threads(n: int | None) -> Iterator[None]:
-    """So many threads inside."""
+    """This many threads inside."""
     before = torch.get_num_threads()
     torch.set_num_threads(before if n is None else n)
     try:

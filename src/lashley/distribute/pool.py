@@ -1,7 +1,7 @@
 """The pool: workers on a Ray cluster, kept busy, replaced when they are lost.
 
-A worker has one task in hand. What a lost worker had in hand is handed out again; what it had done
-is kept by then. A task that fails three times ends the run: the fault is its own.
+A worker has one task in hand. What a lost worker had in hand is handed out again; what it had
+finished is kept already. A task that fails three times ends the run: the fault is its own.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from lashley.distribute.work import Task
 from lashley.distribute.worker import versions
 from lashley.errors import ClusterError, LashleyError, TaskFailed
 
-_TIMES = 3  # that a task may fail, and that workers may fail to start in a row
+_TIMES = 3  # how often a task may fail, and workers may fail to start in a row
 _LOOK = 0.5  # seconds between two looks at the progress
 _LONG = 300  # characters of an error's words
-_SILENCE = 60  # seconds without a word from any worker, after which that is said
+_SILENCE = 60  # seconds without a word from any worker before a warning
 
 
 @dataclass(eq=False)
@@ -37,9 +37,9 @@ class Hand:
     Attributes:
         number: Unique.
         actor: Ray's handle.
-        stage: That it is prepared for.
-        call: What it was asked for last and has not answered.
-        task: That this is; None if it is preparing.
+        stage: The one that it is prepared for.
+        call: What it was last asked for and has not answered yet.
+        task: The task of that call; None if it is preparing.
         look: A question for its progress, not answered yet.
         done: How much of the task is done.
         node: Where it runs; "" before it has prepared anything.
@@ -61,7 +61,7 @@ class Pool:
 
     Attributes:
         start: Starts a worker: Ray's handle of the actor.
-        size: How many there are to be.
+        size: How many there should be.
     """
 
     start: Callable[[], Any]
@@ -71,15 +71,15 @@ class Pool:
     _unborn: int = 0  # workers lost in a row before they had prepared anything
     _failed: Counter[str] = field(default_factory=Counter)
     _refusal: NotShared | None = None
-    _looked: float = 0.0  # when workers were last asked how far they are
+    _looked: float = 0.0  # when workers were last asked for their progress
     _heard: float = field(default_factory=time.monotonic)  # when a worker last said anything
 
     def run(self, stage: PooledWork, source: TaskSource) -> None:
-        """Have all tasks of a source done.
+        """Do all tasks of a source.
 
         Args:
-            stage: That they belong to.
-            source: Of tasks.
+            stage: The one that they belong to.
+            source: Where tasks come from.
 
         Raises:
             TaskFailed: If a task failed three times.
@@ -122,11 +122,11 @@ class Pool:
             self._lose(hand)
 
     def _has_work(self, stage: PooledWork, source: TaskSource) -> bool:
-        """Give all that are free something to do; whether anything is left to wait for."""
+        """Give all free workers something to do; whether anything is left to wait for."""
         self._fill()
         for hand in [hand for hand in self._hands if hand.call is None]:
             self._employ(hand, stage, source)
-        # One that is prepared and free found nothing; others may still prepare, for nothing.
+        # A prepared, free worker found nothing; others may still prepare, for nothing.
         free = any(hand.stage is stage and hand.call is None for hand in self._hands)
         return not free or any(hand.task is not None for hand in self._hands)
 
@@ -136,7 +136,7 @@ class Pool:
             self._lose(hand)
 
     def _fill(self) -> None:
-        """As many workers as there are to be; those that were refused are not replaced."""
+        """Start as many workers as there should be; those that were refused are not replaced."""
         while len(self._hands) < self.size:
             self._hands.append(Hand(self._started, self.start()))
             self._started += 1
@@ -193,7 +193,7 @@ class Pool:
         stage: PooledWork,
     ) -> None:
         """A worker has failed at a task, or while it prepared; another one takes its place."""
-        self._lose(hand)  # if it is still there: a GPU may be of no use after an error
+        self._lose(hand)  # if it is still there: a GPU may be unusable after an error
         source.leave(hand.number)
         if task is not None:
             source.give_back(task)
@@ -230,17 +230,17 @@ class Pool:
         self._hands.remove(hand)
 
     def _listen(self) -> None:
-        """Say so, once in a while, if there is no worker that says anything."""
+        """Warn, once in a while, if no worker says anything."""
         if time.monotonic() - self._heard > _SILENCE:
             self._heard = time.monotonic()
             warnings.warn(
-                f"no worker has answered for {_SILENCE} s. The run goes on as soon as the cluster "
-                "has room for one; what is finished is kept if you stop it.",
+                f"no worker has answered for {_SILENCE} s. The run continues as soon as the "
+                "cluster has room for one; what is finished is kept if you stop it.",
                 stacklevel=2,
             )
 
     def _progress(self) -> dict[str, int]:
-        """How much of each task in hand is done, as far as it has been told."""
+        """How much of each task in hand is done, as far as it is known."""
         for hand in self._hands:
             if hand.task is None:
                 continue
@@ -254,7 +254,7 @@ class Pool:
                     hand.done = 0  # it is lost: its task's own answer will say so
                     continue
                 self._heard = time.monotonic()
-                if name == hand.task.name:  # not of the one before
+                if name == hand.task.name:  # not the one before
                     hand.done = done
         return {hand.task.name: hand.done for hand in self._hands if hand.task is not None}
 

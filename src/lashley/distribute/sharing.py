@@ -1,4 +1,4 @@
-"""Sharing: how networks and examples get to the workers, and the check that they did."""
+"""Sharing: how networks and examples reach the workers, and the check that they did."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Shared:
     Attributes:
         name: What it is.
         get: Gets it, on a worker.
-        fingerprint: That it must have then; None where it has none.
+        fingerprint: The one it must have then; None if it has none.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Shared:
 
 
 def fingerprint_of(value: Any) -> dict[str, str] | None:
-    """Of a network or of examples, by the names of their parts; None of anything else."""
+    """That of a network or of examples, by the names of their parts; None for anything else."""
     if isinstance(value, nn.Module):
         return network_fingerprint(value)
     return value.current_fingerprint() if isinstance(value, Examples) else None
@@ -75,7 +75,7 @@ def packed(examples: Examples) -> dict[str, Any]:
 
 
 def unpacked(content: Mapping[str, Any]) -> Examples:
-    """The reverse, without a copy; nothing may write to what comes out."""
+    """The reverse, without a copy; nothing may write to the result."""
     parts = {name: torch.from_numpy(part[0]).view(part[1]).reshape(part[2])
              for name, part in content.items() if name != "about"}  # fmt: skip
     return _whole(parts, content["about"])
@@ -122,7 +122,7 @@ def write_to(folder: str, examples: Examples) -> str:
 
 
 def read_from(address: str) -> Examples:
-    """Examples that were written by `write_to`; mapped from the disk, not read into memory.
+    """Examples that `write_to` wrote; mapped from the disk, not read into memory.
 
     Raises:
         Refused: If the worker cannot read them.
@@ -165,7 +165,7 @@ def _about(examples: Examples) -> dict[str, Any]:
 
 
 def _whole(parts: Mapping[str, Tensor], about: Mapping[str, Any]) -> Examples:
-    """Examples from their parts, in the order that they had."""
+    """Examples from their parts, in their original order."""
     named = _part("inputs.", parts, about)
     inputs = named[_PLAIN] if about["plain"] else named
     several = _part("labels.", parts, about)

@@ -1,6 +1,6 @@
 """Simulation: a sweep's ledger hands out its tiles in virtual time, to workers that do not exist.
 
-How many workers a sweep can use is so known before any is paid for. What the model has no number
+So how many workers a sweep can use is known before any is paid for. What the model has no number
 for is left out: the driver writes outcomes in no time, and no worker is lost.
 """
 
@@ -18,8 +18,8 @@ from lashley.distribute.tiles import Tile
 from lashley.errors import ClusterError
 from lashley.planning import CostModel
 
-NOISE = 0.4  # measured: the spread of tiles' times around the model's, on a machine in use
-LATENCY = 0.02  # seconds: Ray takes 0.001 for a task, the rest is for its outcomes to be written
+NOISE = 0.4  # measured: the spread of tiles' times around the model's, on a busy machine
+LATENCY = 0.02  # seconds: Ray takes 0.001 for a task, the rest goes to writing its outcomes
 _SLOWER = 2.0  # times as long as the others
 
 
@@ -29,11 +29,11 @@ class Simulated:
 
     Attributes:
         seconds: From the start of the workers to the last outcome.
-        busy: Seconds that workers prepare or do tiles, added up over all of them.
+        busy: Seconds that workers prepare or do tiles, summed over all workers.
         idle_at_end: Share of all workers' time that lies between a worker's last tile and the end.
-        overhead: Share of all workers' time that goes to what one worker does once and several do
-            each for themselves, or for each tile again: setup, prefix, checks.
-        tiles: Handed out.
+        overhead: Share of all workers' time spent on what one worker would do once, but several do
+            each for themselves or anew for each tile: setup, prefix, checks.
+        tiles: How many were handed out.
     """
 
     seconds: float
@@ -54,11 +54,11 @@ def simulate(
         model: Of one worker, with its sites in forward order.
         ablations: Of the model's sites.
         n_examples: Each ablation is run on all of them.
-        workers: How many, of which each is like the one that the model is of.
+        workers: How many; each is like the one that the model describes.
         batch: Examples that the engine takes at once.
-        noise: Of a tile's time: the standard deviation of its logarithm.
+        noise: The standard deviation of the logarithm of a tile's time.
         setup: Seconds before a worker's first tile; None: as the model says.
-        latency: Seconds between the end of a tile and the begin of the worker's next.
+        latency: Seconds between the end of a tile and the start of the worker's next.
         slow: Share of the workers that take twice as long for everything.
         seed: Of the noise.
 
@@ -73,8 +73,8 @@ def simulate(
     for name, given in counts.items():
         if given < 1:
             raise ClusterError(
-                f"{name}: given {given}; allowed is a number from 1 on. Simulate a sweep that is "
-                "not empty, on at least one worker."
+                f"{name}: given {given}; allowed is a number of at least 1. Simulate a sweep that "
+                "is not empty, on at least one worker."
             )
     sizes = [min(batch, n_examples - start) for start in range(0, n_examples, batch)]
     prices = Prices.of(model, ablations, sizes)
@@ -98,7 +98,7 @@ class Prices:
     """What a sweep's parts take, in seconds; sites that are not ablated do not count.
 
     Attributes:
-        site_of: (row,) place of its site in forward order; of row 0, the intact network, -1.
+        site_of: (row,) place of its site in forward order; -1 for row 0, the intact network.
         outcome: (row,) seconds of an outcome.
         intact: Seconds per example of loading it and of its intact outcome.
         passed: (site + 1,) seconds per example of the prefix up to before each site.
@@ -130,23 +130,23 @@ class Prices:
 
     @property
     def once(self) -> float:
-        """Seconds, without the setup, that a single worker needs besides outcomes."""
+        """Seconds, setup aside, that a single worker needs besides outcomes."""
         return float(self.setups.sum() + sum(self.sizes) * (self.intact + self.passed[-1]))
 
 
 @dataclass(eq=False)
 class Modelled:
-    """A worker as the model has it, and where its engine has come to.
+    """A worker as the model describes it, and where its engine stands.
 
     Attributes:
         prices: Of what it does.
-        pace: How many times as long as the model says it takes.
-        end: Seconds from the start until it was done last.
-        tiles: That it has done.
-        busy: Seconds that it has worked.
-        shared: Those of them that one worker alone would spend once, without noise.
+        pace: Its time as a multiple of the model's.
+        end: Seconds from the start until it last finished.
+        tiles: How many it has done.
+        busy: How many seconds it has worked.
+        shared: The part of them that one worker alone would spend once, without noise.
         at: The batch whose prefix it keeps, and the place of the last site on it.
-        used: Places of the sites that it is set up for.
+        used: Places of the sites it is set up for.
     """
 
     prices: Prices
@@ -162,7 +162,7 @@ class Modelled:
         self.busy = self.shared = self.end
 
     def do(self, tile: Tile, batches: slice, noise: float) -> None:
-        """A tile, and what has to be done before it."""
+        """Do a tile, and what has to be done before it."""
         rows = np.asarray(tile.rows)
         sites = np.unique(self.prices.site_of[rows]).tolist()
         shared = float(sum(self.prices.setups[site] for site in sites if site not in self.used))
@@ -176,7 +176,7 @@ class Modelled:
         self.end += spent
 
     def _walk(self, batch: int, sites: Sequence[int]) -> float:
-        """Seconds of the prefix and of checks, which each tile makes anew at its sites."""
+        """Seconds of the prefix and of checks, which each tile repeats at its sites."""
         passed, last = self.prices.passed, self.at
         before = -self.prices.intact
         if last is not None and last[0] == batch and last[1] <= sites[0]:
@@ -189,7 +189,7 @@ def _play(
     ledger: Ledger, crew: Sequence[Modelled], noise: float, latency: float,
     random: np.random.Generator,
 ) -> int:  # fmt: skip
-    """Whoever is free first asks first; returns the number of tiles."""
+    """The first free worker asks first; returns the number of tiles."""
     free = [(worker.end, i) for i, worker in enumerate(crew)]
     heapify(free)
     tiles = 0

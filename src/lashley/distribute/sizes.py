@@ -1,4 +1,4 @@
-"""Sizes: how many workers find room on a cluster, with how many CPUs each."""
+"""Sizes: how many workers fit on a cluster, with how many CPUs each."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 from lashley.errors import ClusterError
 
-_CPUS = 4  # of a worker, where nothing else is said and the nodes have them
+_CPUS = 4  # of a worker, by default and if the nodes have them
 
-Node = tuple[int, int]  # its CPUs, and the most workers that it takes
+Node = tuple[int, int]  # its CPUs, and the most workers it takes
 
 
 def sizes(
@@ -20,9 +20,9 @@ def sizes(
     """How many workers, with how many CPUs each.
 
     Args:
-        nodes: As Ray tells of them.
-        workers: That were asked for, or None.
-        cpus: Of each, or None.
+        nodes: As Ray reports them.
+        workers: How many were asked for, or None.
+        cpus: How many for each, or None.
         device: "cuda": each worker needs a GPU of its own.
         may_grow: Whether nodes may come later, as they do to clusters of several machines.
 
@@ -56,7 +56,7 @@ def counted(n: int, what: str) -> str:
 
 
 def _fair(nodes: Sequence[Node], workers: int | None, *, spared: bool) -> int:
-    """The most CPUs with which all workers find room; `spared`: no more than are of use."""
+    """The most CPUs with which all workers fit; `spared`: no more than are useful."""
     used = [c for c, limit in nodes if c and limit] or [1]
     fitting = [c for c in range(1, max(used) + 1) if _room(nodes, c) >= (workers or 1)]
     fair = max(fitting, default=1)

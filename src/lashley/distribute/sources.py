@@ -16,7 +16,7 @@ class TaskSource(Protocol):
         ...
 
     def give_back(self, task: Task) -> None:
-        """A task was not done: it is to be handed out again."""
+        """A task was not done: it must be handed out again."""
         ...
 
     def keep(self, task: Task, result: Any) -> None:
@@ -41,7 +41,7 @@ class Lanes:
     """
 
     def __init__(self, lanes: Sequence[Lane], running: Running) -> None:
-        self._waiting: list[Lane] = list(lanes)  # not begun: where all is done, nothing is made
+        self._waiting: list[Lane] = list(lanes)  # not begun: if all is done, nothing is made
         self._ready: list[tuple[Task, Lane]] = []
         self._in_hand: dict[str, Lane] = {}
         self._running = running

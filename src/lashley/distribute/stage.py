@@ -12,7 +12,7 @@ from lashley.distribute.work import Work
 
 @dataclass(frozen=True, eq=False)
 class PooledWork:
-    """What workers are told of a stage.
+    """What workers are told about a stage.
 
     Attributes:
         work: Without its inputs.

@@ -1,4 +1,4 @@
-"""Sweeping: what a worker does of a sweep."""
+"""Sweeping: a worker's part of a sweep."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class EngineAtWork:
     """An engine at work.
 
     Attributes:
-        prepared: It.
+        prepared: The engine.
         guard: Closed at the end: network and data must be as they were.
         kept: The batch that was run last, by its places.
     """
@@ -68,11 +68,11 @@ def sweep(
     """The work of a sweep.
 
     Args:
-        network: As of `evaluate`.
-        examples: As of `evaluate`.
-        reference: As of `evaluate`.
-        ablations: As of `evaluate`.
-        how: Its other arguments, but for device, store and progress.
+        network: As for `evaluate`.
+        examples: As for `evaluate`.
+        reference: As for `evaluate`.
+        ablations: As for `evaluate`.
+        how: Its other arguments, except device, store and progress.
     """
     inputs = {"network": network, "examples": examples, "reference": reference,
               "ablations": list(ablations), "how": dict(how)}  # fmt: skip
@@ -90,7 +90,7 @@ def _prepare(
 
 
 def _carry_out(engine: EngineAtWork, tile: Tile | None, report: Report) -> Any:
-    """Find what is asked for; asked for nothing, say what the engine is and what it takes."""
+    """Find what is asked for; if that is nothing, say what the engine is and what it takes."""
     if tile is None:
         return _about(engine)
     blocks, done, rows = [], 0, set(tile.rows)
@@ -105,7 +105,7 @@ def _carry_out(engine: EngineAtWork, tile: Tile | None, report: Report) -> Any:
 
 
 def _batch(engine: EngineAtWork, part: slice) -> Batch:
-    """The examples at some places; those of the call before with what was computed of them."""
+    """The examples at some places; those of the previous call with what was computed from them."""
     key = (part.start, part.stop)
     if key not in engine.kept:
         engine.kept.clear()

@@ -20,7 +20,7 @@ class Tile:
     Attributes:
         rows: Of the outcomes, increasing; row 0 is the intact network, i + 1 is ablation i.
         start: The first place, in the order of the evaluation, of its examples.
-        stop: The place behind the last one.
+        stop: The place after the last one.
         step: Examples that are taken at once, if not all of them.
     """
 
@@ -47,7 +47,7 @@ def named(name: str) -> Tile:
     """The tile of a name.
 
     Raises:
-        ClusterError: If it is none.
+        ClusterError: If it is not one.
     """
     found = _NAME.fullmatch(name)
     if found is not None:

@@ -9,23 +9,23 @@ from typing import Any, Protocol
 import xarray as xr
 
 Report = Callable[[int], None]
-"""Told, by a task, how much of it is done."""
+"""A task tells it how much of itself is done."""
 
 
 @dataclass(frozen=True)
 class Work:
     """The work of one stage.
 
-    Everything in it travels to the workers, once: functions of a module, or `functools.partial` of
-    such, and values that pickle.
+    Everything in it travels to the workers, once: functions of a module or a `functools.partial` of
+    one, and values that pickle.
 
     Attributes:
         stage: Its name, such as "recovery".
         prepare: (device, **inputs) makes what all tasks share; called once by each worker.
-        carry_out: (what was prepared, a task's content, report) does one task.
-        inputs: Of `prepare`. Networks and examples among them are held against their fingerprints
-            when they arrive.
-        threads: That a task computes with, where its numbers depend on it; None: those that a
+        carry_out: (what was prepared, a task's content, report) carries out one task.
+        inputs: Of `prepare`. Networks and examples among them are checked against their
+            fingerprints when they arrive.
+        threads: How many a task computes with, if its numbers depend on it; None: as many as a
             worker has.
     """
 
@@ -52,8 +52,8 @@ class Task:
 Lane = Generator[Task, Any, None]
 """Yields tasks, each once the result of the one before has been sent to it.
 
-A lane skips what is done already, and keeps each result as it gets it: it runs in the process that
-was started by the user, the tasks run wherever there are workers.
+A lane skips what is done already, and keeps each result as it comes. It runs in the process that
+the user started; the tasks run wherever there are workers.
 """
 
 Running = Callable[[Mapping[str, int]], None]
@@ -70,17 +70,17 @@ class Workplace(Protocol):
 
     @property
     def options(self) -> tuple[str, ...]:
-        """Of the command line, for the same place once more."""
+        """Those of the command line that give the same place again."""
         ...
 
     @property
     def here(self) -> str:
-        """Where the process computes that the user started."""
+        """Where the process that the user started computes."""
         ...
 
     @property
     def parts(self) -> int:
-        """Into how many tasks alike a stage is best divided, at least."""
+        """The least number of equal tasks that a stage is best divided into."""
         ...
 
     def evaluate(self, network: Any, examples: Any, ablations: Any, **how: Any) -> xr.Dataset:

@@ -1,4 +1,4 @@
-"""The worker: an actor that prepares a stage's work once, then does one task after the other."""
+"""The worker: an actor that prepares a stage's work once, then does one task after another."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ class Worker:
         self._done = ("", 0)
 
     def prepare(self, work: Work, inputs: Mapping[str, Shared], same: Mapping[str, str]) -> str:
-        """Make what all tasks of a stage share; what the stage before had is given up.
+        """Make what all tasks of a stage share; what the stage before had is dropped.
 
         Args:
             work: The stage, without its inputs.
-            inputs: These.
-            same: Versions that the driver has.
+            inputs: Its inputs.
+            same: The driver's versions.
 
         Returns:
             The node that it runs on.
 
         Raises:
-            Refused: If data, network or versions are others than the driver's.
+            Refused: If data, network or versions differ from the driver's.
         """
         mine = versions()
         differ = [f"{k} {mine[k]}, not {same[k]}" for k in _ALIKE if mine[k] != same[k]]
@@ -64,7 +64,7 @@ class Worker:
         return self._node
 
     def carry_out(self, task: Task) -> tuple[Any, list[str]]:
-        """Do a task of the stage that was prepared last; also what was warned of meanwhile."""
+        """Do a task of the stage that was prepared last; also returns the warnings meanwhile."""
         assert self._work is not None, "prepare comes first"
         self._done = (task.name, 0)
         with (
@@ -75,7 +75,7 @@ class Worker:
         return found, [f"{warning.category.__name__}: {warning.message}" for warning in said]
 
     def progress(self) -> tuple[str, int]:
-        """The task that was begun last, by name, and how much of it is done."""
+        """The task begun last, by name, and how much of it is done."""
         return self._done
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ __all__ = ["effects", "interactions", "mean_effect"]
 def effects(outcomes: xr.Dataset, top: int = 1) -> xr.Dataset:
     """What each ablation costs: overall and class by class, lost and gained apart.
 
-    An example is right where its true class is among the `top` largest logits. Lost: right when
+    An example is right if its true class is among the `top` largest logits. Lost: right when
     intact, wrong when ablated; gained: the reverse; drop_pp = 100 (lost - gained) / total.
 
     Outcomes of a store are read part by part, so they may be larger than the memory.
@@ -28,22 +28,22 @@ def effects(outcomes: xr.Dataset, top: int = 1) -> xr.Dataset:
 
     Returns:
         (ablation, class): drop_pp with its paired 95 % interval drop_low_pp, drop_high_pp; lost,
-        gained. (class): total, intact_correct. The same over all examples with `overall_` in front,
-        and overall_p, McNemar's exact p, with overall_p_adjusted for all ablations of the dataset
-        (Benjamini and Hochberg). Negative drops: the ablation helped. The drop of a class without
-        examples is NaN, its interval all that is possible.
+        gained. (class): total, intact_correct. The same over all examples with the prefix
+        `overall_`, and overall_p, McNemar's exact p, with overall_p_adjusted for all ablations of
+        the dataset (Benjamini and Hochberg). A negative drop: the ablation helped. The drop of a
+        class without examples is NaN; its interval is everything possible.
 
         (ablation, class): false_positives, how many examples of other classes are taken for this
         one, as the first choice whatever `top` is. (class): intact_false_positives.
 
-        Of a run to a wanted precision: everything is counted over the examples that each ablation
+        For a run to a wanted precision, everything is counted over the examples that each ablation
         needed; (ablation, class) seen, and overall_seen, say how many they were, and drop_pp is a
         share of them. The overall interval is a confidence sequence, which holds at the stopping
         time; the intervals of the classes are descriptive only, and there are no p-values.
 
-        Of another readout, for every NAME it measured: (ablation, class) NAME_change, the mean of
+        For another readout, for every NAME it measured: (ablation, class) NAME_change, the mean of
         ablated - intact, with its paired 95 % interval (Student's t) NAME_change_low and
-        NAME_change_high; (class) total. The same over all examples with `overall_` in front, and
+        NAME_change_high; (class) total. The same over all examples with the prefix `overall_`, and
         overall_NAME_change_p (normal approximation), ..._p_adjusted. Without classes only these.
 
     Raises:

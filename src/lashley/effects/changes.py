@@ -33,7 +33,7 @@ def changes(outcomes: xr.Dataset) -> xr.Dataset:
 
 
 def _classes(outcomes: xr.Dataset) -> tuple[np.ndarray, int]:
-    """Labels and the number of classes; without classes all examples are of one."""
+    """Labels and the number of classes; without classes all examples are in one."""
     if "class" in outcomes.sizes:
         return outcomes["label"].values, outcomes.sizes["class"]
     return np.zeros(outcomes.sizes["example"], np.uint8), 1
@@ -47,7 +47,7 @@ def _sums(outcomes: xr.Dataset, name: str) -> Float[np.ndarray, "2 ablation clas
     for rows, columns in schema.tiles(outcomes):
         change = outcomes[name].isel(ablation=rows, example=columns).values.astype(np.float64)
         change -= intact[columns]
-        there, place = np.unique(label[columns], return_inverse=True)  # of many few may occur
+        there, place = np.unique(label[columns], return_inverse=True)  # few of many may occur
         member = members(place, len(there)).astype(np.float64)
         sums[rows, there] += change @ member
         squares[rows, there] += np.square(change, out=change) @ member
@@ -58,7 +58,7 @@ def _changes(
     name: str, axes: tuple[str, ...], total: np.ndarray, squares: np.ndarray, n: np.ndarray
 ) -> dict[str, Any]:
     interval = stats.mean_interval(total, squares, n)
-    with np.errstate(invalid="ignore"):  # of no example there is no change: NaN
+    with np.errstate(invalid="ignore"):  # no example, no change: NaN
         mean = total / n
     return {
         f"{name}_change": (axes, mean),

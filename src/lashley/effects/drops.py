@@ -1,4 +1,4 @@
-"""Drops: how many examples an ablation makes wrong and how many right, overall and by class."""
+"""Drops: how many examples an ablation makes wrong, and how many right, overall and by class."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lashley import outcomes as schema
 from lashley import stats
 from lashley.errors import OutcomesError
 
-PP = {"units": "%p"}
+PP = {"units": "pp"}
 
 
 def drops(outcomes: xr.Dataset, top: int) -> xr.Dataset:
@@ -41,7 +41,7 @@ def drops(outcomes: xr.Dataset, top: int) -> xr.Dataset:
 
 
 def totals(outcomes: xr.Dataset, top: int) -> dict[str, Any]:
-    """The variables total and intact_correct, by class and, with `overall_`, of all examples."""
+    """The variables total and intact_correct, by class and, with `overall_`, over all examples."""
     label, intact = outcomes["label"].values, outcomes["intact_rank"].values
     found: dict[str, Any] = {}
     parts = {"total": ~schema.is_missing(intact), "intact_correct": intact < top}
@@ -52,15 +52,15 @@ def totals(outcomes: xr.Dataset, top: int) -> dict[str, Any]:
 
 
 def tops_of(classes: int) -> tuple[int, ...]:
-    """The paper's top-1 and top-5, as far as they say something of so many classes."""
+    """The paper's top-1 and top-5, if they mean anything for this many classes."""
     return tuple(top for top in (1, 5) if top < classes)
 
 
 def check_top(outcomes: xr.Dataset, top: int) -> None:
-    """Refuse a `top` that is no number of classes.
+    """Refuse a `top` that is not a number of classes.
 
     Raises:
-        OutcomesError: If it is none.
+        OutcomesError: If it is not one.
     """
     n_classes = outcomes.sizes["class"]
     if isinstance(top, bool) or not isinstance(top, int | np.integer) or not 1 <= top <= n_classes:
@@ -73,7 +73,7 @@ def check_top(outcomes: xr.Dataset, top: int) -> None:
 def members(
     label: Integer[np.ndarray, " example"], n_classes: int
 ) -> Bool[np.ndarray, "example class"]:
-    """Which example is of which class."""
+    """Which example belongs to which class."""
     return label[:, None] == np.arange(n_classes)
 
 
@@ -91,13 +91,13 @@ def count(
 
 
 def share(total: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """In pp of n; NaN of no example."""
+    """In pp of n; NaN where n is 0."""
     with np.errstate(invalid="ignore"):
         return total * 100 / n
 
 
 def class_sizes(label: Integer[np.ndarray, " example"], n_classes: int) -> np.ndarray:
-    """(class,) how many examples are of each."""
+    """(class,) how many examples each class has."""
     return np.bincount(label, minlength=n_classes)[:n_classes]
 
 
@@ -134,7 +134,7 @@ def _fallen_into(
     label: Integer[np.ndarray, " example"],
     n_classes: int,
 ) -> Integer[np.ndarray, "ablation class"]:
-    """By class how many examples of others are taken for it; what is not known counts nowhere."""
+    """By class, how many examples of others are taken for it; what is not known is not counted."""
     wrong = (prediction != label) & ~schema.is_missing(prediction) & (prediction < n_classes)
     row = np.nonzero(wrong)[0]
     cell = row * n_classes + prediction[wrong].astype(np.int64)

@@ -18,19 +18,19 @@ def mean_effect(outcomes: xr.Dataset, top: int = 1) -> xr.Dataset:
     """The drop averaged over all ablations of the dataset, and how much it varies among them.
 
     The ablations share their examples, so the mean is as uncertain as the average example is: the
-    interval is that of the mean over the examples, the ablations being given.
+    interval is that of the mean over the examples, with the ablations fixed.
 
     Args:
-        outcomes: Of a classification, as `evaluate` returns them; of a store they are read part by
+        outcomes: Of a classification, as `evaluate` returns them; those of a store are read part by
             part.
         top: 1 for top-1 accuracy, 5 for top-5.
 
     Returns:
         (class): drop_pp with its 95 % interval drop_low_pp, drop_high_pp; sd_pp, the standard
-        deviation over the ablations; total, intact_correct. The same over all examples with
-        `overall_` in front. (example): change, each one's lost - gained averaged over the
-        ablations; its mean is the overall drop, as a share. After a run to a wanted precision,
-        where ablations have seen different examples, `change` and the intervals are descriptive.
+        deviation over the ablations; total, intact_correct. The same over all examples with the
+        prefix `overall_`. (example): change, each one's lost - gained averaged over the ablations;
+        its mean is the overall drop, as a share. After a run to a wanted precision, where ablations
+        have seen different examples, `change` and the intervals are descriptive.
 
     Raises:
         OutcomesError: If there are no ranks, or no `top` classes.
@@ -54,13 +54,13 @@ def mean_effect(outcomes: xr.Dataset, top: int = 1) -> xr.Dataset:
     columns |= {"drop_low_pp": low, "drop_high_pp": high}
     variables = whole | {"change": ("example", overall[places])}
     for name, values in columns.items():
-        variables[name] = ("class", 100 * values[:-1], {"units": "%p"})
-        variables[f"overall_{name}"] = ((), 100 * values[-1], {"units": "%p"})
+        variables[name] = ("class", 100 * values[:-1], {"units": "pp"})
+        variables[f"overall_{name}"] = ((), 100 * values[-1], {"units": "pp"})
     return xr.Dataset(variables, coords={"class": outcomes["class"]}, attrs={"top": top})
 
 
 def _drop(lost: np.ndarray, seen: np.ndarray) -> Float[np.ndarray, " part"]:
-    """The mean of the ablations' drops; of a part without examples NaN."""
+    """The mean of the ablations' drops; NaN for a part without examples."""
     if len(seen) and bool((seen == seen[0]).all()):
         with np.errstate(invalid="ignore"):
             return lost.sum(0) / seen.sum(0)  # sums of whole numbers
@@ -86,7 +86,7 @@ def _mean(each: np.ndarray) -> np.ndarray:
 def _ends(
     own: tuple[np.ndarray, np.ndarray], label: np.ndarray, drop: np.ndarray, total: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Both ends of the intervals of the classes and, at last, of all examples."""
+    """Both ends of the intervals: of the classes and, last, of all examples."""
     inside, outside = own  # each example's change, around the mean of its class and of all
     squares = np.bincount(label, inside**2, minlength=len(total))[: len(total)]
     n = np.append(total, total.sum())
@@ -99,7 +99,7 @@ def _ends(
 def _lost(
     outcomes: xr.Dataset, top: int
 ) -> tuple[Integer[np.ndarray, "ablation part"], Integer[np.ndarray, "ablation part"]]:
-    """Each ablation's lost - gained, and what it has seen: of each class, and at last of all."""
+    """Each ablation's lost - gained, and what it has seen: of each class, and last of all."""
     lost, gained = lost_and_gained(outcomes, top)
     by_class = (lost - gained, seen_by(outcomes))
     net, seen = (np.c_[each, each.sum(1)] for each in by_class)

@@ -19,7 +19,7 @@ def interactions(singles: xr.Dataset, pairs: xr.Dataset, top: int = 1) -> xr.Dat
     """What ablating two units costs beyond the sum of ablating each alone.
 
     Args:
-        singles: Outcomes of single units; at least those that occur in the pairs.
+        singles: Outcomes of single units, at least of those that occur in the pairs.
         pairs: Outcomes of pairs of units of the same site, by the same method, on the same
             examples.
         top: As in `effects`.
@@ -31,8 +31,8 @@ def interactions(singles: xr.Dataset, pairs: xr.Dataset, top: int = 1) -> xr.Dat
         approximation) and p_adjusted. (ablation, class): class_excess_pp with its interval
         class_excess_low_pp, class_excess_high_pp; only_pair, the examples
         that are right after either single ablation and wrong after the pair, whatever the intact
-        network says of them (the authors' definition), and only_pair_lost, those of them that the
-        intact network has right. (class): intact_correct. Coordinates unit_a, unit_b.
+        network says about them (the authors' definition), and only_pair_lost, those of them that
+        the intact network gets right. (class): intact_correct. Coordinates unit_a, unit_b.
 
     Raises:
         OutcomesError: If a single is missing, the two were not measured on the same examples or
@@ -96,7 +96,7 @@ def _check_same(singles: xr.Dataset, pairs: xr.Dataset) -> None:
         if singles.attrs.get(name) != pairs.attrs.get(name):
             raise OutcomesError(
                 f"interactions: {name} differs between singles and pairs: data or network changed "
-                "from one evaluation to the other. Evaluate both together on the same."
+                "from one evaluation to the other. Evaluate both together."
             )
     if not pairs.sizes["ablation"]:
         raise OutcomesError("pairs: there are none. Evaluate la.pairs(site).")

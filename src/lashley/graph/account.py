@@ -17,9 +17,9 @@ _LAYERS = ("linear", "conv1d", "conv2d", "conv3d")
 _LOST = "lost from sight, by a write to a part of them or in numpy"
 _UNREAD = "nothing on the way to the output reads it"
 _OUTPUT = "of an output layer: its units are outputs"
-_NORM = "scale or shift of a normalisation: it goes with the units before it"
+_NORM = "scale or shift of a normalisation: it belongs to the units before it"
 _UNREAD_IN_RUN = (
-    f"{_UNREAD} in a run of three examples (of a branch that they do not take? Put first one that "
+    f"{_UNREAD} in a run of three examples (in a branch that they do not take? Put one first that "
     "does)"
 )
 AS_IT_SHOULD_BE = frozenset({_OUTPUT, _NORM})  # no unit is overlooked there
@@ -31,12 +31,12 @@ def left_out(
     organs: Mapping[str, Organ],
     outputs: Sequence[Layer],
 ) -> dict[str, str]:
-    """Why a parameter leads into no site's units, by the names of those of which that is so.
+    """By parameters that lead into no site's units, the reason.
 
     Args:
-        network: Whose parameters they are.
+        network: The network that has the parameters.
         module: Its graph, or the record of a run.
-        organs: Of the graph.
+        organs: Those of the graph.
         outputs: Its output layers.
     """
     names = {id(p): name for name, p in network.named_parameters()}
@@ -46,26 +46,26 @@ def left_out(
     found = {name: reasons.get(i, _UNREAD) for i, name in names.items() if i not in known}
     unread = [name for name, reason in found.items() if reason == _UNREAD]
     kept = _kept_kernels(network, module) if unread else {}
-    other = _UNREAD_IN_RUN if "reads" in module.meta else _UNREAD  # a record shows one way only
+    other = _UNREAD_IN_RUN if "reads" in module.meta else _UNREAD  # a record shows one branch only
     return found | {name: kept.get(name.rpartition(".")[0], other) for name in unread}
 
 
 def _kept_kernels(network: nn.Module, module: fx.GraphModule) -> dict[str, str]:
-    """By modules, what to say of parameters that are unread where a buffer beside them is weights.
+    """By module, the reason for its unread parameters where one of its buffers serves as weights.
 
-    Such a buffer may have been made of them once, as escnn makes one for eval mode, or be fixed.
+    Such a buffer may have been made from them once, as escnn does for eval mode, or be fixed.
     """
     buffers = {name for name, _ in network.named_buffers(remove_duplicate=False)}
     read = (layer(node, module) for node in module.graph.nodes)
     kernels = [str(one.held.target) for one in read if one is not None and one.held is not None]
     return {
-        name.rpartition(".")[0]: f"{_UNREAD}; beside it a buffer is weights: {name}"
+        name.rpartition(".")[0]: f"{_UNREAD}; a buffer next to it serves as weights: {name}"
         for name in kernels if name in buffers
     }  # fmt: skip
 
 
 def _reasons(module: fx.GraphModule, outputs: Sequence[Layer]) -> dict[int, str]:
-    """By parameters, what they are to the graph."""
+    """By parameter, its role in the graph."""
     own = {name: id(p) for name, p in module.named_parameters(remove_duplicate=False)}
     found: dict[int, str] = {}
     for node in module.graph.nodes:
@@ -82,7 +82,7 @@ def _reasons(module: fx.GraphModule, outputs: Sequence[Layer]) -> dict[int, str]
 
 
 def _of_reader(node: fx.Node, module: fx.GraphModule) -> str:
-    """What first reads a parameter, after what moves or scales it alone."""
+    """What first reads a parameter, after operations that only move or scale it."""
     waiting, seen = list(node.users), set()
     while waiting:
         user = waiting.pop(0)
@@ -102,7 +102,7 @@ def _of_reader(node: fx.Node, module: fx.GraphModule) -> str:
 
 
 def _is_lost(node: fx.Node, module: fx.GraphModule) -> bool:
-    """Whether a value goes on into what a record of a run cannot show: a write to a part of it."""
+    """Whether a value flows into what the record of a run cannot show: a write to a part of it."""
     waiting, seen = [node], set[fx.Node]()
     while waiting:
         for user in waiting.pop().users:
@@ -122,13 +122,13 @@ def _said(name: str, where: str) -> str:
     if name in ELEMENTWISE:
         return "scales activations"
     if name in ("index", "getitem", "index_select"):
-        return "a table whose rows are looked up, and of which no channel is a site"
+        return "a table whose rows are looked up; none of its channels is a site"
     if name in MOVES:
-        return "put beside activations, such as a token"
+        return "joined to activations, such as a token"
     if name in ("embedding", "embedding_bag"):
-        return "a table whose rows are looked up, and of which no channel is a site"
+        return "a table whose rows are looked up; none of its channels is a site"
     if name in _LAYERS:
         return f"read by a layer whose units reach no other layer or attention ({where})"
     if name.startswith(("grouped_mm", "_grouped_mm")):
-        return "experts in one product: which rows are whose depends on the data"
-    return f"read by {name or where}, in which no units are known"
+        return "experts in one product: which rows belong to which depends on the data"
+    return f"read by {name or where}, which has no known units"

@@ -29,15 +29,15 @@ WEIGHTLESS = frozenset({"head", "residual"})  # kinds of units without weights o
 
 @dataclass(frozen=True, eq=False)
 class Call:
-    """One call of what holds units.
+    """One call of something that holds units.
 
     Attributes:
         source: The node that computes the units.
         at_source: Where the units are in its value.
         points: The last nodes that hold them one by one: after normalisation and nonlinearity.
-            Several where the units part ways, such as the two halves of a gated layer.
-        layer: What the source is, unless it is attention, a sum, or an embedding.
-        recurrent: What it is as a step of a recurrent layer, or None.
+            Several if the units part ways, as in the two halves of a gated layer.
+        layer: The source as a layer, unless it is attention, a sum, or an embedding.
+        recurrent: The source as a step of a recurrent layer, or None.
     """
 
     source: fx.Node
@@ -48,7 +48,7 @@ class Call:
 
     @property
     def separable(self) -> bool:
-        """Whether all that leads to the points acts on each unit alone."""
+        """Whether everything that leads to the points acts on each unit alone."""
         return all(held.separable for held in self.points)
 
     @property
@@ -66,11 +66,11 @@ class Organ:
 
     Attributes:
         name: Of the module.
-        kind: As of `Site`.
+        kind: As for `Site`.
         n_units: How many there are.
         axis: Their axis at the source, counted from the end.
         calls: In the order of the graph.
-        parameters: Names of those that lead into the units.
+        parameters: Names of the parameters that lead into the units.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Organ:
 
     @property
     def points(self) -> tuple[Held, ...]:
-        """Those of all calls, in order; two may be one node, such as a sigmoid of both calls."""
+        """The points of all calls, in order; two may be one node, such as a shared sigmoid."""
         return tuple(held for call in self.calls for held in call.points)
 
 
@@ -93,9 +93,9 @@ class Mixing:
     Attributes:
         varies: The nodes that depend on the inputs' numbers.
         heads: By the nodes that compute them.
-        products: Those with matrices of experts.
-        hidden: The nodes after which units are mixed by a layer or attention, on a way to the
-            output; and those of the layers that such a node is another call of.
+        products: The products with matrices of experts.
+        hidden: The nodes after which a layer or attention mixes units, on a way to the output; and,
+            if such a node is a call of a layer, the nodes of its other calls.
     """
 
     varies: set[fx.Node]
@@ -114,19 +114,19 @@ def mixing(module: fx.GraphModule) -> Mixing:
 
 
 def anatomy(module: fx.GraphModule, known: Mixing | None = None) -> dict[str, Organ]:
-    """All that holds units, in forward order, without output layers.
+    """Everything that holds units, in forward order, without output layers.
 
     An output layer is one whose units reach the output without being mixed again, in every call.
 
     Args:
         module: A captured graph.
-        known: What `mixing` says of it, if that was asked already.
+        known: What `mixing` says about it, if already asked.
     """
     known = known or mixing(module)
     found: dict[str, list[tuple[Source, Call]]] = {}
     for source in _sources(module, known):
         call = _call(source, module, known.varies)
-        if not call.points:  # a run that gives it no row, such as an expert that none comes to
+        if not call.points:  # a run that gives it no row, such as an expert that gets none
             continue
         held = call.points[0].node
         if not (feeds_weights(held, module, known.varies) or _is_overwritten(call, module)):
@@ -154,7 +154,7 @@ def _free_name(
 
 
 def _is_same(one: Source, other: Source, module: fx.GraphModule) -> bool:
-    """Whether both have the same units; rows of a matrix and its columns, or two, have not."""
+    """Whether both have the same units; rows and columns of a matrix, or two matrices, do not."""
     sides = {_side(source, module) for source in (one, other)} - {None}
     alike = (one.kind, one.n_units, one.width) == (other.kind, other.n_units, other.width)
     apart = one.parameters and other.parameters and not {*one.parameters} & {*other.parameters}
@@ -162,7 +162,7 @@ def _is_same(one: Source, other: Source, module: fx.GraphModule) -> bool:
 
 
 def _side(source: Source, module: fx.GraphModule) -> int | None:
-    """Along which axis of its parameter a layer has its units; None where that is not plain."""
+    """The axis of its parameter along which a layer has its units; None if that is unclear."""
     known = source.layer
     if known is None or known.held is None:
         return None if known is None else known.unit_axis
@@ -174,7 +174,7 @@ def _side(source: Source, module: fx.GraphModule) -> int | None:
 
 
 def _along_parameter(node: fx.Node, axis: int, module: fx.GraphModule) -> Labels | None:
-    """Where what is moved of a parameter holds the places along an axis of that."""
+    """Where a moved parameter holds the places along one of the parameter's axes."""
     if node.op == "get_attr":
         return along(tuple(attribute(module, str(node.target)).shape), axis)
     if not is_move(node, module) or len(node.all_input_nodes) != 1:
@@ -212,7 +212,7 @@ def _call(source: Source, module: fx.GraphModule, varies: set[fx.Node]) -> Call:
 
 
 def _sources(module: fx.GraphModule, known: Mixing) -> Iterator[Source]:
-    """What computes units, in forward order; layers before the sums that they are part of."""
+    """What computes units, in forward order; layers before the sums they are part of."""
     varies, heads, products, hidden = known.varies, known.heads, known.products, known.hidden
     experts = expert_sources(module, products, varies)
     sums = Sums(module, varies, {}, Counter())
@@ -244,7 +244,7 @@ def _told(node: fx.Node, products: Mapping[fx.Node, Bank]) -> bool:
 def _mixed_again(
     module: fx.GraphModule, heads: Mapping[fx.Node, Heads], products: Mapping[fx.Node, Bank]
 ) -> set[fx.Node]:
-    """The nodes after which units are mixed by a layer or attention, in one call at least."""
+    """The nodes after which a layer or attention mixes units, in at least one call."""
     called = {node: _called(node, module) for node in module.graph.nodes}
     mixing = {n for n, own in called.items() if own is not None or n in heads or n in products}
     reach: set[fx.Node] = set()
@@ -256,6 +256,6 @@ def _mixed_again(
 
 
 def _called(node: fx.Node, module: fx.GraphModule) -> object:
-    """What a node is a call of: a recurrent layer or another one; None if of neither."""
+    """The recurrent or other layer that a node is a call of; None if of neither."""
     known = layer(node, module)
     return (known.name, known.parameters) if known else node.meta.get("recurrent")

@@ -28,9 +28,9 @@ def attended(
 
     Args:
         module: Any.
-        args: Of its forward.
-        fast: Whether its fast path is allowed, which gives NaN to queries that see nothing.
-        kwargs: Of its forward.
+        args: Those of its forward.
+        fast: Whether its fast path is allowed; that gives NaN to queries that see nothing.
+        kwargs: Those of its forward.
     """
     given = bound(args, kwargs)
     alone = given["query"] is given["key"] is given["value"]
@@ -66,7 +66,7 @@ def attended_function(
     """F.multi_head_attention_forward in plain operations, arguments as there.
 
     Raises:
-        Refused: If keys or values are given as they are, or attention drops out.
+        Refused: If keys or values are static, or there is dropout.
     """
     if static_k is not None or static_v is not None or (training and dropout_p):
         raise Refused("F.multi_head_attention_forward with static keys or with dropout")
@@ -89,7 +89,7 @@ def attended_function(
 
 
 def _heads(*args: Any, **options: Any) -> Tensor:
-    """`attention_heads`, as one operation for whoever watches the operations."""
+    """`attention_heads`, as one operation for those who watch operations."""
     watched = not torch.compiler.is_compiling() and has_torch_function(args[:1])
     if watched:
         return handle_torch_function(attention_heads, args[:1], *args, **options)
@@ -102,7 +102,7 @@ def _joined(heads: Tensor, batch_first: bool) -> Tensor:
 
 
 def _batched(given: dict[str, Any], axis: int) -> list[Any]:
-    """Query, key, value and padding, as a batch of one where there is none."""
+    """Query, key, value and padding, as a batch of one if there is no batch."""
     values = [given[name] for name in ("query", "key", "value")]
     padding = given["key_padding_mask"]
     if values[0].dim() == 3:

@@ -41,16 +41,16 @@ def attention_heads(
         key: (N, S, feature) or (S, N, feature).
         value: As the key.
         weights: The in-projections of query, key and value, or the three in one tensor.
-        bias: Of the three, in one tensor.
+        bias: That of all three, in one tensor.
         bias_k: One more key, the same for all examples.
         bias_v: Its value.
-        key_padding_mask: (N, S), True (or -inf) where a key is not to be seen.
+        key_padding_mask: (N, S), True (or -inf) where a key is hidden.
         attn_mask: (T, S) or (N * head, T, S), True (or -inf) likewise.
         heads: How many heads there are.
         batch_first: Whether examples are the first axis.
-        zero_attn: Whether one more key and value of zeros are seen.
-        causal: Whether each query sees the keys up to its own place only.
-        weighted: Whether the module computes its weights, too.
+        zero_attn: Whether one more key and value, of zeros, are seen.
+        causal: Whether each query sees only the keys up to its own place.
+        weighted: Whether the module computes its weights too.
         fused: Whether it takes its fast path. In both cases a query that sees no key has no value:
             NaN.
 
@@ -85,7 +85,7 @@ def attention_weights(
     batch_first: bool,
     zero_attn: bool,
 ) -> Float[Tensor, "N head T S"]:
-    """How much each head takes of each key; arguments as of `attention_heads`."""
+    """How much each head takes of each key; arguments as for `attention_heads`."""
     q, k, _, mask = _seen(query, key, value, weights, bias, bias_k, bias_v, key_padding_mask,
                           attn_mask, heads, batch_first, zero_attn)  # fmt: skip
     products = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)
@@ -167,7 +167,7 @@ def parameters_of(module: nn.MultiheadAttention) -> list[Any]:
 
 
 def options_of(module: nn.MultiheadAttention, given: dict[str, Any], fast: bool) -> dict[str, Any]:
-    """As the module decides: with weights or a padding, it goes by the mask, not by the hint.
+    """As the module decides: with weights or padding it follows the mask, not the hint.
 
     Args:
         module: Any.
@@ -188,7 +188,7 @@ def options_of(module: nn.MultiheadAttention, given: dict[str, Any], fast: bool)
 
 
 def _is_fused(module: nn.MultiheadAttention) -> bool:
-    """Whether the module's fast path may be taken, as far as the module decides it."""
+    """Whether the module allows its fast path."""
     plain = module.in_proj_weight is not None and module.in_proj_bias is not None
     more = module.bias_k is not None or module.add_zero_attn
     even = module.num_heads % 2 == 0 and module.batch_first

@@ -1,7 +1,7 @@
 """Banks: products with the matrices of experts, which one parameter (expert, ..., ...) holds.
 
-One product may take all of them, or one, or it is known only when the network runs which of them a
-row comes to.
+One product may take all of them, or one; or which of them gets a row is known only when the network
+runs.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ class Bank:
     """A product with matrices of experts.
 
     Attributes:
-        node: The product.
-        source: It, or what adds the experts' biases to it.
+        node: The product's node.
+        source: The product, or what adds the experts' biases to it.
         input: The node whose numbers it mixes.
         parameter: Name of the parameter (expert, ..., ...).
-        number: Of experts.
+        number: How many experts.
         side: Axis of the units in the parameter, 1 or 2.
-        n_units: Of one expert.
-        unit_axis: Theirs in the value, counted from the end.
-        expert: Which expert, if it is a single one that is known.
-        expert_axis: Along which the experts lie in the value, counted from the end; None if it is
-            of one, if its rows are of any, or if they are summed.
-        input_axis: The same of the input.
-        told: The node that tells which expert a row is of, in a run: it picks the matrices, or is
-            the product itself; None where that does not depend on the run.
-        parameters: Names of those that lead into the units.
+        n_units: How many one expert has.
+        unit_axis: The units' axis in the value, counted from the end.
+        expert: Which expert, if it is a single known one.
+        expert_axis: The axis along which the experts lie in the value, counted from the end; None
+            if the value is of one expert, its rows are of any, or the experts are summed.
+        input_axis: The same in the input.
+        told: The node that tells in a run which expert a row belongs to: it picks the matrices, or
+            is the product itself; None if that does not depend on the run.
+        parameters: Names of the parameters that lead into the units.
     """
 
     node: fx.Node
@@ -60,7 +60,7 @@ class Bank:
 
     @property
     def is_summed(self) -> bool:
-        """Whether it sums over the experts, so that none has an output of its own."""
+        """Whether it sums over the experts, so none has an output of its own."""
         return self.expert is None and self.expert_axis is None and self.told is None
 
     @property
@@ -91,9 +91,9 @@ def is_known_by_run(module: fx.GraphModule) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class _Matrices:
-    """As a product reads them: where the parameter's axes lie there, counted from the end.
+    """The matrices as a product reads them: where the parameter's axes lie, counted from the end.
 
-    The first is None where it is a single matrix, or one for each row.
+    The first is None for a single matrix, or one for each row.
     """
 
     parameter: str
@@ -246,7 +246,7 @@ def _matrices(node: fx.Node, module: fx.GraphModule) -> _Matrices | None:
 def _read(
     node: fx.Node, module: fx.GraphModule, n_axes: int
 ) -> tuple[str, fx.Node | None, tuple[Labels, ...]] | None:
-    """A parameter of so many axes behind a node, what picks from it, and labels by its axes."""
+    """The parameter of `n_axes` that a node reads, what picks from it, and labels by its axes."""
     chain: list[fx.Node] = []
     current = node
     while current.op in ("call_function", "call_method"):
@@ -281,9 +281,9 @@ def _read(
 
 
 def _is_pick(step: fx.Node, module: fx.GraphModule) -> bool:
-    """Whether a node takes an expert, or one for each row, by what the run says.
+    """Whether a node takes an expert, or one for each row, as the run decides.
 
-    In a record all that is taken by a number is: the number was that of the recorded run.
+    In a record everything taken by a number counts: the number was that of the recorded run.
     """
     index = _index(step) if op(step, module) in _PICKS else None
     if isinstance(index, fx.Node):
@@ -303,5 +303,5 @@ def _index(step: fx.Node) -> Any:
 
 
 def _offsets(node: fx.Node) -> Any:
-    """Of a product by groups of rows, where these end."""
+    """For a product by groups of rows, where these end."""
     return node.kwargs.get("offs", node.args[2] if len(node.args) > 2 else None)

@@ -1,6 +1,6 @@
 """How the values of a graph depend on the batch, measured by running it with two sizes of batch.
 
-A suffix runs many ablations stacked along the batch. For that every value must hold its examples
+A suffix runs many ablations stacked along the batch. For this, every value must hold its examples
 one after another along one axis, and none may depend on its neighbours.
 """
 
@@ -24,9 +24,9 @@ class Batched:
     """A tensor that holds `per` slices for each example along `axis`, one example after another.
 
     Attributes:
-        axis: Of the examples.
-        per: Slices of one example.
-        numbers: Of one example, over all axes.
+        axis: The axis of the examples.
+        per: How many slices one example has.
+        numbers: How many one example has, over all axes.
         shape: Of a batch of one example.
     """
 
@@ -48,7 +48,7 @@ class Count:
     slope: int
 
     def of(self, size: int) -> int:
-        """What it is in a batch of so many examples."""
+        """Its value in a batch of this many examples."""
         return self.base + self.slope * size
 
 
@@ -58,7 +58,7 @@ class Positional:
 
 
 def parts_of(known: Any) -> list[Batched]:
-    """What holds examples in a value, which may be a tuple."""
+    """The parts of a value, which may be a tuple, that hold examples."""
     if isinstance(known, tuple):
         return [part for own in known for part in parts_of(own)]
     return [known] if isinstance(known, Batched) else []
@@ -69,10 +69,10 @@ class NotBatched(Exception):
 
 
 def batch_dependence(module: fx.GraphModule, inputs: tuple[Tensor, ...]) -> dict[fx.Node, Any]:
-    """For each node what of the batch its value depends on.
+    """How each node's value depends on the batch.
 
-    That is `Batched`, `Count`, `Positional`, a tuple of them, or None where the batch does not
-    matter. The third run has the examples of the second one in another order.
+    That is `Batched`, `Count`, `Positional`, a tuple of them, or None if the batch does not matter.
+    The third run has the examples of the second in another order.
 
     Args:
         module: A captured graph.
@@ -93,7 +93,7 @@ def batch_dependence(module: fx.GraphModule, inputs: tuple[Tensor, ...]) -> dict
         found[node] = _dependence(node, *(values[node] for _, values in steps))
     (output,) = module.graph.output_node().all_input_nodes
     if not isinstance(found[output], Batched) or found[output].axis or found[output].per != 1:
-        raise NotBatched("the output has not one row for each example")
+        raise NotBatched("the output does not have one row for each example")
     return found
 
 
@@ -125,7 +125,7 @@ def _of_tensor(
         raise NotBatched(f"{node.name} does not hold its examples along one axis")
     if not _close(small, large.narrow(axis, 0, per * SIZES[0])):
         raise NotBatched(f"in {node.name} an example depends on the others of its batch")
-    rest = per * (SIZES[1] - 1)  # all examples but the last, which comes first in the third run
+    rest = per * (SIZES[1] - 1)  # all examples except the last, which comes first in the third run
     shifted = (rolled.narrow(axis, per, rest), large.narrow(axis, 0, rest))
     first = (rolled.narrow(axis, 0, per), large.narrow(axis, rest, per))
     if not (_close(*shifted) and _close(*first)):

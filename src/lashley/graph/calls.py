@@ -22,10 +22,10 @@ class CallKey(NamedTuple):
     Attributes:
         owner: Dotted name of the innermost module at work; "" for the network itself.
         operation: Its plain name, such as "linear" or "relu_".
-        place: Where in the code of the network it stands, from the network's forward inwards.
-        nth: How many calls of the same owner, operation and place came before in this run; None of
+        place: Where it is in the network's code, from the network's forward inwards.
+        nth: How many calls of the same owner, operation and place came before in this run; None for
             all of these calls.
-        part: Which part of a result that is a tuple; None for the result itself.
+        part: Which part, if the result is a tuple; None for the result itself.
     """
 
     owner: str
@@ -61,14 +61,14 @@ class Scope(NamedTuple):
 def scopes(network: nn.Module) -> Iterator[list[Scope]]:
     """The modules at work, outermost first, kept up to date while the network runs inside.
 
-    The first one stands for the run, and is a new one in each.
+    The first stands for the run, and is new in each run.
     """
     stack, handles = [Scope("", "")], []
 
     def enter(name: str, *_: Any) -> None:
         if len(stack) > 1:
             stack.append(Scope(name, place_of(stack[-1].place)))
-        else:  # a run begins, wherever it is asked for
+        else:  # a run begins, whoever asked for it
             stack[:] = [Scope("", ""), Scope(name, "")]
 
     def leave(*_: Any) -> None:
@@ -85,17 +85,17 @@ def scopes(network: nn.Module) -> Iterator[list[Scope]]:
 
 
 def place_of(outer: str) -> str:
-    """Where the code of the module at work calls now, after the place of the module itself.
+    """Where the code of the module at work is calling now, after the place of the module itself.
 
     Args:
-        outer: That place.
+        outer: The module's place.
     """
     frame = sys._getframe(2)
     codes = []
     while frame is not None and frame.f_code.co_filename == _MODULES:  # that called a hook
         frame = frame.f_back
     while frame is not None and frame.f_code.co_filename != _MODULES:
-        if frame.f_code.co_name != "__torch_function__":  # of whoever watches
+        if frame.f_code.co_name != "__torch_function__":  # a watcher's
             codes.append((frame.f_code, frame.f_lasti))
         frame = frame.f_back
     for code, instruction in reversed(codes):
@@ -120,7 +120,7 @@ def operation_of(function: Any) -> str:
 
 
 class Calls(TorchFunctionMode):
-    """Counts the calls of operations; knows the key of the one at hand."""
+    """Counts the calls of operations; knows the key of the current one."""
 
     def __init__(self, stack: list[Scope]) -> None:
         super().__init__()
@@ -132,7 +132,7 @@ class Calls(TorchFunctionMode):
         """The network is called once more."""
 
     def key_of(self, operation: str) -> CallKey:
-        """Of a call of this operation now; each call of this method counts as one of these."""
+        """The key of a call of this operation now; each call of this method counts as one."""
         if self.stack[0] is not self._run:
             self._run = self.stack[0]
             self._counts.clear()

@@ -28,7 +28,7 @@ class Captured:
             of attention heads, (example, head, token, channel), has their number in
             `meta["heads"]`.
         tracer: "fx" or "export".
-        reason: Why not "fx"; "" where it is.
+        reason: Why not "fx"; "" if it is.
         inputs: Names of the inputs in the order of the graph's; () for a plain tensor.
     """
 
@@ -47,8 +47,8 @@ def capture(
 ) -> tuple[Captured | None, str]:
     """Capture a network in eval mode as a graph, by `torch.fx` or else by `torch.export`.
 
-    The network is afterwards as it was. An export takes seconds and is kept for as long as the
-    network's modules, parameters and hooks stay the same.
+    The network is not changed. An export takes seconds and is kept as long as the network's
+    modules, parameters and hooks stay the same.
 
     Args:
         network: In eval mode.
@@ -76,7 +76,7 @@ def _tracers(tracer: str) -> dict[str, _Trace]:
 
 
 def _verified(trace: _Trace, network: nn.Module, example: Inputs) -> fx.GraphModule:
-    """The graph, seen to compute what the network computes, which writes to nothing of its own."""
+    """The graph, checked against the network, which writes to nothing of its own."""
     held = {**dict(network.named_parameters()), **dict(network.named_buffers())}
     versions = {name: tensor._version for name, tensor in held.items()}
     module = trace(network, example)
@@ -96,9 +96,9 @@ def _by_fx(network: nn.Module, example: Inputs) -> fx.GraphModule:
 
 
 def _by_export(network: nn.Module, example: Inputs) -> fx.GraphModule:
-    """A new one, or the one that was kept; held against the network on one example more.
+    """A new one, or the one that was kept; compared with the network on one more example.
 
-    An export may have the number of examples in it.
+    An export may have the number of examples built in.
     """
     key, more = _identity(network, example), _with_one_more(example)
     kept = _exports.get(network)
@@ -153,7 +153,7 @@ def _identity(network: nn.Module, example: Inputs) -> Any:
 
 
 def _first_line(error: Exception) -> str:
-    """One line is enough: torch.export writes pages."""
+    """The first line only: torch.export writes pages."""
     line = next((part.strip() for part in str(error).splitlines() if part.strip()), "")
     line = line if len(line) <= 200 else f"{line[:197]}..."
     return line if isinstance(error, Refused) else f"{type(error).__name__}: {line}"

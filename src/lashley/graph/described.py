@@ -1,4 +1,4 @@
-"""What the values of a graph look like on the sample, kept with its nodes."""
+"""The shapes of a graph's values on the sample, kept with its nodes."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from torch import Tensor, fx
 
 
 def describe(node: fx.Node, value: Any) -> None:
-    """Keep with a node its value's shape; of what is no tensor the value itself."""
+    """Keep with a node its value's shape; the value itself if it is not a tensor."""
     node.meta["value"] = _like(value)
 
 
 def value_like(node: fx.Node) -> Any:
-    """The node's value on the sample: tensors without their numbers, all else as it is."""
+    """The node's value on the sample: tensors without their numbers, everything else as it is."""
     return node.meta.get("value")
 
 
 def shape_of(node: fx.Node) -> tuple[int, ...] | None:
-    """The shape on the sample; None of what is no tensor."""
+    """The shape on the sample; None if it is not a tensor."""
     value = value_like(node)
     return tuple(value.shape) if isinstance(value, Tensor) else None
 

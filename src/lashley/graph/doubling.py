@@ -42,7 +42,7 @@ def doubled(network: nn.Module, device: str | torch.device = "cpu") -> nn.Module
 
     Args:
         network: Not touched.
-        device: Of the copy.
+        device: The copy's device.
     """
     found = copied(network).eval()
     found._apply(lambda tensor: tensor.to(device, _WIDER.get(tensor.dtype, tensor.dtype)))
@@ -53,7 +53,7 @@ def doubled(network: nn.Module, device: str | torch.device = "cpu") -> nn.Module
 
 
 def constants() -> Narrow:
-    """The tensors in lower formats that there are now, for `doubling`; takes some 0.1 s."""
+    """The tensors in lower formats that exist now, for `doubling`; takes about 0.1 s."""
     kinds = kinds_of_tensors()
     there = [t for t in gc.get_objects() if type(t) in kinds and t.dtype in _WIDER]
     return {id(tensor): weakref.ref(tensor) for tensor in there}
@@ -64,17 +64,17 @@ def doubling(network: nn.Module, known: Narrow | None = None) -> Iterator[None]:
     """Inside, a copy from `doubled` computes in float64 alone, given inputs in float64.
 
     Formats that its forward writes (`.float()`, `dtype=torch.float16`, autocast) become float64.
-    Numbers such as `torch.finfo(torch.float16).min` stay what they are. Where `intercepting` is
-    used too, it comes inside.
+    Numbers such as `torch.finfo(torch.float16).min` stay what they are. If `intercepting` is used
+    too, it goes inside.
 
     Args:
         network: The copy.
-        known: `constants()`, taken before; by itself it is taken anew.
+        known: `constants()`, taken before; without it, it is taken anew.
 
     Raises:
-        Refused: If the forward has an operation that has no float64, looks at the bits of a
-            number, writes into a tensor of another format that is not the network's, or takes
-            numbers from where they cannot be followed, such as NumPy in float32.
+        Refused: If the forward has an operation without float64, looks at the bits of a number,
+            writes into a tensor of another format that is not the network's, or takes numbers from
+            where they cannot be followed, such as NumPy in float32.
     """
     default = torch.get_default_dtype()
     mode = _Doubling(constants() if known is None else known)
@@ -129,7 +129,7 @@ class _Doubling(TorchFunctionMode):
             raise Refused(f"no float64: {name} writes into a tensor in a lower format")
 
     def _given(self, value: Any) -> Any:
-        """A tensor, format or nested ones as they are to be."""
+        """A tensor or format, also nested, as it must be."""
         if isinstance(value, Tensor):
             if value.dtype not in _WIDER:
                 return value
@@ -178,7 +178,7 @@ def _wider(value: Any) -> Any:
 
 
 def _widen(value: Any, device: Any, seen: set[int]) -> Any:
-    """The value with all tensors in it in float64; what can be changed is changed in place."""
+    """The value with all its tensors in float64; what can be changed is changed in place."""
     if isinstance(value, Tensor):
         return value if isinstance(value, nn.Parameter) else _wider(value).to(device)
     if type(value) is tuple:
@@ -203,7 +203,7 @@ _KNOWN = "_lashley_constants"  # on our own copy: what `doubling` needs to run i
 
 
 def mark(network: nn.Module, known: Narrow) -> nn.Module:
-    """The copy itself, to be run under `doubling` whenever `in_its_format` is asked to.
+    """The copy itself, to run under `doubling` whenever `in_its_format` is used.
 
     Args:
         network: From `doubled`.

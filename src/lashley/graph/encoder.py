@@ -1,12 +1,12 @@
 """nn.TransformerEncoder and its layers as plain operations that compute what eval mode computes.
 
-In eval mode without gradients their fast paths are another function than the operations that their
-code shows. Source: torch 2.13, `TransformerEncoder.forward`, `TransformerEncoderLayer.forward`:
+In eval mode without gradients their fast paths compute another function than the operations in
+their code. Source: torch 2.13, `TransformerEncoder.forward`, `TransformerEncoderLayer.forward`:
 
-- The stack makes a nested tensor of examples that are padded at the end, and 0 of what was padded,
-  before the last norm. It asks whether *all* examples of a batch are padded at the end.
-- A layer takes every number in a mask but 0 for True, GELU for its exact form, and whatever it was
-  built with for its activation.
+- The stack makes a nested tensor of examples that are padded at the end, and sets what was padded
+  to 0 before the last norm. It asks whether *all* examples of a batch are padded at the end.
+- A layer takes every number in a mask except 0 as True, GELU as its exact form, and as its
+  activation whatever it was built with.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def emptied(mask: Tensor, checked: bool) -> Tensor:
     Args:
         mask: (N, S), 0 or False where a position is seen.
         checked: Whether the stack asks if examples are padded at the end; else it takes as many
-            positions as there are seen ones from the front, wherever they are.
+            positions from the front as are seen, wherever these are.
 
     Raises:
         EngineError: If only some examples of the batch are padded at the end.
@@ -44,8 +44,8 @@ def emptied(mask: Tensor, checked: bool) -> Tensor:
     at_the_end = (behind == ~seen).all(1, keepdim=True)
     if bool((at_the_end & behind).any()) and not bool(at_the_end.all()):
         raise EngineError(
-            "network: nn.TransformerEncoder sets padded positions to 0 if all of a batch are padded"
-            " at the end, and here only some are: it depends on the batch. Build it with "
+            "network: nn.TransformerEncoder sets padded positions to 0 if all examples of a batch "
+            "are padded at the end, and here only some are: it depends on the batch. Build it with "
             "enable_nested_tensor=False."
         )
     return behind & at_the_end
@@ -73,7 +73,7 @@ def encoder(
         mask: As its forward takes it.
         src_key_padding_mask: As its forward takes it.
         is_causal: As its forward takes it.
-        nested: Whether it works on nested tensors where a padding mask alone is given.
+        nested: Whether it works on nested tensors if only a padding mask is given.
     """
     empty = None
     if nested and mask is None and src_key_padding_mask is not None:
@@ -129,7 +129,7 @@ def encoder_layer(
 
 
 def in_numbers(mask: Tensor, like: Tensor) -> Tensor:
-    """A mask as numbers that are added; for torch.fx one operation, as it depends on the dtype."""
+    """A mask as numbers that are added; one operation for torch.fx, as it depends on the dtype."""
     return added(mask, like.dtype)
 
 
@@ -144,7 +144,7 @@ def _activation(layer: Any) -> Callable[[Tensor], Tensor]:
 
 
 def is_nested(stack: Any, fast: bool) -> bool:
-    """Whether a stack works on nested tensors where a padding mask alone is given, in eval mode.
+    """Whether a stack works on nested tensors if only a padding mask is given, in eval mode.
 
     Args:
         stack: An nn.TransformerEncoder.

@@ -1,8 +1,8 @@
-"""Experts: what their matrices make units of, in products (`banks.py`) one after another.
+"""Experts: the units that their matrices make, in products (`banks.py`) one after another.
 
-An expert is the pass through two products or more, in all of which it is at work. Its output is
-that of the last one; where this sums over the experts at once, so that none has an output, the
-expert is what the sum reads of it.
+An expert is the pass through two or more products, all with its matrices. Its output is that of the
+last one; if that sums over the experts at once, so that none has an output, the expert is what the
+sum reads from it.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _side_by_side(bank: Bank, module: fx.GraphModule, varies: set[fx.Node]) -> I
 
 
 def _part(layout: Layout, expert: int, n_units: int) -> Layout:
-    """The units of one expert of a layout that holds those of all."""
+    """The units of one expert in a layout that holds those of all."""
     slots = layout.slots
     own = (slots > expert * n_units) & (slots <= (expert + 1) * n_units)
     return Layout(torch.where(own, slots - expert * n_units, 0), 1, n_units)
@@ -97,18 +97,18 @@ def _part(layout: Layout, expert: int, n_units: int) -> Layout:
 
 @dataclass(frozen=True, eq=False)
 class _Steps:
-    """The calls of one product in a record, whose rows are of any expert: those of all passes.
+    """All calls of one product in a record, one per pass, with rows of any expert.
 
     Attributes:
         banks: In order.
-        by_key: All calls of the record, by their keys whatever their number.
+        by_key: All calls of the record, by their keys without the number.
     """
 
     banks: tuple[Bank, ...]
     by_key: Mapping[Any, list[fx.Node]]
 
     def includes(self, node: fx.Node) -> bool:
-        """Whether a call comes once in each pass, before the next expert is told."""
+        """Whether a call comes once in each pass, before the next expert is named."""
         key = node.meta.get("key")
         found = self.by_key.get(key and key.every, [])
         if len(found) != len(self.banks):
@@ -121,7 +121,7 @@ class _Steps:
 
 
 def _in_step(module: fx.GraphModule, banks: Banks) -> dict[fx.Node, _Steps]:
-    """By the call with most rows, the calls of a product that is told its experts."""
+    """By the call with most rows, the calls of a product that learns its experts in a run."""
     by_key: dict[Any, list[fx.Node]] = {}
     for node in module.graph.nodes:
         if "key" in node.meta:
@@ -141,7 +141,7 @@ def _in_step(module: fx.GraphModule, banks: Banks) -> dict[fx.Node, _Steps]:
 def _held_of_rows(
     bank: Bank, steps: _Steps, module: fx.GraphModule, varies: set[fx.Node]
 ) -> list[Held]:
-    """Where the units of any expert are held last, by rows along axis 0; [] if that is unclear."""
+    """Where the units of any expert are last held, by rows along axis 0; [] if that is unclear."""
     shape = shape_of(bank.source) or ()
     n_rows, unit = (shape or (0,))[0], bank.unit_axis % max(1, len(shape))
     if not n_rows or not unit:
@@ -192,7 +192,7 @@ class _Last:
 
     Attributes:
         banks: One, or one for each expert.
-        parameters: Of all products of the experts.
+        parameters: Those of all products of the experts.
     """
 
     banks: tuple[Bank, ...]
@@ -201,10 +201,10 @@ class _Last:
 
 @dataclass(frozen=True, eq=False)
 class _Trail:
-    """What comes of products alone.
+    """A value that comes from products alone.
 
     Attributes:
-        experts: Labels of the experts of a value, or what tells them.
+        experts: Labels of the value's experts, or what tells them.
         banks: The products.
     """
 
@@ -234,7 +234,7 @@ def _last(module: fx.GraphModule, banks: Banks) -> Iterator[_Last]:
 
 
 def _trails(module: fx.GraphModule, banks: Banks) -> dict[fx.Node, _Trail]:
-    """What comes of products with nothing between but what acts on each number, or normalises."""
+    """Values that come from products, with only elementwise steps or normalisations between."""
     found: dict[fx.Node, _Trail] = {}
     for node in module.graph.nodes:
         if node in banks:
@@ -279,7 +279,7 @@ def _joined(
 
 
 def _reads(bank: Bank, experts: Any) -> bool:
-    """Whether a product reads of each expert what is the expert's."""
+    """Whether a product reads for each expert that expert's own part."""
     if bank.told is not None or not isinstance(experts, Labels):
         same = not isinstance(experts, Labels | tuple) and bank.told is not None
         return same and (experts is bank.by or experts == bank.by)
@@ -291,7 +291,7 @@ def _reads(bank: Bank, experts: Any) -> bool:
 
 
 def _stand_alone(group: Sequence[Bank]) -> bool:
-    """Whether the products of a group are of all experts, none of which reads another."""
+    """Whether the products of a group cover all experts, and none reads another."""
     if group[0].expert is None:
         return True
     inputs, later = {bank.input for bank in group}, behind({bank.source for bank in group})
@@ -357,7 +357,7 @@ def _inner_axis(bank: Bank, shape: tuple[int, ...]) -> int:
 
 
 def _adds_elsewhere(bank: Bank, module: fx.GraphModule) -> bool:
-    """Whether the experts seem to have biases that are summed apart from what they read."""
+    """Whether the experts seem to have biases that are summed separately."""
     owner = bank.parameter.rpartition(".")[0]
     return any(
         tuple(p.shape) == (bank.number, bank.n_units) and name.rpartition(".")[0] == owner

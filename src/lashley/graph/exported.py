@@ -25,7 +25,7 @@ from lashley.graph.unrolled import unroll
 
 _PREFIX = "network"
 _IN_FORM = ".forward.args[0]"  # what Dynamo calls a module whose forward is a plain form of it
-# What Dynamo calls a module that is found by a `__getattr__` of its owner's own, as in diffusers.
+# What Dynamo calls a module found by its owner's own `__getattr__`, as in diffusers.
 _LOOKED_UP = re.compile(r"\.__dict__\['_modules'\]\['([^']+)'\]")
 
 
@@ -44,10 +44,10 @@ class _Wrapper(nn.Module):
 def exported(network: nn.Module, example: Inputs) -> fx.GraphModule:
     """The network as a pure graph for any number of examples.
 
-    Writes are taken out here where that is plain, and by `run_decompositions` where it is not.
+    Writes are removed here where that is simple, and by `run_decompositions` where it is not.
 
     Raises:
-        Refused: If what comes out still writes, or has graphs inside.
+        Refused: If the result still writes, or has graphs inside.
         Exception: Whatever torch.export raises.
     """
     names = names_of(example)
@@ -61,7 +61,7 @@ def exported(network: nn.Module, example: Inputs) -> fx.GraphModule:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """An export that fails is no fault of the user's, and its reason is handed on in one line."""
+    """A failed export is not the user's fault, and its reason is passed on in one line."""
     disabled = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:
@@ -73,7 +73,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _program(network: nn.Module, names: tuple[str, ...], inputs: list[Tensor]) -> Any:
-    """By plain calls; where they bake in the number of examples, as `len(x)` does, by Dynamo."""
+    """By plain calls; if these bake in the number of examples, as `len(x)` does, by Dynamo."""
     try:
         return _export(network, names, inputs, strict=False)
     except Exception as error:
@@ -94,7 +94,7 @@ def _pure(program: Any, network: nn.Module, example: Inputs) -> fx.GraphModule:
     graph, attributes = _rebuilt(program.module(check_guards=False), network, names)
     without_idle(graph, attributes)
     _erase_checks(graph)
-    without_writes(graph, attributes, flat(example))  # before what nobody reads goes: writes do
+    without_writes(graph, attributes, flat(example))  # while unread writes are there
     without_unused(graph)
     with_plain_norms(graph)
     unroll(graph, attributes, flat(example))
@@ -105,7 +105,7 @@ def _pure(program: Any, network: nn.Module, example: Inputs) -> fx.GraphModule:
 def _rebuilt(
     source: fx.GraphModule, network: nn.Module, names: tuple[str, ...]
 ) -> tuple[fx.Graph, dict[str, Any]]:
-    """The graph and what it names, by the network's own names; of several by the first."""
+    """The graph and what it names, by the network's own names; by the first of several."""
     graph, attributes, new = fx.Graph(), {}, {}
     own = own_tensors(network)
     first = names_by_memory(own)
@@ -120,7 +120,7 @@ def _rebuilt(
         elif node.op == "get_attr":
             name = _stripped(str(node.target))
             value = own[name] if name in own else attrgetter(node.target)(source)
-            name = first.get(memory_of(value), name)  # of what was read as x.data, too
+            name = first.get(memory_of(value), name)  # also if it was read as x.data
             attributes[name] = _no_graph(own.get(name, value))
             new[node] = graph.get_attr(name)
         elif node.op == "call_module":  # its guards
@@ -156,7 +156,7 @@ def _owner(node: fx.Node, new: fx.Node) -> str:
 
 
 def _erase_checks(graph: fx.Graph) -> None:
-    """Assertions hold for the example's number of examples, and are no part of the values."""
+    """Assertions hold for the example's number of examples, and are not part of the values."""
     for node in reversed(list(graph.nodes)):
         name = str(node.target)
         if not node.users and ("_assert" in name or "sym_constrain" in name):

@@ -1,4 +1,4 @@
-"""Number formats: what becomes of a tensor where another one is computed in."""
+"""Number formats: what becomes of a tensor in another one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def format_in(kind: torch.dtype, dtype: torch.dtype) -> torch.dtype:
-    """What numbers of a kind are in a format: complex ones two of it, whole ones as they are."""
+    """The type of such numbers in a format: complex ones as two of it, whole ones unchanged."""
     if kind.is_complex:
         return dtype.to_complex()
     return dtype if kind.is_floating_point else kind
@@ -19,12 +19,12 @@ def in_format(value: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def numbers_of(tensor: Tensor) -> Tensor:
-    """All that a tensor holds; of a sparse one what is stored."""
+    """All numbers of a tensor; the stored ones if it is sparse."""
     return dense_parts(tensor)[-1]
 
 
 def dense_parts(tensor: Tensor) -> list[Tensor]:
-    """The tensor itself; of a sparse one where its numbers are, and these last."""
+    """The tensor itself; if it is sparse, where its numbers are, and these last."""
     if tensor.layout is torch.sparse_coo:
         return [tensor._indices(), tensor._values()]
     if tensor.layout in (torch.sparse_csr, torch.sparse_bsr):

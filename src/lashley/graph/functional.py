@@ -1,4 +1,4 @@
-"""A graph without writes: what works in place is replaced by its twin that does not."""
+"""A graph without writes: what works in place is replaced by a twin that does not."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class _Twin:
 
 
 def without_writes(graph: fx.Graph, attributes: dict[str, Any], inputs: Sequence[Tensor]) -> None:
-    """Rewrite what works in place; who reads an overwritten value later reads the result instead.
+    """Rewrite what works in place; later readers of an overwritten value read the result instead.
 
     Args:
         graph: Changed in place.
         attributes: By the names of the graph; modules that work in place are replaced by copies
             which share their parameters.
-        inputs: An example, on which the graph is run to see which values share their memory.
+        inputs: An example; the graph is run on it to see which values share memory.
 
     Raises:
         Refused: If a write reaches values that cannot be replaced, such as another view.
@@ -56,27 +56,27 @@ def without_writes(graph: fx.Graph, attributes: dict[str, Any], inputs: Sequence
 
 
 def out_of_place(node: fx.Node) -> tuple[Any, tuple[Any, ...], dict[str, Any]] | None:
-    """Target and arguments of a call that does the same without a write; None if it is one.
+    """Target and arguments of a call that does the same without a write; None if this one does.
 
     Args:
         node: The call of a function or of a method.
 
     Raises:
-        Refused: If it writes, and there is none.
+        Refused: If it writes, and there is no such call.
     """
     twin = _twin(node, {})
     return None if twin is None else (twin.target, twin.args, twin.kwargs)
 
 
 def _written(node: fx.Node) -> fx.Node | None:
-    """None where it is a plain number."""
+    """The node it writes to; None if that is a plain number."""
     first = node.args[0] if node.args else node.kwargs.get("input")
     return first if isinstance(first, fx.Node) else None
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a value lies: the memories of its tensors and, if it is one itself, where in there."""
+    """Where a value lies: the memories of its tensors; for a single one also where in its own."""
 
     memories: tuple[StorageWeakRef, ...]
     inside: tuple[Any, ...] | None
@@ -85,14 +85,14 @@ class _Place:
 def _places(
     graph: fx.Graph, attributes: dict[str, Any], inputs: Sequence[Tensor]
 ) -> dict[fx.Node, _Place]:
-    """Where the values of a run lie, which are themselves freed as it goes on."""
+    """Where the values of a run lie; the values themselves are freed as it goes on."""
     copies = [tensor.clone() for tensor in inputs]
     run = walked(graph, attributes, copies, pure=False)
     return {node: _place(values[node]) for node, values in run}
 
 
 def _place(value: Any) -> _Place:
-    # While there is such a reference, no other memory is taken for this one.
+    # While this reference lives, no other memory is mistaken for this one.
     memories = tuple(StorageWeakRef(tensor.untyped_storage()) for tensor in tensors(value))
     if not isinstance(value, Tensor):
         return _Place(memories, None)
@@ -101,7 +101,7 @@ def _place(value: Any) -> _Place:
 
 
 class _Memory:
-    """Which values of a run share their memory, and who reads them when."""
+    """Which values of a run share memory, and who reads them when."""
 
     def __init__(self, graph: fx.Graph, places: dict[fx.Node, _Place]) -> None:
         self._places = places
@@ -112,10 +112,10 @@ class _Memory:
         self._order: dict[fx.Node, float] = {node: i for i, node in enumerate(graph.nodes)}
 
     def replace_readers(self, node: fx.Node) -> None:
-        """Let those who read later what a node writes to read the result instead.
+        """Let later readers of what a node writes to read the result instead.
 
         Raises:
-            Refused: If that is a view, and something but what it is a view of is read later.
+            Refused: If that is a view, and anything except what it is a view of is read later.
         """
         target = _written(node)
         if target is None or self._places[target].inside is None:  # `i += 1` of a number
@@ -139,7 +139,7 @@ class _Memory:
                 user.replace_input_with(other, new[place])
 
     def _viewed(self, target: fx.Node) -> list[fx.Node]:
-        """A value and what it is a part of, and that is a part of, and so on."""
+        """A value, what it is a part of, what that is a part of, and so on."""
         found = [target]
         while found[-1].target in _INTO and isinstance(found[-1].args[0], fx.Node):
             found.append(found[-1].args[0])
@@ -148,10 +148,10 @@ class _Memory:
     def _are_same(self, one: fx.Node, other: fx.Node) -> bool:
         if self._places[one] != self._places[other]:
             return False
-        return self._cut_to(one) == self._cut_to(other)  # else it seems so on few examples
+        return self._cut_to(one) == self._cut_to(other)  # else it only seems so on few examples
 
     def _cut_to(self, node: fx.Node) -> tuple[Any, ...]:
-        """To how many examples a value's memory is cut, and that of what it is a part of."""
+        """To how many examples the memory of a value, and of what it is part of, is cut."""
         found, memories = (), set(self._places[node].memories)
         while node.args and isinstance(node.args[0], fx.Node):
             found += cut_to(name_of(node), node.args)
@@ -161,7 +161,7 @@ class _Memory:
         return found
 
     def _results(self, node: fx.Node, viewed: Sequence[fx.Node]) -> list[fx.Node]:
-        """What a write makes of a value, and of those that it is a part of."""
+        """What a write makes of a value, and of those it is part of."""
         found = [node]
         for part, whole in pairwise(viewed):
             if _INTO[part.target] is None:
@@ -185,9 +185,9 @@ _INTO: dict[Any, Any] = {_ATEN.slice.Tensor: _ATEN.slice_scatter.default,
 
 
 def cut_to(operation: str, args: Sequence[Any]) -> tuple[Any, ...]:
-    """The number of examples to which a call cuts a value, which few examples may not reach.
+    """The number of examples that a call cuts a value to, which a small sample may not reach.
 
-    Of `x[:5]` that is (5,): on three examples the part looks as if it was all. Of other calls ().
+    For `x[:5]` that is (5,): with three examples the part looks like the whole. Else ().
     """
     if operation in ("getitem", "__getitem__"):
         first = args[1][0] if isinstance(args[1], tuple) and args[1] else args[1]
@@ -215,7 +215,7 @@ def _apply(node: fx.Node, twin: _Twin | None, attributes: dict[str, Any]) -> Non
 
 
 def _twin(node: fx.Node, attributes: dict[str, Any]) -> _Twin | None:
-    """None where the node works out of place already."""
+    """None if the node already works out of place."""
     if node.op == "call_module":
         module = attributes[str(node.target)]
         return _Twin(_module_twin(module), (), {}) if getattr(module, "inplace", False) else None
@@ -236,7 +236,7 @@ def _module_twin(module: nn.Module) -> nn.Module:
 
 
 def _target_twin(node: fx.Node) -> Any:
-    """Of relu_, add_, operator.iadd ...; None of what has no such name."""
+    """For relu_, add_, operator.iadd ...; None for what has no such name."""
     name, target = name_of(node), node.target
     if isinstance(target, torch._ops.OpOverload):
         if not target._schema.is_mutable:
@@ -267,7 +267,7 @@ _IN_PLACE_OPERATORS = frozenset({
 
 
 def _option_twin(node: fx.Node) -> _Twin | None:
-    """Of F.relu(x, inplace=True) and the like."""
+    """For F.relu(x, inplace=True) and the like."""
     if node.kwargs.get("inplace") is True:
         kwargs = {name: value for name, value in node.kwargs.items() if name != "inplace"}
         return _Twin(node.target, node.args, kwargs)

@@ -1,8 +1,8 @@
 """Attention heads in a graph, however attention is written: where its output has head and channel.
 
 The output of attention is followed to what reads it. An axis of products that ends up among the
-features of the layer there is one of heads; one that ends up among its tokens, such as a window, is
-none.
+features of the layer there is an axis of heads; one that ends up among its tokens, such as a
+window, is not.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class Heads:
     """The heads that a node computes.
 
     Attributes:
-        labels: Of its value: which head and which channel of it.
-        number: Of heads.
+        labels: Those of its value: which head, and which channel of it.
+        number: How many heads.
         width: Channels of a head.
     """
 
@@ -42,11 +42,11 @@ class Heads:
 
 
 def heads_of(node: fx.Node, module: fx.GraphModule, varies: set[fx.Node]) -> Heads | None:
-    """The heads of a node that computes attention; None of any other, or of a single one.
+    """The heads of a node that computes attention; None for any other node, or a single head.
 
     Args:
-        node: Of a captured graph.
-        module: It.
+        node: One of a captured graph.
+        module: The graph.
         varies: Its nodes that depend on the inputs' numbers.
     """
     shape = shape_of(node)
@@ -77,7 +77,7 @@ def is_written_out(node: fx.Node, module: fx.GraphModule, varies: set[fx.Node]) 
 
 
 def _from_softmax(node: fx.Node, module: fx.GraphModule, varies: set[fx.Node]) -> bool:
-    """Whether a node is a softmax, or what acts on one number by number, or mixes its heads."""
+    """Whether a node is a softmax, or acts on one number by number, or mixes its heads."""
     waiting, seen = [(node, 0)], {node}
     while waiting:
         current, far = waiting.pop()
@@ -97,13 +97,13 @@ def _from_softmax(node: fx.Node, module: fx.GraphModule, varies: set[fx.Node]) -
 
 
 def _is_square(node: fx.Node) -> bool:
-    """Whether a value could hold weights of places for places: it has three axes at least."""
+    """Whether a value could hold weights of places for places: it has at least three axes."""
     shape = shape_of(node)
     return shape is not None and len(shape) >= 3
 
 
 def _shared_axes(node: fx.Node, module: fx.GraphModule, n_axes: int) -> set[int]:
-    """The axes along which products are made apart, such as examples, windows and heads."""
+    """The axes along which products are separate, such as examples, windows and heads."""
     if op(node, module) != "einsum":
         return set(range(n_axes - 2))
     equation = str(node.args[0]).replace(" ", "")
@@ -119,7 +119,7 @@ def _by_reader(
 ) -> dict[int, int] | None:
     """The axes that end up among the features of the layers that read a node; None if unclear.
 
-    With each its number of places: those along it repeat with that period.
+    With each, its number of places: those along it repeat with that period.
     """
     coordinates = torch.arange(1, 1 + torch.Size(shape).numel(), dtype=torch.float64)
     for axes, labels in _readers(node, Labels(coordinates.view(shape)), module):
@@ -183,7 +183,7 @@ def _contracted(user: fx.Node, current: fx.Node, module: fx.GraphModule) -> set[
 
 
 def _features(labels: Labels, features: set[int], shape: tuple[int, ...]) -> dict[int, int]:
-    """The axes whose place is the same for all numbers of a feature, and not for all features."""
+    """The axes whose place is the same for all numbers of a feature, but not for all features."""
     flat = labels.tensor.movedim(sorted(features), list(range(len(features))))
     by_feature = flat.reshape(_product(flat.shape[: len(features)]), -1).long() - 1
     found: dict[int, int] = {}
@@ -193,7 +193,7 @@ def _features(labels: Labels, features: set[int], shape: tuple[int, ...]) -> dic
     for axis, length in enumerate(shape):
         stride //= length
         place = by_feature // stride % length
-        # Along axis 0 lie examples, perhaps slices of each, and of these, as windows, the heads.
+        # Axis 0 holds examples, perhaps slices of each, such as windows, and the heads of these.
         for n in _divisors(length // STRUCTURE) if axis == 0 else (length,):
             own = place % n
             alone = bool((own == own[:, :1]).all())
@@ -217,7 +217,7 @@ def _as_usual(shape: tuple[int, ...]) -> Heads | None:
 
 
 def _made(shape: tuple[int, ...], outer: dict[int, int], inner: dict[int, int]) -> Heads | None:
-    """Heads that lie along some axes, their channels along others; with the places of each."""
+    """Heads along some axes, their channels along others; with the places of each."""
     number, width = _product(outer.values()), _product(inner.values())
     places: Tensor = torch.zeros((), dtype=torch.float32)
     for axis, length in (outer | inner).items():

@@ -15,9 +15,9 @@ def by_unit(weight: Tensor, unit_axis: int, groups: int = 1) -> Inexact[Tensor, 
     """A layer's weights unit by unit; a view where the order in memory allows it.
 
     Args:
-        weight: As the layer holds it; gradients do not flow back.
-        unit_axis: Of the units in it: 0, or 1 in transposed convolutions and matrix products.
-        groups: Of a transposed convolution, whose axis 0 then holds the inputs of all groups.
+        weight: As the layer holds it; no gradients flow back.
+        unit_axis: The units' axis in it: 0, or 1 in transposed convolutions and matrix products.
+        groups: Those of a transposed convolution, whose axis 0 then holds the inputs of all groups.
     """
     weight = weight.detach()
     if unit_axis == 1:  # (input, unit of the group, ...)
@@ -52,7 +52,7 @@ def of_layer(known: Layer, module: fx.GraphModule) -> Inexact[Tensor, "unit weig
 
 
 def of_module(held: nn.Module) -> Inexact[Tensor, "unit weight"] | None:
-    """The incoming weights of a Linear or a convolution; None where it holds them otherwise."""
+    """The incoming weights of a Linear or a convolution; None if it holds them otherwise."""
     weight = getattr(held, "weight", None)
     if not isinstance(weight, Tensor):
         return None

@@ -15,12 +15,12 @@ from lashley.graph.snapshot import Snapshot, snapshot
 
 @contextmanager
 def intact(network: nn.Module) -> Iterator[Snapshot]:
-    """Attributes, buffers, modes and random states are afterwards as before, as is all they hold.
+    """Attributes, buffers, modes and random states, with all they hold, are restored afterwards.
 
     No gradients are taken inside. The numbers of parameters are not restored.
 
     Yields:
-        How the network was, to ask it for changes.
+        How the network was; ask it for changes.
     """
     before = snapshot(network)
     cuda = {t.device for t in network.parameters() if t.device.type == "cuda"}
@@ -36,7 +36,7 @@ def intact(network: nn.Module) -> Iterator[Snapshot]:
 
 @contextmanager
 def restored(network: nn.Module) -> Iterator[None]:
-    """What a network holds beside its parameters is afterwards as before; gradients are taken."""
+    """What a network holds besides its parameters is restored afterwards; gradients are taken."""
     before = snapshot(network)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Calls of a network that runs as it is, their results read or changed on the way."""
+"""A network runs as it is, and results of its calls are read or changed on the way."""
 
 from __future__ import annotations
 
@@ -30,26 +30,26 @@ def intercepting(
 ) -> Iterator[set[CallKey]]:
     """Pass the results of some calls through functions, in each run of the network inside.
 
-    A call that writes to what it was given has its result written there, for all that read it
-    later; any other hands on the new tensor, and who reads its inputs does not see it. A call that
-    the run does not reach is not changed.
+    If a call writes to what it was given, the result is written there, for all later readers. Any
+    other call hands on the new tensor, and readers of its inputs do not see it. A call that the run
+    does not reach is not changed.
 
     Args:
         network: A copy, or the one that was recorded.
         changes: By keys of `recorded`: each gives a new tensor of the same shape and format.
-        after: For some of these keys, calls that have to come before in the run: else the result
-            is left as it is. A point that two layers share, as run by run one or the other is
-            called, holds a layer's units only after the layer itself.
-        looks: By keys, what is told the arguments of these calls before they are made.
+        after: For some of these keys, calls that must come before in the run: else the result is
+            left unchanged. If two layers share a point, and each run calls one or the other, it
+            holds a layer's units only after that layer.
+        looks: By keys, a function that gets the arguments of these calls before they are made.
         known: By keys without a number, how many calls there may be at these places.
 
-    Of a key without a number all calls at its place are meant.
+    A key without a number means all calls at its place.
 
     Yields:
-        The keys of both, without parts, that the run at hand, or the last one, has reached.
+        The keys of both, without parts, that the current or last run has reached.
 
     Raises:
-        EngineError: If the run calls more often there than is known.
+        EngineError: If the run makes more calls there than is known.
     """
     with in_plain_operations(network), scopes(network) as stack:
         changing = _Changing(stack, changes, after, looks, known)
@@ -60,7 +60,7 @@ def intercepting(
 def values_at(
     network: nn.Module, keys: Collection[CallKey], inputs: Inputs
 ) -> dict[CallKey, Tensor]:
-    """What some calls give in a run of the network; those that it does not reach are missing.
+    """The results of some calls in a run of the network, without those that it does not reach.
 
     Args:
         network: In eval mode.
@@ -131,9 +131,9 @@ class _Changing(Calls):
         if known is not None and key.nth is not None and key.nth >= known:
             where = f"{key.operation} in {key.owner}" if key.owner else key.operation
             raise EngineError(
-                f"examples: the network calls {where} more often than {known} times for some of "
-                "them, and not so for the first few, by which its units are known. Evaluate "
-                "examples with as many calls by themselves."
+                f"examples: the network calls {where} more than {known} times for some of them, "
+                "unlike for the first few, by which its units are known. Evaluate examples with "
+                "equally many calls separately."
             )
 
     def _change_of(self, key: CallKey) -> dict[int | None, Change]:

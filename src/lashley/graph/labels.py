@@ -1,7 +1,7 @@
 """Labels: which unit each number of a value belongs to, followed from node to node.
 
 What moves numbers (a view, a transpose, a split, a concatenation) is run on the labels themselves,
-so that two spellings of one function say the same.
+so two spellings of one function give the same labels.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ _CHOSEN = {"getitem": 1, "index": 1, "index_put": 1, "index_select": 2}  # argum
 
 @dataclass(frozen=True, eq=False)
 class Labels:
-    """For each number of a value on the sample, which slot it is: 1, 2, ...; 0 if none.
+    """For each number of a value on the sample, its slot: 1, 2, ...; 0 if it has none.
 
     A unit of one channel has one slot, a unit of several channels one for each.
 
     Attributes:
-        tensor: Of the value's shape; real numbers, since all that moves numbers takes these.
+        tensor: In the value's shape; real numbers, since all operations that move numbers take
+            these.
     """
 
     tensor: Tensor
@@ -50,14 +51,14 @@ class Labels:
 
     @cached_property
     def slots(self) -> Tensor:
-        """The labels as whole numbers, of length 1 along the axes on which they do not depend."""
+        """The labels as whole numbers, of length 1 along axes on which they do not depend."""
         rest = self.tensor
         for axis in set(range(rest.ndim)) - self.axes:
             rest = rest.narrow(axis, 0, min(1, rest.shape[axis]))
         return rest.long().contiguous()
 
     def units(self, width: int, n_units: int) -> Tensor:
-        """(unit) which units are there at all."""
+        """(unit,) which units occur at all."""
         there = torch.zeros(n_units + 1, dtype=torch.bool)
         there[(self.slots.flatten() - 1) // width] = True  # none is -1, the last
         return there[:n_units]
@@ -87,7 +88,7 @@ def moved(node: fx.Node, held: Mapping[fx.Node, Any], module: nn.Module) -> Any:
     Args:
         node: One of `vocabulary.MOVES`.
         held: `Labels`, or tuples of them, by nodes; other tensors hold no unit.
-        module: Which holds what the graph calls.
+        module: It holds what the graph calls.
     """
 
     def given(source: fx.Node) -> Any:
@@ -106,7 +107,7 @@ def moved(node: fx.Node, held: Mapping[fx.Node, Any], module: nn.Module) -> Any:
                 chosen = map_arg(node.args[place], lambda n: _index(n, module))
                 args = (*args[:place], chosen, *args[place + 1 :])
             found = _function(node, module)(*args, **kwargs)
-            if op(node, module) in _PADS:  # the number that they fill in is no label
+            if op(node, module) in _PADS:  # the number that they fill in is not a label
                 bare = pytree.tree_map_only(Tensor, torch.zeros_like, (args, kwargs))
                 found = found.where(_function(node, module)(*bare[0], **bare[1]) == 0, 0)
             return _labels(found)
@@ -144,7 +145,7 @@ def _function(node: fx.Node, module: nn.Module) -> Callable[..., Any]:
     name = str(node.args[1]) if name == "getattr" else name
     if name in _OF_PARTS:
         return lambda labels, *_: _OF_PARTS[name](labels)
-    if op(node, module) in _VIEWS:  # labels need not lie in memory as the numbers do
+    if op(node, module) in _VIEWS:  # labels may lie in memory in another way than the numbers
         return lambda value, *size, **named: value.reshape(*size, *named.values())
     if node.op == "call_method":
         return lambda value, *args, **kwargs: getattr(value, str(node.target))(*args, **kwargs)
@@ -166,7 +167,7 @@ def _labels(value: Any) -> Any:
 
 
 def combined(node: fx.Node, given: list[Labels]) -> Labels | None:
-    """The labels of a node that acts on each number alone; None if units come together in it."""
+    """The labels of a node that acts on each number alone; None if it brings units together."""
     shape = shape_of(node)
     if shape is None:
         return None
@@ -182,11 +183,11 @@ def combined(node: fx.Node, given: list[Labels]) -> Labels | None:
 
 
 def lies_along(value: tuple[int, ...], labels: Labels) -> bool:
-    """Whether a value that is broadcast to labels has the same number wherever a unit is.
+    """Whether a value, broadcast to labels, has the same number wherever a unit is.
 
     Args:
         value: Its shape.
-        labels: Of what it is combined with.
+        labels: Those of what it is combined with.
     """
     n_numbers = torch.Size(value).numel()
     if n_numbers == 1:

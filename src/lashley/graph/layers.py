@@ -34,20 +34,20 @@ class Layer:
     """A node that mixes the units of one layer into the next by weights.
 
     Attributes:
-        node: It.
+        node: The node itself.
         input: The node whose units it mixes.
         op: "linear", "conv" or "conv_transpose".
         name: Of the module that holds the weights, or of the weights themselves.
-        weight: The weights' name among the network's parameters; "" where forward computes them.
-        bias: The bias's name, or None; "" where forward computes it.
-        unit_axis: Of the units in the weights.
-        axis: Of the units in the output, counted from the end.
-        held: The node of the weights; None where a module holds them.
-        groups: Of a convolution.
-        options: Further arguments of a convolution, by name; None where it pads in its own way.
-        held_bias: The node of the bias; None where a module holds it, or there is none.
-        parameters: Names of the parameters that weights and bias are made of.
-        part: Which of several matrices in one parameter; None if it has but one.
+        weight: The weights' name among the network's parameters; "" if forward computes them.
+        bias: The bias's name, or None; "" if forward computes it.
+        unit_axis: The units' axis in the weights.
+        axis: The units' axis in the output, counted from the end.
+        held: The node of the weights; None if a module holds them.
+        groups: Those of a convolution.
+        options: Further arguments of a convolution, by name; None if it pads in its own way.
+        held_bias: The node of the bias; None if a module holds it, or there is no bias.
+        parameters: Names of the parameters that weights and bias are made from.
+        part: Which of several matrices in one parameter; None if there is only one.
     """
 
     node: fx.Node
@@ -67,7 +67,7 @@ class Layer:
 
     @property
     def is_plain(self) -> bool:
-        """Whether weights and bias are parameters as they stand."""
+        """Whether weights and bias are parameters themselves."""
         return bool(self.weight) and self.bias != ""
 
 
@@ -159,7 +159,7 @@ def _function_layer(node: fx.Node, name: str, module: nn.Module) -> Layer | None
     made_of = tuple(n for n in found if isinstance(attribute(module, n), nn.Parameter))
     named = named_after(path, module) if path else computed_name(weight, module)
     if owner and named.rpartition(".")[0] == owner and _is_only_matrix(named, owner, module):
-        named = owner  # a layer of another library, whose weights have another name
+        named = owner  # another library's layer, whose weights have another name
     return Layer(node, source, kind, named, path, _bias_name(bias), unit_axis, axis, weight,
                  (options or {}).get("groups", 1), options,
                  bias if isinstance(bias, fx.Node) else None, made_of)  # fmt: skip
@@ -169,7 +169,7 @@ def _is_only_matrix(name: str, owner: str, module: nn.Module) -> bool:
     """Whether a parameter is the only one of its module with two axes or more."""
     try:
         held = module.get_submodule(owner).named_parameters(recurse=False)
-    except AttributeError:  # what the graph names was given other holders
+    except AttributeError:  # what the graph names has other holders
         return False
     return [n for n, p in held if p.ndim > 1] == [name.rpartition(".")[2]]
 
@@ -181,10 +181,10 @@ def _bias_name(bias: Any) -> str | None:
 
 
 def computed_name(weight: fx.Node, module: nn.Module) -> str:
-    """Of weights that forward computes: their part of a parameter, or who holds what they are of.
+    """The name of weights that forward computes: a part of a parameter, or what holds their source.
 
-    "w1[0]" of the first of several matrices in one parameter; "conv" of what is made of
-    "conv.weight_g" and "conv.weight_v"; "cell.up" of "cell.up.weight" and "cell.mask".
+    "w1[0]" for the first of several matrices in one parameter; "conv" if made from "conv.weight_g"
+    and "conv.weight_v"; "cell.up" from "cell.up.weight" and "cell.mask".
     """
     steps, current = "", weight
     while current.op != "get_attr" and len(current.all_input_nodes) == 1:
@@ -213,21 +213,21 @@ def computed_name(weight: fx.Node, module: nn.Module) -> str:
 def _by_shape(
     names: tuple[str, ...], shape: tuple[int, ...] | None, module: nn.Module
 ) -> tuple[str, ...]:
-    """The same names, those of tensors of this shape first, else in the network's order."""
+    """The same names, those of tensors with this shape first, then in the network's order."""
     order = {name: i for i, (name, _) in enumerate(module.named_parameters())}
     return tuple(sorted(names, key=lambda name: (
         tuple(attribute(module, name).shape) != shape, order.get(name, len(order)))))  # fmt: skip
 
 
-_MAIN = frozenset({"weight", "kernel", "embeddings"})  # of weights called after their layer
+_MAIN = frozenset({"weight", "kernel", "embeddings"})  # of weights named after their layer
 
 
 def named_after(parameter: str, module: nn.Module) -> str:
-    """What weights are called after their name: "fc" of "fc.weight".
+    """The name of a layer from that of its weights: "fc" from "fc.weight".
 
-    Keras holds the weights of all layers in one place, under their paths. Of "params.dense/kernel"
-    it is "dense", of "params.gru/recurrent_kernel" all of the path. A first part that all paths
-    share is the network's own name, and left away.
+    Keras holds the weights of all layers in one place, under their paths. From
+    "params.dense/kernel" it is "dense", from "params.gru/recurrent_kernel" the whole path. A first
+    part that all paths share is the network's own name, and is dropped.
     """
     if "/" not in parameter:
         return parameter.removesuffix(".weight")
@@ -249,7 +249,7 @@ def _index(node: fx.Node, name: str) -> str:
 
 
 def _own_name(path: str, owner: str) -> str:
-    """A parameter's name; of one that several modules share, that of the module at work."""
+    """A parameter's name; if several modules share it, the one in the module at work."""
     if not owner or path.startswith(f"{owner}."):
         return path
     return f"{owner}.{path.rpartition('.')[2]}"
@@ -267,7 +267,7 @@ def _argument(node: fx.Node, place: int | None, name: str | None) -> Any:
 
 
 def feeds_weights(node: fx.Node, module: nn.Module, varies: set[fx.Node]) -> bool:
-    """Whether a node is read as the weights of layers alone, as a kernel that forward computes.
+    """Whether a node is only read as the weights of layers, such as a kernel that forward computes.
 
     Args:
         node: Of the module's graph.

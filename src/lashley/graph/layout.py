@@ -18,11 +18,11 @@ class Layout:
     """Where a value holds units.
 
     Attributes:
-        slots: For each number of the value 1 + unit * width + channel, 0 where it belongs to no
-            unit; of length 1 along the axes that do not matter. Of a value that holds several
-            slices for each example along one axis, those of the sample's examples.
+        slots: For each number of the value 1 + unit * width + channel, 0 if it belongs to no unit;
+            of length 1 along axes that do not matter. If a value holds several slices for each
+            example along one axis, those of the sample's examples.
         width: Channels of a unit.
-        n_units: Of the site.
+        n_units: How many the site has.
     """
 
     slots: Int[Tensor, "*shape"]
@@ -31,7 +31,7 @@ class Layout:
 
     @cached_property
     def owner(self) -> Int[Tensor, "*shape"]:
-        """Which unit each number belongs to, -1 if to none; of length 1 where that is the same."""
+        """Which unit each number belongs to, -1 if to none; of length 1 along constant axes."""
         found = torch.where(self.slots > 0, (self.slots - 1) // self.width, -1)
         for axis in range(found.ndim):
             first = found.narrow(axis, 0, 1)
@@ -42,7 +42,8 @@ class Layout:
     def axis(self) -> int | None:
         """The axis along which units lie, counted from the end; None if there are several.
 
-        One along which examples lie too, axis 0 or one that repeats for each example, is none.
+        An axis that also holds examples, axis 0 or one that repeats for each example, does not
+        count.
         """
         axes = [i for i, length in enumerate(self.owner.shape) if length > 1]
         if len(axes) != 1 or not axes[0] or self._repeats(axes[0]):
@@ -89,9 +90,9 @@ class Layout:
         """Put the units' numbers of `new` in their place in a value, in place.
 
         Args:
-            value: Of so many examples.
+            value: Of any number of examples.
             units: Which.
-            new: To be broadcast to the value, but for its examples' slices.
+            new: Broadcast to the value, except its examples' slices.
         """
         if not len(units):
             return
@@ -109,7 +110,7 @@ class Layout:
     def sums(
         self, value: Tensor, counted: Bool[Tensor, "*shape"] | None = None
     ) -> Inexact[Tensor, "3 slot"]:
-        """Sums over examples and positions, of their squared sizes, and of how many numbers.
+        """Sums over examples and positions: of the numbers, of their squared sizes, and the counts.
 
         All in float64.
 
@@ -136,7 +137,7 @@ class Layout:
         return found[:, 1:]
 
     def first(self, value: Tensor) -> Inexact[Tensor, " slot"]:
-        """Of each slot one of its numbers; NaN of a slot that the value does not hold."""
+        """One number of each slot; NaN for a slot that the value does not hold."""
         slots = fitted(self.slots, value.shape).to(value.device)
         for axis in range(value.ndim):
             value = value.narrow(axis, 0, 1) if slots.shape[axis] == 1 else value
@@ -146,10 +147,10 @@ class Layout:
 
 
 def fitted(slots: Tensor, shape: Sequence[int]) -> Tensor:
-    """Slices of the sample's examples, or a value made of these, for as many examples as there are.
+    """Slices of the sample's examples, or a value made from them, for the examples of `shape`.
 
     Raises:
-        ValueError: If the shapes do not go together.
+        ValueError: If the shapes do not match.
     """
     for axis, (own, wanted) in enumerate(zip(slots.shape, shape, strict=True)):
         if own in (1, wanted):

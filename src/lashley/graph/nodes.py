@@ -40,7 +40,7 @@ def op(node: fx.Node, module: nn.Module) -> str:
     "add_", "__add__" and "__radd__" are "add".
 
     Args:
-        node: Of a captured graph.
+        node: One of a captured graph.
         module: Which holds the modules that the graph calls.
     """
     if node.op == "call_module":
@@ -82,7 +82,7 @@ def module_op(held: nn.Module) -> str:
 
 
 def is_move(node: fx.Node, module: nn.Module) -> bool:
-    """Whether a node puts numbers in other places and changes none."""
+    """Whether a node moves numbers to other places and changes none."""
     name = op(node, module)
     by_attribute = name == "getattr" and node.args[1] in MOVED_BY_ATTRIBUTE
     permutes = name == "einsum" and _permutes(node.args)
@@ -98,7 +98,7 @@ def _permutes(args: tuple[Any, ...]) -> bool:
 
 
 def reads(user: fx.Node, node: fx.Node, module: nn.Module) -> bool:
-    """Whether a node reads the numbers of another one, and not its shape or type alone."""
+    """Whether a node reads the numbers of another one, not only its shape or type."""
     name = op(user, module)
     if name in ABOUT or (name == "getattr" and user.args[1] in ABOUT_ATTRIBUTES):
         return False
@@ -122,10 +122,10 @@ def is_elementwise(
     """Whether a node acts on each number of the region alone, and keeps the shape.
 
     Args:
-        node: Of a captured graph.
+        node: One of a captured graph.
         module: Which holds what the graph calls.
         region: Nodes whose numbers are meant.
-        n_units: How many units they hold, if that is known; a parameter may have as many numbers.
+        n_units: How many units they hold, if known; a parameter may have one number for each.
     """
     if op(node, module) not in ELEMENTWISE:
         return False
@@ -197,7 +197,7 @@ def _with_sources(node: fx.Node) -> set[fx.Node]:
 
 
 def attribute(module: nn.Module, path: str) -> Any:
-    """What a dotted name stands for in a module."""
+    """What a dotted name means in a module."""
     found: Any = module
     for part in path.split("."):
         found = getattr(found, part)

@@ -1,4 +1,4 @@
-"""Modules that hide their operations are run by plain ones, which can be seen and changed."""
+"""Modules that hide their operations run as plain ones, which can be seen and changed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def in_plain_operations(network: nn.Module) -> Iterator[None]:
     """The network computes the same inside, to rounding, without fused paths.
 
     Args:
-        network: In eval mode; its modules are afterwards as before.
+        network: In eval mode; its modules are restored afterwards.
     """
     fast = torch.backends.mha.get_fastpath_enabled()
     fused = [m for m in network.modules() if type(m) in FORMS and "forward" not in m.__dict__]

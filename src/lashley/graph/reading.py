@@ -23,11 +23,11 @@ def reading(network: nn.Module, output: Output) -> nn.Module:
     """The network with one part of what it returns as its output.
 
     It is the same network: all state, the modules inside and their names are shared, so whatever
-    is done to either is done to both. Copies of it stand for themselves. The same call gives the
-    same object, so that what is kept of it, such as an export, is found again.
+    is done to either is done to both. Copies of it are independent. The same call gives the same
+    object, so what is kept for it, such as an export, is found again.
 
     Args:
-        network: Itself left as it is.
+        network: It is not changed.
         output: An attribute or key of what it returns, an index, or a function of it; None: the
             network itself.
 
@@ -39,15 +39,15 @@ def reading(network: nn.Module, output: Output) -> nn.Module:
     if isinstance(output, bool) or not (isinstance(output, str | int) or callable(output)):
         raise EngineError(
             f"output: given {output!r}; allowed are the name of an attribute or key, such as "
-            "'logits', an index, or a function of what the network returns. Leave it out where the "
+            "'logits', an index, or a function of what the network returns. Leave it out if the "
             "network returns logits."
         )
     own = {"forward", "_compiled_call_impl"} & set(network.__dict__)
     if own or network._forward_hooks:
         raise EngineError(
             "output: given for a network whose own forward was replaced, compiled or hooked, so "
-            "that it cannot be told what to return; allowed is one as its class wrote it. Undo "
-            "that, or pick the output there and leave output out."
+            "its return value cannot be chosen; allowed is the forward of its class. Undo that, or "
+            "pick the output there and leave output out."
         )
     kept = _read.get(network)
     if kept is None or kept[0] != output:
@@ -62,12 +62,12 @@ def as_given(network: nn.Module) -> nn.Module:
 
 
 def name_of(output: Output) -> str:
-    """As it stands in outcomes."""
+    """Its form in outcomes."""
     return output if isinstance(output, str) else getattr(output, "__name__", str(output))
 
 
 def told_by(output: Output) -> str:
-    """What tells it from others: of a function also what it does, as all lambdas share a name."""
+    """What tells it from others; for a function also its code, as all lambdas share a name."""
     code = getattr(output, "__code__", None)
     if code is None:
         return name_of(output)
@@ -80,7 +80,7 @@ def picked(returned: Any, output: Output) -> Any:
     """The part of what a network returned.
 
     Raises:
-        EngineError: If there is no such part, or it is no tensor.
+        EngineError: If there is no such part, or it is not a tensor.
     """
     found = _part(returned, output)
     if not isinstance(found, Tensor | fx.Proxy):
@@ -108,7 +108,7 @@ def described(value: Any, depth: int = 2) -> str:
 
 
 def names_in(value: Any) -> list[Any]:
-    """By which its parts can be picked: keys, attributes, indices."""
+    """The keys, attributes or indices by which its parts can be picked."""
     return list(_parts(value) or {})
 
 
@@ -133,7 +133,7 @@ def _of(network: nn.Module, output: Output) -> nn.Module:
 
 
 def _sharing(network: nn.Module, kind: type[nn.Module]) -> nn.Module:
-    """An object of another class with the very state of a network."""
+    """An object of another class that shares the network's state."""
     found = object.__new__(kind)
     object.__setattr__(found, "__dict__", network.__dict__)
     return found
@@ -162,11 +162,11 @@ def _of_function(output: Callable[[Any], Any], returned: Any) -> Any:
         raise
     except Exception as error:
         if isinstance(returned, fx.Proxy) or torch.compiler.is_exporting():
-            raise  # what a tracer cannot follow is no fault
+            raise  # what a tracer cannot follow is not an error
         raise EngineError(
-            f"output: {name_of(output)!r} raises {type(error).__name__} ({error}) of what the "
+            f"output: {name_of(output)!r} raises {type(error).__name__} ({error}) on what the "
             f"network returns, {described(returned)}; allowed is a function of that which gives a "
-            "tensor (example, ...). Try it on what the network returns of a few examples."
+            "tensor (example, ...). Try it on what the network returns for a few examples."
         ) from error
 
 

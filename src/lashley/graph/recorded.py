@@ -26,10 +26,10 @@ from lashley.graph.tidy import without_idle
 from lashley.graph.written import written_down
 
 _ALIASES = frozenset({"data", "detach", "alias"})  # another name of the same numbers
-_READ = frozenset({"__bool__", "__float__", "item"})  # a number that Python decides by
+_READ = frozenset({"__bool__", "__float__", "item"})  # Python decides by the number
 _COMPARED = frozenset({"gt", "lt", "ge", "le", "greater", "less", "greater_equal", "less_equal",
                        "__gt__", "__lt__", "__ge__", "__le__"})  # fmt: skip
-_LEAVE = frozenset({"numpy", "__array__", "tolist", "__dlpack__"})  # whose numbers may come back
+_LEAVE = frozenset({"numpy", "__array__", "tolist", "__dlpack__"})  # their numbers may come back
 _RETURN = frozenset({"from_numpy", "tensor", "as_tensor", "asarray", "from_dlpack"})
 
 
@@ -38,12 +38,12 @@ def recorded(network: nn.Module, example: Inputs) -> fx.GraphModule:
 
     Every node's `meta["owner"]` is the dotted name of the innermost module at work, and
     `meta["key"]` a `CallKey`, by which `intercepting` finds the call in another run. A node without
-    a key cannot be intercepted. Where an operation writes to memory that other tensors share, these
-    are read afterwards through `as_recorded`, which looks like nothing that anatomy knows.
+    a key cannot be intercepted. If an operation writes to memory that other tensors share, these
+    are read afterwards through `as_recorded`, which anatomy does not know.
 
     Args:
-        network: In eval mode; afterwards as before.
-        example: As it takes them.
+        network: In eval mode; restored afterwards.
+        example: As the network takes it.
 
     Raises:
         Refused: If an attention or what is returned is of an unknown kind.
@@ -71,9 +71,9 @@ def recorded(network: nn.Module, example: Inputs) -> fx.GraphModule:
         module, _ = finished(graph, attributes, flat(example))
     except RuntimeError as error:
         raise EngineError(
-            "network: neither torch.fx nor torch.export captures it, and what one run of it does "
-            f"cannot be written down ({str(error).splitlines()[0]}), as where forward calls "
-            "torch.vmap or torch.func. Write these steps with plain operations."
+            "network: neither torch.fx nor torch.export captures it, and a run of it cannot be "
+            f"written down ({str(error).splitlines()[0]}), as when forward calls torch.vmap or "
+            "torch.func. Write these steps with plain operations."
         ) from error
     module.meta["reads"] = reads
     return module
@@ -82,11 +82,11 @@ def recorded(network: nn.Module, example: Inputs) -> fx.GraphModule:
 def decides_by_batch(network: nn.Module, example: Inputs, known: fx.GraphModule) -> bool:
     """Whether forward decides by one number of a whole batch, such as `h.mean() > 0`.
 
-    It reads such a number as often whatever the number of examples.
+    It reads such a number equally often for any number of examples.
 
     Args:
         network: In eval mode.
-        example: That `known` is of.
+        example: The one that `known` is of.
         known: From `recorded`.
     """
     reads = known.meta["reads"]
@@ -99,7 +99,7 @@ def decides_by_batch(network: nn.Module, example: Inputs, known: fx.GraphModule)
 
 
 def as_recorded(*read: Any) -> Any:
-    """A value of the recorded run, the last; it depends on all before it in ways not shown."""
+    """A value of the recorded run, the last; how it depends on those before it is not shown."""
     return read[-1]
 
 
@@ -108,12 +108,12 @@ class _Held:
     """A tensor that the run has seen.
 
     Attributes:
-        tensor: Kept, so that no other takes its identity.
+        tensor: Kept, so that no other gets its identity.
         node: What it is in the graph.
-        version: When it was that.
-        writers: What has written to its memory since, under other names.
-        cut_to: Of a part of another, of how many examples that is at most; of a part of a part
-            both.
+        version: When it was that node.
+        writers: What has since written to its memory, under other names.
+        cut_to: If it is a part of another, how many examples that has at most; both if it is a part
+            of a part.
     """
 
     tensor: Tensor
@@ -136,9 +136,9 @@ class _Recorder(Calls):
         self._own = {memory_of(tensor): (name, tensor) for name, tensor in reversed(own)}
         kinds = kinds_of_tensors()
         self._before = {id(t): t for t in gc.get_objects() if type(t) in kinds}
-        self._compared: set[int] = set()  # what came of comparing one number with another
+        self._compared: set[int] = set()  # results of comparing one number with another
         self._reads: list[tuple[fx.Node, CallKey | None]] = []
-        self._left: list[fx.Node] = []  # tensors whose numbers went where no operation is seen
+        self._left: list[fx.Node] = []  # tensors whose numbers left the visible operations
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -174,7 +174,7 @@ class _Recorder(Calls):
         self, operation: str, given: list[Tensor], nodes: list[fx.Node], returned: Any,
         key: CallKey | None,
     ) -> None:  # fmt: skip
-        """Note what is decided by a real number that all given ones are one of."""
+        """Note decisions by a real number, if all given ones are such."""
         if not given or any(tensor.numel() != 1 for tensor in given):
             return
         real = given[0].is_floating_point()
@@ -184,7 +184,7 @@ class _Recorder(Calls):
             self._reads.append((nodes[0], key))
 
     def reads_of_inputs(self) -> Counter[CallKey]:
-        """How often a number that depends on the inputs was read, by places in the code."""
+        """How often a number that depends on the inputs was read, by place in the code."""
         varies: set[fx.Node] = set()
         for node in self._graph.nodes:
             if node.op == "placeholder" or any(n in varies for n in node.all_input_nodes):
@@ -200,7 +200,7 @@ class _Recorder(Calls):
         held.node, held.version, held.writers = node, tensor._version, []
 
     def node_of(self, tensor: Tensor) -> fx.Node:
-        """What stands for a tensor as it is now."""
+        """The node for a tensor as it is now."""
         held = self._held.get(id(tensor))
         if held is None:
             node = self._unseen(tensor)
@@ -212,7 +212,7 @@ class _Recorder(Calls):
         return node
 
     def _unseen(self, tensor: Tensor) -> fx.Node:
-        """A parameter, a constant, or what was made where no operation is seen."""
+        """A parameter, a constant, or something made outside the visible operations."""
         if memory_of(tensor) in self._own:
             return self._attribute(*self._own[memory_of(tensor)])
         if id(tensor) in self._before:
@@ -236,7 +236,7 @@ class _Recorder(Calls):
         return node
 
     def _node(self, func: Any, args: Any, kwargs: Any) -> fx.Node | None:
-        """The call as a node that writes to nothing; None where there is none."""
+        """The call as a node that writes to nothing; None if there is no such node."""
         by_node = {id(tensor): self._held[id(tensor)].node for tensor in tensors((args, kwargs))}
         try:
             return written_down(self._graph, func, args, kwargs, by_node)
@@ -246,7 +246,7 @@ class _Recorder(Calls):
     def _note(
         self, node: fx.Node, returned: Any, written: list[Tensor], read: list[fx.Node]
     ) -> None:
-        """What the tensors are that a call has written to."""
+        """Note what the tensors that a call has written to are now."""
         for tensor in written:
             whole = tensor is returned and node.target is not as_recorded
             new = node if tensor is returned else self._opaque([*read, node], tensor)
@@ -258,7 +258,7 @@ class _Recorder(Calls):
                     other.writers.append(new)
 
     def _parts(self, node: fx.Node, value: Any, new: set[int], key: CallKey | None) -> None:
-        """What a call has returned, part by part."""
+        """Note what a call has returned, part by part."""
         if isinstance(value, Tensor):
             if id(value) in new:
                 node.meta |= {"key": key} if key is not None else {}

@@ -12,12 +12,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
-At = tuple[int, int] | None  # axis of the steps and the step; None of a cell, which has one
+At = tuple[int, int] | None  # axis of the steps, and the step; None for a cell, which has one step
 
 
 @dataclass(frozen=True)
 class Way:
-    """One layer in one direction: its parameters, tensors or nodes; None where it has none."""
+    """One layer in one direction: its parameters, tensors or nodes; None for missing ones."""
 
     weight_ih: Any
     weight_hh: Any
@@ -33,9 +33,9 @@ class Recurrence:
     Attributes:
         kind: "lstm", "gru", "rnn_tanh" or "rnn_relu".
         directions: 1 or 2.
-        time: Axis of the steps in the inputs; None of a cell.
+        time: Axis of the steps in the inputs; None for a cell.
         steps: How many.
-        sizes: Of the hidden state that is handed on, and of an LSTM's cell state.
+        sizes: That of the hidden state that is passed on, and that of an LSTM's cell state.
     """
 
     kind: str
@@ -50,9 +50,9 @@ class Steps:
     """One layer in one direction, carried out.
 
     Attributes:
-        hidden: The hidden states that are handed on, in the order of computation.
+        hidden: The hidden states that are passed on, in the order of computation.
         cells: The same before the projection; () without one.
-        last: The last state: hidden, and of an LSTM cell.
+        last: The last state: hidden, and for an LSTM also cell.
     """
 
     hidden: tuple[Any, ...]
@@ -76,7 +76,7 @@ def carried_out(
         apply: Carries out each operation.
         asked: What to compute.
         inputs: (example, step, feature) or (step, example, feature), or without examples.
-        states: To begin with, by ways; None begins at 0.
+        states: The first states, by ways; None begins at 0.
         ways: Layer by layer, forwards and then backwards.
     """
     done: list[Steps] = []
@@ -100,7 +100,7 @@ def _one_way(
     way: Way,
     back: bool,
 ) -> Steps:
-    """The inputs of all steps are weighted at once; what is left to a step is one operation."""
+    """The inputs of all steps are weighted at once; a step is then one operation."""
     weighted = apply(weigh, inputs, way.weight_ih, way.bias_ih)
     if state is None:
         state = tuple(apply(zeros, weighted, size, asked.time) for size in asked.sizes)
@@ -119,12 +119,12 @@ def _one_way(
 
 
 def weigh(inputs: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """A Linear by another name: its outputs are gates, and no units of their own."""
+    """A Linear by another name: its outputs are gates, not units of their own."""
     return F.linear(inputs, weight, bias)
 
 
 def zeros(weighted: Tensor, size: int, time: int | None) -> Tensor:
-    """A state to begin with, (example, size)."""
+    """The first state, (example, size)."""
     sizes = [n for axis, n in enumerate(weighted.shape[:-1]) if axis != time]
     return weighted.new_zeros([*sizes, size])
 
@@ -135,10 +135,10 @@ def lstm_step(
     """The next hidden state, before any projection, and the next cell state.
 
     Args:
-        weighted: The inputs by their weights: (example, step, gate * unit) or with steps first.
+        weighted: The inputs times their weights: (example, step, gate * unit), or with steps first.
         state: Hidden and cell, (example, unit) each.
-        weight: Of the hidden state.
-        bias: Likewise.
+        weight: That of the hidden state.
+        bias: That of the hidden state.
         at: Which step of the inputs.
     """
     i, f, g, o = _added(weighted, state[0], weight, bias, at).chunk(4, -1)
@@ -174,7 +174,7 @@ _STEPS = {"lstm": lstm_step, "gru": gru_step, "rnn_tanh": tanh_step, "rnn_relu":
 
 
 def _added(weighted: Tensor, hidden: Tensor, weight: Tensor, bias: Tensor | None, at: At) -> Tensor:
-    """A step's inputs and hidden state, both weighted; in place, for the sum is large."""
+    """A step's inputs and hidden state, both weighted; in place, as the sum is large."""
     return F.linear(hidden, weight, bias).add_(_at(weighted, at))
 
 

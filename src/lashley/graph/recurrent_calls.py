@@ -23,11 +23,11 @@ class RecurrentCall:
     """A call of a recurrent module, or of the operator that such a module calls.
 
     Attributes:
-        node: It.
-        name: Of the module.
+        node: The call's node.
+        name: The module's name.
         kind: As in `Recurrence`.
-        ways: Parameters as nodes, those of `get_attr` if they are not computed.
-        batch_first: Whether examples come before steps; None of a cell.
+        ways: Parameters as nodes, of `get_attr` if they are not computed.
+        batch_first: Whether examples come before steps; None for a cell.
         directions: 1 or 2.
         nested: Whether an LSTM's last states come as a pair of their own.
     """
@@ -42,12 +42,12 @@ class RecurrentCall:
 
     @property
     def inputs(self) -> fx.Node:
-        """Of all steps; of a cell, of one."""
+        """Those of all steps; of one step for a cell."""
         return self.node.args[0] if self.node.args else self.node.kwargs["input"]  # pyright: ignore
 
     @property
     def states(self) -> Any:
-        """To begin with: a node, or of an LSTM a pair; None begins at 0."""
+        """The first states: a node, or a pair for an LSTM; None begins at 0."""
         given = self.node.args[1] if len(self.node.args) > 1 else self.node.kwargs.get("hx")
         return tuple(given) if isinstance(given, list) else given
 
@@ -68,7 +68,7 @@ class RecurrentCall:
         return Recurrence(self.kind, self.directions, time, inputs.shape[time], sizes)
 
     def end(self, place: int) -> str:
-        """What the site of a way has after its module's name: ".l0", ".l1_reverse" or ""."""
+        """What follows the module's name in the site's name: ".l0", ".l1_reverse" or ""."""
         if len(self.ways) == 1:
             return ""
         layer, back = divmod(place, self.directions)
@@ -81,7 +81,7 @@ def recurrent_call(
     """The call that a node is, or None.
 
     Args:
-        graph: Parameters of modules are added to it as nodes.
+        graph: Modules' parameters are added to it as nodes.
         node: Of it.
         attributes: By the names of the graph; parameters of modules are added.
 

@@ -17,19 +17,19 @@ from lashley.graph.recurrent_calls import RecurrentCall
 class Recurrent:
     """What a node of hidden states, (example, unit), belongs to: `node.meta["recurrent"]`.
 
-    The units are the hidden state that is handed on, to the next step and to the next layer. With
+    The units are the hidden state that is passed on to the next step and the next layer. With
     `proj_size` that is the projected one; what is projected, `hidden_size` units, is then a site of
-    its own, named "... .cells". An LSTM's cell state is no part of the units: who reads the last
-    one, as a decoder does, reads it as it is.
+    its own, named "... .cells". An LSTM's cell state is not part of the units: what reads the last
+    one, such as a decoder, reads it unchanged.
 
     Attributes:
-        name: Of the module; with several layers or directions "rnn.l0", "rnn.l1_reverse" ...
+        name: The module's name; with several layers or directions "rnn.l0", "rnn.l1_reverse" ...
         n_units: How many there are.
-        parameters: Names of those whose rows lead into the units: weights of the input and of the
-            hidden state, and biases, or the projection alone. () where one of them is computed.
-        gates: A unit has as many rows in each of them: unit u of n has rows u, u + n, u + 2 n ...
-        only_zero: Whether all that these rows being 0 does is to hold the hidden state at 0. Not so
-            where units start at other values, or where others read an LSTM's last cell state.
+        parameters: Names of the parameters whose rows lead into the units: weights of the input and
+            of the hidden state, and biases, or only the projection. () if one of them is computed.
+        gates: How many rows a unit has in each of them: unit u of n has rows u, u + n, u + 2 n ...
+        only_zero: Whether zero rows do nothing but hold the hidden state at 0. They do more if
+            units start at other values, or if others read an LSTM's last cell state.
     """
 
     name: str
@@ -47,7 +47,7 @@ def into_recurrent_units(
     Args:
         parameter: (gate * unit, input) or (gate * unit), one of `Recurrent.parameters`.
         units: Indices from 0.
-        gates: How many, 1 of a projection.
+        gates: How many; 1 for a projection.
     """
     found = torch.zeros(parameter.shape, dtype=torch.bool, device=parameter.device)
     which = torch.tensor(units, dtype=torch.int64, device=parameter.device)
@@ -60,12 +60,12 @@ class Unrolled:
     """One layer in one direction, as nodes.
 
     Attributes:
-        call: Of its module.
-        name: Of its site.
+        call: The call of its module.
+        name: The site's name.
         way: Its parameters.
         asked: What the call computes.
         steps: Its hidden states.
-        began: Whether at 0.
+        began: Whether it began at 0.
     """
 
     call: RecurrentCall
@@ -99,14 +99,14 @@ def _mark(one: Unrolled, only_zero: bool) -> None:
 
 
 def _only_zero(one: Unrolled) -> bool:
-    """As in `Recurrent`: without gates, 0 follows from zeroed rows at once."""
+    """As in `Recurrent`: without gates, zeroed rows give 0 at once."""
     if GATES[one.asked.kind] == 1:
         return True
     return one.began and all(_goes_on(user, one) for user in _readers(one))
 
 
 def _readers(one: Unrolled) -> list[fx.Node]:
-    """Of the last cell state."""
+    """The readers of the last cell state."""
     return [user for node in one.steps.last[1:] for user in node.users]
 
 

@@ -1,7 +1,7 @@
 """Regions: the nodes that hold the units of a layer one by one, and where they hold them last.
 
-Of each unit the *point* is the last node that holds it and that all its ways out lead through, as
-long as all in between acts on each number alone, moves numbers, or normalises.
+A unit's *point* is the last node that holds it and that all its ways out lead through, as long as
+everything in between acts on each number alone, moves numbers, or normalises.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from lashley.graph.vocabulary import (
     STANDARDISING,
 )
 
-_OF_TWO = frozenset({"max", "min"})  # of one tensor they are no numbers of its own
+_OF_TWO = frozenset({"max", "min"})  # of one tensor they are not elementwise
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Statistic:
     """A value made of a region's numbers over several units, such as their mean.
 
     Attributes:
-        divides: Whether it is a standard deviation or the like.
-        length: Whether it is, or is made of, the length of a vector.
+        divides: Whether it is a standard deviation or similar.
+        length: Whether it is, or comes from, the length of a vector.
         scaled: Whether parameters, one for each unit, scale it.
     """
 
@@ -51,10 +51,10 @@ class Held:
     """A node that holds units.
 
     Attributes:
-        node: It.
-        layout: Where in its value.
-        between: What leads from the layer to it, both left out.
-        separable: Whether all of that acts on each unit alone.
+        node: The node itself.
+        layout: Where its value holds them.
+        between: What leads from the layer to it, without both.
+        separable: Whether all of `between` acts on each unit alone.
     """
 
     node: fx.Node
@@ -67,11 +67,11 @@ def points(
     source: fx.Node, labels: Labels, width: int, n_units: int, module: fx.GraphModule,
     varies: set[fx.Node],
 ) -> tuple[Held, ...]:  # fmt: skip
-    """Where the units of a node are held last.
+    """Where the units of a node are last held.
 
     Args:
-        source: Which computes them.
-        labels: Of its value.
+        source: The node that computes them.
+        labels: Those of its value.
         width: Channels of a unit.
         n_units: How many units there are.
         module: The graph.
@@ -91,7 +91,7 @@ def points(
 def region(
     source: fx.Node, labels: Labels, module: fx.GraphModule, varies: set[fx.Node]
 ) -> dict[fx.Node, Any]:
-    """By nodes, in order: the labels of what holds the units, or what is made of them."""
+    """By nodes, in order: the labels of what holds the units, or what is made from them."""
     held: dict[fx.Node, Any] = {source: labels}
     waiting = after(source, module)
     heapq.heapify(waiting)
@@ -108,12 +108,12 @@ def region(
 
 
 def after(node: fx.Node, module: fx.GraphModule) -> list[fx.Node]:
-    """The nodes that read a node's numbers, and are read themselves."""
+    """The nodes that read a node's numbers and are read themselves."""
     return [user for user in node.users if reads(user, node, module) and _is_read(user, module)]
 
 
 def _is_read(node: fx.Node, module: fx.GraphModule) -> bool:
-    """Whether anything but a shape is made of a node; of the output it is."""
+    """Whether more than a shape is used of a node; always so for the output."""
     return not node.users or any(reads(user, node, module) for user in node.users)
 
 
@@ -141,7 +141,7 @@ def _step(
 
 
 def _part(node: fx.Node, found: Statistic, module: fx.GraphModule) -> Statistic:
-    """What is moved or taken of a statistic; of `std_mean` the first one divides."""
+    """What is moved or taken from a statistic; of `std_mean` the first part divides."""
     pair = node.args[0]
     if isinstance(pair, fx.Node) and op(pair, module) == "std_mean":
         return Statistic(op(node, module) == "getitem" and node.args[1:] == (0,))
@@ -188,13 +188,13 @@ def _elementwise(
 
 
 def _normalises(name: str, made: list[Statistic]) -> bool:
-    """Whether units are centred by their own mean, or divided by their own deviation."""
+    """Whether units are centred by their own mean or divided by their own deviation."""
     divided = name in ("mul", "div", "truediv") and all(part.divides for part in made)
     return divided or (name == "sub" and not any(part.divides for part in made))
 
 
 def _is_root(node: fx.Node, name: str) -> bool:
-    """Whether it is what a normalisation divides by, or multiplies with."""
+    """Whether it is what a normalisation divides or multiplies by."""
     return name in STANDARDISING or (
         name == "pow" and len(node.args) > 1 and node.args[1] in (0.5, -0.5)
     )
@@ -207,15 +207,15 @@ def _gives_gain(node: fx.Node, module: fx.GraphModule) -> bool:
 
 
 def _has_gain(node: fx.Node, others: Sequence[fx.Node], module: fx.GraphModule) -> bool:
-    """Whether a node multiplies with parameters, or divides them, one for each unit."""
+    """Whether a node multiplies by parameters, or divides them, one for each unit."""
     by_units = any(torch.Size(shape_of(n) or ()).numel() > 1 for n in others if is_fixed(n))
     return by_units and op(node, module) in ("mul", "multiply", "div", "divide", "truediv")
 
 
 def _is_scaled(node: fx.Node, module: fx.GraphModule) -> bool:
-    """Whether parameters scale what is made of a vector and its length, and nothing else reads it.
+    """Whether parameters scale what comes from a vector and its length, and nothing else reads it.
 
-    Then it is a normalisation, such as RMS norm; else a direction is asked for, as of cosines.
+    Then it is a normalisation, such as RMS norm; else only a direction is wanted, as for cosines.
     """
     users = after(node, module)
     if len(users) != 1:
@@ -248,7 +248,7 @@ def _groups(
 
 
 def _there(found: Any, width: int, n_units: int) -> Tensor:
-    """(unit) which units a value holds, or is made of."""
+    """(unit,) which units a value holds or comes from."""
     if isinstance(found, Labels):
         return found.units(width, n_units)
     if isinstance(found, tuple):
@@ -263,8 +263,8 @@ def _last(
 ) -> fx.Node:  # fmt: skip
     """The last of the nodes that all ways from the source lead through.
 
-    Moves at the end change nothing: the node before them is taken. But what they cut away is read
-    by none, and is no part of the units.
+    Moves at the end change nothing: the node before them is taken. But what they cut away is not
+    read, and is not part of the units.
     """
     order = sorted(nodes)
     shared = _shared(order, source, held, module)
@@ -302,7 +302,7 @@ def _shared(
 def _leading_on(
     order: list[fx.Node], held: Mapping[fx.Node, Any], module: fx.GraphModule
 ) -> set[fx.Node]:
-    """Those of the nodes by which the units get out; not so a part that others are taken from."""
+    """The nodes by which the units get out, without parts that others are taken from."""
     own, found = set(order), set()
     for node in reversed(order):
         users = after(node, module)

@@ -26,8 +26,8 @@ def retyped(
 
     Args:
         module: A captured graph.
-        dtype: Of its parameters, buffers, constants; the caller's inputs have to be in it too.
-        held: What it takes in place of copies, by names of the graph; independent without any.
+        dtype: That of its parameters, buffers and constants; the caller's inputs must be in it too.
+        held: What it takes in place of copies, by names of the graph; without it, all is copied.
     """
     attributes = attributes_of(module, module.graph)
     copies = _known(attributes, dtype, held or {})
@@ -39,7 +39,7 @@ def retyped(
 def _known(
     attributes: Mapping[str, Any], dtype: torch.dtype, held: Mapping[str, Tensor]
 ) -> dict[int, Any]:
-    """By tensors of a graph, those that are held in the format asked for already."""
+    """By tensors of a graph, those already held in the wanted format."""
     found: dict[int, Any] = {}
     for name, value in attributes.items():
         own = {name: value}
@@ -61,7 +61,7 @@ def _inexact(values: Any) -> list[Tensor]:
 
 
 def _twin(value: Any, dtype: torch.dtype, copies: dict[int, Any]) -> Any:
-    """A copy of a tensor, or of a module and all its tensors; the same one of the same one."""
+    """A copy of a tensor, or of a module and all its tensors; the same copy for the same one."""
     if value is None or id(value) in copies:
         return value if value is None else copies[id(value)]
     if isinstance(value, nn.Module) and is_parametrized(value):  # cannot be copied piece by piece
@@ -81,7 +81,7 @@ def _twin(value: Any, dtype: torch.dtype, copies: dict[int, Any]) -> Any:
 
 
 def _of_kind(value: Tensor, new: Tensor) -> Tensor:
-    """A tensor as a parameter, if that is what it stands for."""
+    """A tensor as a parameter, if it stands for one."""
     is_parameter = isinstance(value, nn.Parameter)
     return nn.Parameter(new, requires_grad=False) if is_parameter else new
 

@@ -1,4 +1,4 @@
-"""Values whose rows are of experts, and only a run tells which row is whose."""
+"""Values whose rows belong to experts, where only a run tells which row to which."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from lashley.graph.layout import Layout
 
 @dataclass(frozen=True, eq=False)
 class Routed:
-    """Where such a value holds units; the twin of `Layout`.
+    """Where such a value holds units: the counterpart of `Layout`.
 
     Attributes:
         inner: Where one expert's channels are in the rows that came to it, along axis 0.
-        experts: Whose units they are. Of one, its channels are the units; of several, each is one.
-        key: Of the calls that tell which expert a row is of.
+        experts: The experts whose units they are. With one expert, its channels are the units; with
+            several, each is a unit.
+        key: The key of the calls that tell which expert a row belongs to.
         of: What a call tells, from its arguments: the expert, or that of each row.
     """
 
@@ -30,11 +31,11 @@ class Routed:
     key: CallKey
     of: Callable[[Any, Any], Int[Tensor, "*row"]]
 
-    axis: int | None = None  # there is none along which units lie alone
+    axis: int | None = None  # no axis holds units alone
 
     @property
     def n_units(self) -> int:
-        """Of the site."""
+        """How many units the site has."""
         return self.inner.n_units if self._is_one else len(self.experts)
 
     @property
@@ -56,10 +57,10 @@ class Routed:
         """Put a number for each slot in the units' place in a value, in place.
 
         Args:
-            value: Of a run.
-            units: Which.
+            value: One of a run.
+            units: Which units.
             by_slot: A number for each channel of each unit.
-            told: By the call of the same run.
+            told: What the call of the same run told.
         """
         for expert, new in zip(self.experts, by_slot.view(len(self.experts), -1), strict=True):
             inner = units if self._is_one else range(self.inner.n_units)
@@ -71,12 +72,12 @@ class Routed:
             value[rows] = part
 
     def sums(self, value: Tensor, told: Int[Tensor, "*row"]) -> Inexact[Tensor, "3 slot"]:
-        """As of `Layout`, over the rows that came to the units' experts."""
+        """As for `Layout`, over the rows that came to the units' experts."""
         return torch.cat([self.inner.sums(value[_rows(told, e, value)]) for e in self.experts], 1)
 
 
 def fixed(layout: Layout | Routed) -> Layout:
-    """Of a graph: no tracer takes what only a run can tell."""
+    """That of a graph: no tracer accepts what only a run can tell."""
     assert isinstance(layout, Layout)
     return layout
 
@@ -87,13 +88,13 @@ def _rows(told: Int[Tensor, "*row"], expert: int, value: Tensor) -> Bool[Tensor,
 
 
 def picked(args: Any, kwargs: Any) -> Int[Tensor, "*row"]:
-    """What a call that takes parts of a parameter says: by which numbers."""
+    """The numbers by which a call takes parts of a parameter."""
     index = args[-1]
     return torch.as_tensor(index[0] if isinstance(index, tuple | list) else index)
 
 
 def ended(args: Any, kwargs: Any) -> Int[Tensor, " row"]:
-    """What a product by groups of rows says: where these end."""
+    """Where the groups of rows of a product end."""
     ends = kwargs["offs"] if "offs" in kwargs else args[2]
     rows = torch.arange(len(args[0]), device=ends.device, dtype=ends.dtype)
     return torch.searchsorted(ends, rows, right=True)

@@ -1,4 +1,4 @@
-"""Routers: layers whose units choose among others, or weigh them."""
+"""Routers: layers whose units choose among others or weigh them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _WEIGHED = frozenset({"softmax", "log_softmax", "sigmoid", "_softmax"})
 def chooses(node: fx.Node, module: fx.GraphModule) -> bool:
     """Whether units are only weighed against one another, to choose or to weigh others: a router's.
 
-    Among what leads on there is a choice of the largest, or a softmax over the units by which
-    other values are multiplied. A softmax that multiplies numbers one by one, each by its own,
-    weighs them against one another only if they are summed then.
+    What follows holds a choice of the largest, or a softmax over the units that multiplies other
+    values. A softmax that multiplies numbers one by one weighs them against one another only if
+    they are summed afterwards.
     """
     waiting, seen, chosen = [(node, "")], {node}, False
     while waiting:

@@ -1,4 +1,4 @@
-"""A graph node by node: what each one holds, and whether it writes to what it was given."""
+"""A graph run node by node: what each one holds, and whether it writes to its input."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def tensors(value: Any) -> list[Tensor]:
     """The tensors in nested tuples, lists, dicts and slices."""
     if isinstance(value, Tensor):
         return [value]
-    if isinstance(value, slice):  # which pytree does not look into
+    if isinstance(value, slice):  # pytree does not look into it
         return tensors((value.start, value.stop, value.step))
     leaves = pytree.tree_leaves(value)
     return [t for leaf in leaves if isinstance(leaf, Tensor | slice) for t in tensors(leaf)]
@@ -38,16 +38,16 @@ def names_by_memory(own: dict[str, Tensor]) -> dict[Any, str]:
 
 
 def memory_of(value: Any) -> Any:
-    """What is the same for a tensor and others of the very same numbers, such as its `.data`."""
+    """The same for a tensor and others of the very same numbers, such as its `.data`."""
     try:
         place = value.data_ptr()
-    except (AttributeError, RuntimeError):  # no tensor, or one without memory of its own
+    except (AttributeError, RuntimeError):  # not a tensor, or one without its own memory
         place = 0
     return (place, value.dtype, value.shape, value.stride()) if place else id(value)
 
 
 def storage_of(value: Any) -> int:
-    """What is the same for all tensors that lie in the same memory; for others, each its own."""
+    """The same for all tensors that share a memory; else unique."""
     try:
         return value.untyped_storage().data_ptr() or id(value)
     except (AttributeError, NotImplementedError, RuntimeError):  # a sparse tensor has none
@@ -55,13 +55,13 @@ def storage_of(value: Any) -> int:
 
 
 def with_parts(value: Any, parts: Sequence[Any]) -> Any:
-    """A tuple or list like this one, of other parts; fields keep their names."""
+    """A tuple or list like this one, with other parts; fields keep their names."""
     kind = type(value)
     return kind(*parts) if hasattr(kind, "_fields") else kind(parts)
 
 
 def kinds_of_tensors(kind: type = Tensor) -> set[type]:
-    """Tensor and all that derives from it."""
+    """Tensor and everything derived from it."""
     return {kind}.union(*(kinds_of_tensors(derived) for derived in kind.__subclasses__()))
 
 
@@ -79,7 +79,7 @@ def run(
 def walked(
     graph: fx.Graph, attributes: Mapping[str, Any], inputs: Sequence[Tensor], pure: bool = True
 ) -> Iterator[tuple[fx.Node, Mapping[fx.Node, Any]]]:
-    """Node by node, with its value and those of what is read later; all others are freed.
+    """Node by node, with its value and those read later; all others are freed.
 
     Raises:
         Refused: If `pure` and a node writes to a value that it was given.
@@ -107,7 +107,7 @@ def walked(
 
 
 def last_readers(graph: fx.Graph) -> dict[fx.Node, fx.Node]:
-    """By nodes, the one that reads the value last; of a value that none reads, its own."""
+    """By nodes, the one that reads the value last; the node itself if none does."""
     found: dict[fx.Node, fx.Node] = {}
     for node in graph.nodes:
         found |= dict.fromkeys((node, *node.all_input_nodes), node)
@@ -115,7 +115,7 @@ def last_readers(graph: fx.Graph) -> dict[fx.Node, fx.Node]:
 
 
 def called(node: fx.Node, attributes: Mapping[str, Any], args: Any, kwargs: Any) -> Any:
-    """What a node makes of these arguments; it is neither of the inputs nor the output."""
+    """What a node makes of these arguments; it is neither an input nor the output."""
     if node.op == "get_attr":
         return attributes[str(node.target)]
     if node.op == "call_method":
@@ -131,7 +131,7 @@ def attributes_of(root: nn.Module, graph: fx.Graph) -> dict[str, Any]:
 
 
 def assembled(graph: fx.Graph, attributes: Mapping[str, Any]) -> fx.GraphModule:
-    """The graph as a module over these tensors and modules themselves, not over copies."""
+    """The graph as a module that uses these tensors and modules themselves, not copies."""
     root = nn.Module()
     for name in sorted(attributes, key=lambda name: name.count(".")):
         *path, last = name.split(".")
@@ -144,7 +144,7 @@ def assembled(graph: fx.Graph, attributes: Mapping[str, Any]) -> fx.GraphModule:
 
 
 def _holder(root: nn.Module, path: list[str]) -> nn.Module | None:
-    """The bare module at the path, made where missing; None inside one of the network's own."""
+    """The bare module at the path, made if missing; None inside one of the network's modules."""
     for item in path:
         if item not in root._modules:
             root.add_module(item, nn.Module())

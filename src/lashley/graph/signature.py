@@ -18,7 +18,7 @@ Inputs = Tensor | dict[str, Tensor]
 def arguments(
     network: nn.Module, values: Sequence[Any], names: tuple[str, ...]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Of the network's call: by name where the inputs have names; no cache for a next token."""
+    """The arguments of the network's call: by name if the inputs have names; no cache."""
     options = {"use_cache": False} if _has_cache(network) else {}
     if names:
         return (), {**dict(zip(names, values, strict=True)), **options}
@@ -34,7 +34,7 @@ def _has_cache(network: nn.Module) -> bool:
 
 
 def names_of(inputs: Inputs) -> tuple[str, ...]:
-    """Of inputs given by name; () of a plain tensor."""
+    """The names of inputs; () for a plain tensor."""
     return tuple(inputs) if isinstance(inputs, dict) else ()
 
 
@@ -53,7 +53,8 @@ def logits_of(output: Any) -> Any:
         what = "one number" if output.ndim == 0 else "a sparse tensor"
         raise EngineError(
             f"outputs: the network returns {what}; allowed is a plain tensor (example, ...), with "
-            "a part for each example. Pick or make one with output=, a function of what it returns."
+            "one part for each example. Pick or make one with output=, a function of what it "
+            "returns."
         )
     if isinstance(output, Tensor) and not (output.is_floating_point() or output.is_complex()):
         raise EngineError(

@@ -1,4 +1,4 @@
-"""What a network holds beside its parameters' numbers, and what of it has changed since."""
+"""What a network holds besides its parameters' numbers, and what has changed since."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class _Kept:
     """A tensor as it was.
 
     Attributes:
-        name: Of the attribute that holds it.
-        tensor: It.
-        memory: The same memory under another name, whatever the tensor is made to be.
+        name: The attribute that holds it.
+        tensor: The tensor itself.
+        memory: The same memory under another name, whatever becomes of the tensor.
         version: How often it had been written to.
-        value: Its numbers; None of a parameter, which may be large and is not restored.
+        value: Its numbers; None for a parameter, which may be large and is not restored.
     """
 
     name: str
@@ -43,14 +43,14 @@ class _Kept:
 
     @property
     def written(self) -> bool:
-        """Whether its numbers have been written to, be it under another name."""
+        """Whether its numbers have been written to, even under another name."""
         if self.value is not None:
             with suppress(NotImplementedError, RuntimeError):  # kinds that cannot be compared
                 return not _equal(self.memory, self.value)
         return _version(self.tensor) != self.version
 
     def restore(self) -> None:
-        """Memory, shape and numbers."""
+        """Restore memory, shape and numbers."""
         written = self.written
         if self.moved:
             self.tensor.data = self.memory
@@ -61,13 +61,13 @@ class _Kept:
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """What a network holds beside its parameters' numbers.
+    """What a network holds besides its parameters' numbers.
 
     Attributes:
         holders: Dicts, lists and sets among its attributes, the attributes themselves first: the
             name, the holder, and what was in it.
         tensors: Its parameters, buffers, and tensors among its attributes.
-        generators: Of random numbers among its attributes, and their states.
+        generators: Random generators among its attributes, and their states.
     """
 
     holders: list[tuple[str, Any, tuple[Any, ...]]] = field(default_factory=list)
@@ -75,7 +75,7 @@ class Snapshot:
     generators: list[tuple[str, torch.Generator, Tensor]] = field(default_factory=list)
 
     def changes(self) -> list[str]:
-        """What is not as it was, by the names of attributes, such as "lif1.mem"."""
+        """What has changed, by the names of attributes, such as "lif1.mem"."""
         found = [kept.name for kept in self.tensors if kept.moved or kept.written]
         found += [name for name, it, state in self.generators if not it.get_state().equal(state)]
         for name, holder, before in self.holders:
@@ -97,7 +97,7 @@ class Snapshot:
 def snapshot(network: nn.Module) -> Snapshot:
     """What to compare a network with later, and to restore it from.
 
-    Attributes are followed into lists, tuples, dicts, sets, dataclasses and modules, and not into
+    Attributes are followed into lists, tuples, dicts, sets, dataclasses and modules, but not into
     other objects. Buffers and other tensors are copied, parameters are not.
 
     Args:
@@ -105,7 +105,7 @@ def snapshot(network: nn.Module) -> Snapshot:
     """
     taken, seen = Snapshot(), set()
     for name, module in network.named_modules():
-        if isinstance(module, torch.jit.ScriptModule):  # whose attributes are not Python's
+        if isinstance(module, torch.jit.ScriptModule):  # its attributes are not Python's
             for own, buffer in module.named_buffers(name, recurse=False):
                 _take(taken, seen, own, buffer)
         else:
@@ -148,7 +148,7 @@ def _kind_of(kind: type) -> str:
 
 
 def _take_all(taken: Snapshot, seen: set[int], name: str, holder: Any) -> None:
-    if not holder:  # as most of a module's tables are
+    if not holder:  # like most of a module's tables
         taken.holders.append((name, holder, ()))
         return
     taken.holders.append((name, holder, _contents(holder)))
@@ -168,7 +168,7 @@ def _joined(name: str, key: Any) -> str:
 
 
 def _contents(holder: Any) -> tuple[Any, ...]:
-    """Of a dict the keys, then the values."""
+    """For a dict the keys, then the values."""
     return (*holder, *holder.values()) if isinstance(holder, dict) else tuple(holder)
 
 
@@ -208,7 +208,7 @@ def _different(name: str, holder: Any, before: tuple[Any, ...]) -> list[str]:
 
 
 def _is_like(now: Any, before: Any) -> bool:
-    """Whether they are the same, or equal as numbers, texts and tuples of them are."""
+    """Whether they are the same, or are equal numbers, texts or tuples of them."""
     if now is before:
         return True
     if type(now) is not type(before):
@@ -220,7 +220,7 @@ def _is_like(now: Any, before: Any) -> bool:
 
 def _kept(name: str, tensor: Tensor) -> _Kept:
     value = None
-    with torch.no_grad(), suppress(NotImplementedError, RuntimeError):  # of some kinds of tensors
+    with torch.no_grad(), suppress(NotImplementedError, RuntimeError):  # for some kinds of tensors
         value = None if isinstance(tensor, nn.Parameter) else tensor.detach().clone()
     return _Kept(name, tensor, tensor.data, _version(tensor), value)
 

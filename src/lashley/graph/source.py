@@ -1,4 +1,4 @@
-"""What computes units in a graph, before it is known where they are held last."""
+"""What computes units in a graph, before it is known where they are last held."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ class Source:
     """A node that computes units.
 
     Attributes:
-        node: It.
-        name: Of the site.
-        kind: As of `Site`.
+        node: The node itself.
+        name: The site's name.
+        kind: As for `Site`.
         n_units: How many there are.
         width: Channels of a unit.
         axis: The units' axis, counted from the end.
-        labels: Of its value.
-        layer: What it is, if it is one.
-        parameters: Names of those that lead into the units.
-        at: Where its value holds the units, where labels do not say it.
-        held: Where they are held last, if that is known already.
+        labels: Those of its value.
+        layer: The node as a layer, if it is one.
+        parameters: Names of the parameters that lead into the units.
+        at: Where its value holds the units, if labels do not say it.
+        held: Where they are last held, if already known.
     """
 
     node: fx.Node

@@ -1,4 +1,4 @@
-"""Which node computes units, by itself: layers, recurrent layers, heads, embeddings."""
+"""Which node computes units by itself: layers, recurrent layers, heads, embeddings."""
 
 from __future__ import annotations
 
@@ -44,10 +44,9 @@ def recurrent_source(node: fx.Node) -> Source | None:
 
 
 def _with_bias(node: fx.Node, known: Layer, module: fx.GraphModule) -> tuple[fx.Node, Layer]:
-    """A layer that adds its own bias in a step of its own, with that step; else as it is.
+    """A layer that adds its own bias in a separate step, with that step; else unchanged.
 
-    What moves numbers may stand between them, as where channels come last, but leaves the units in
-    their order.
+    Moves of numbers may come between them, as when channels come last, if the units stay in order.
     """
     owners, shape = {_owner_of(name) for name in known.parameters}, shape_of(node)
     if known.bias is not None or len(owners) != 1 or shape is None:
@@ -98,12 +97,12 @@ def _only_user(node: fx.Node) -> fx.Node | None:
 
 
 def _owner_of(name: str) -> str:
-    """Of a parameter: "a.b" of "a.b.weight", and of "a.b/weight", as Keras writes names."""
+    """A parameter's owner: "a.b" for "a.b.weight", and for "a.b/weight", as Keras writes names."""
     return name[: max(name.rfind("."), name.rfind("/"), 0)]
 
 
 def _is_of_attention(known: Layer) -> bool:
-    """Whether a layer is a projection inside `nn.MultiheadAttention`, which is one site whole."""
+    """Whether a layer is a projection inside `nn.MultiheadAttention`, which is a single site."""
     return all(name.rpartition(".")[2] in PROJECTIONS for name in known.parameters)
 
 

@@ -16,13 +16,13 @@ from lashley.graph.source import Source
 
 @dataclass(frozen=True, eq=False)
 class Sums:
-    """The sums of a graph, as they are come by.
+    """The sums of a graph, as they are met.
 
     Attributes:
         module: The graph.
         varies: Its nodes that depend on the inputs' numbers.
-        streams: Labels of the values that hold the units of layers and sums before.
-        numbers: How many sums a module made before.
+        streams: Labels of the values that hold the units of earlier layers and sums.
+        numbers: How many sums a module made so far.
     """
 
     module: fx.GraphModule
@@ -49,7 +49,7 @@ class Sums:
         return Source(node, name, kind, int(slots.max()), 1, axis, labels, None, adapted)
 
     def _adapted(self, owner: str) -> tuple[str, ...]:
-        """The parameters of a layer with an adapter beside it, if a module is that (peft)."""
+        """The parameters of a layer with an adapter, if a module is that (peft)."""
         try:
             own = self.module.get_submodule(owner)
         except AttributeError:  # it holds nothing that the graph names

@@ -35,17 +35,17 @@ _OURS = ("torch", "_operator", "lashley")  # packages whose functions are operat
 
 
 class _Tracer(fx.Tracer):
-    """Placeholders by the names of the inputs; calls as many as the network has to have.
+    """Placeholders by the names of the inputs; as many as the network needs.
 
     Args:
         names: Of the inputs.
-        enters: Whether what `torch.fx.wrap` keeps whole is traced into: it may hold layers, and
+        enters: Whether to trace into what `torch.fx.wrap` keeps whole: it may hold layers, and
             hides what becomes of units.
     """
 
     def __init__(self, names: tuple[str, ...], enters: bool) -> None:
         super().__init__(autowrap_functions=_KEPT)
-        self._autowrap_search.append(rnn)  # where they are called as nn.utils.rnn.pack_...
+        self._autowrap_search.append(rnn)  # if they are called as nn.utils.rnn.pack_...
         self.names, self._enters = names, enters
         self._inside: list[Any] = []
 
@@ -57,7 +57,7 @@ class _Tracer(fx.Tracer):
         )
         if plain or not self._enters or target in self._inside:
             return super().create_proxy(kind, target, args, kwargs, *rest, **options)
-        self._inside.append(target)  # one that comes back by way of the tracer is kept whole
+        self._inside.append(target)  # one that comes back through the tracer is kept whole
         try:
             return target(*args, **kwargs)
         finally:
@@ -84,7 +84,7 @@ class _Tracer(fx.Tracer):
 
 
 def _computes_weights(module: nn.Module) -> bool:
-    """Whether what torch.nn.utils put on a module makes its weights anew at each call."""
+    """Whether something torch.nn.utils added makes a module's weights anew at each call."""
     hooks = module._forward_pre_hooks.values()
     plain = bool(hooks) and not module._forward_hooks
     ours = plain and all(type(hook).__module__.startswith("torch.nn.utils") for hook in hooks)
@@ -93,7 +93,7 @@ def _computes_weights(module: nn.Module) -> bool:
 
 
 def _forward_of(module: nn.Module) -> Callable[..., Any]:
-    """Its forward; stacks of layers ask for sizes there, but for their fused paths only."""
+    """Its forward; stacks of layers ask for sizes there, but only for their fused paths."""
     if type(module) is nn.TransformerDecoder:
         return partial(_decoder, module)
     form = FORMS.get(type(module)) if type(module) in _CONTAINERS else None
@@ -119,12 +119,12 @@ _CONTAINERS = (nn.TransformerEncoder, nn.TransformerEncoderLayer, nn.Transformer
 
 
 def traced(network: nn.Module, names: tuple[str, ...] = (), enters: bool = False) -> fx.Graph:
-    """What a network does, as it stands: in its mode, modules of torch.nn kept whole.
+    """What a network does as it is: in its current mode, modules of torch.nn kept whole.
 
     Args:
         network: Any.
-        names: Of its inputs; () of a plain tensor.
-        enters: Whether also what `torch.fx.wrap` keeps whole is traced into.
+        names: Those of its inputs; () for a plain tensor.
+        enters: Whether to trace into what `torch.fx.wrap` keeps whole too.
 
     Raises:
         Exception: Whatever the network's forward raises on a symbolic value.
@@ -136,7 +136,7 @@ def symbolic(network: nn.Module, example: Inputs) -> tuple[fx.GraphModule, Any]:
     """The network as a pure graph, and what that makes of the example.
 
     Raises:
-        Refused: If it has hooks, or writes that cannot be taken out.
+        Refused: If it has hooks, or writes that cannot be removed.
         Exception: Whatever the network's forward raises on a symbolic value.
     """
     inputs = flat(example)
@@ -155,7 +155,7 @@ def symbolic(network: nn.Module, example: Inputs) -> tuple[fx.GraphModule, Any]:
 def finished(
     graph: fx.Graph, attributes: dict[str, Any], inputs: list[Tensor]
 ) -> tuple[fx.GraphModule, Any]:
-    """The graph as a module, once it was seen to be pure, and what it makes of the inputs.
+    """The graph as a module, after a check that it is pure, and what it makes of the inputs.
 
     Raises:
         Refused: If a node writes to its input.
@@ -187,7 +187,7 @@ def _refuse_hooks(network: nn.Module, attributes: dict[str, Any]) -> None:
 
 
 def _name_own(graph: fx.Graph, network: nn.Module) -> None:
-    """What forward reads of the network's own tensors without their names gets these.
+    """Give names to the network's own tensors that forward reads without them.
 
     Raises:
         Refused: If it makes a view of one where the tracer does not see it.

@@ -1,4 +1,4 @@
-"""What does nothing in eval mode is taken out of a graph."""
+"""What does nothing in eval mode is removed from a graph."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _CASTS = {"to", "_to_copy", "float", "double", "half", "bfloat16", "type", "type
 
 
 def name_of(node: fx.Node) -> str:
-    """The operation's plain name: "relu_" of torch.relu_, of the method and of aten.relu_.default.
+    """The operation's plain name: "relu_" for torch.relu_, the method and aten.relu_.default.
 
-    A called module has none.
+    A called module has no such name.
     """
     if node.op == "call_method":
         return str(node.target)
@@ -27,14 +27,14 @@ def name_of(node: fx.Node) -> str:
 
 
 def without_idle(graph: fx.Graph, attributes: Mapping[str, Any]) -> None:
-    """Take out dropout, stochastic depth, Identity and detach where they do nothing."""
+    """Remove dropout, stochastic depth, Identity and detach where they do nothing."""
     for node in list(graph.nodes):
         if does_nothing(node, attributes):
             pass_by(graph, node)
 
 
 def with_plain_norms(graph: fx.Graph) -> None:
-    """Write normalisations that `run_decompositions` took apart as one operation again."""
+    """Write normalisations that `run_decompositions` split as one operation again."""
     aten = torch.ops.aten
     for node in list(graph.nodes):
         name, args = name_of(node), node.args
@@ -60,7 +60,7 @@ def with_plain_norms(graph: fx.Graph) -> None:
 
 
 def casts_nothing(node: fx.Node, values: Mapping[fx.Node, Any]) -> bool:
-    """Whether the node is a conversion that gave back the very tensor that it was given."""
+    """Whether the node is a conversion that returned the very tensor it was given."""
     first = node.args[0] if node.args else None
     if name_of(node) not in _CASTS or not isinstance(first, fx.Node):
         return False
@@ -68,7 +68,7 @@ def casts_nothing(node: fx.Node, values: Mapping[fx.Node, Any]) -> bool:
 
 
 def without_unused(graph: fx.Graph) -> None:
-    """Take out what nobody reads: in a pure graph, checks and leftovers."""
+    """Remove what nobody reads: in a pure graph, checks and leftovers."""
     for node in reversed(list(graph.nodes)):
         if not node.users and node.op not in ("placeholder", "output"):
             graph.erase_node(node)
@@ -86,7 +86,7 @@ def does_nothing(node: fx.Node, attributes: Mapping[str, Any]) -> bool:
 
 
 def _training(node: fx.Node) -> Any:
-    """What a dropout is told; None if it is not."""
+    """A dropout's training flag; None if it has none."""
     target: Any = node.target
     try:
         names = list(inspect.signature(target).parameters)
@@ -98,6 +98,6 @@ def _training(node: fx.Node) -> Any:
 
 
 def pass_by(graph: fx.Graph, node: fx.Node) -> None:
-    """Let the node's readers read what it reads, and take it out."""
+    """Let the node's readers read what it reads, and remove it."""
     node.replace_all_uses_with(node.all_input_nodes[0])
     graph.erase_node(node)

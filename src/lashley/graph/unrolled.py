@@ -1,6 +1,7 @@
 """Recurrent modules of a graph replaced by nodes, one for each step: hidden states as values.
 
-Without this a graph calls nn.LSTM and its like whole, or aten.lstm where `torch.export` made it.
+Without this a graph calls nn.LSTM and similar modules whole, or aten.lstm if `torch.export` made
+it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def unroll(graph: fx.Graph, attributes: dict[str, Any], inputs: Sequence[Tensor]
     """Replace each call of a recurrent module by its steps.
 
     A node of hidden states has a `Recurrent` in `meta["recurrent"]`; there is one for each step of
-    each layer and direction. A module whose steps run along the examples stays as it is.
+    each layer and direction. A module whose steps run along the examples is left unchanged.
 
     Args:
         graph: Without writes; changed in place.
@@ -46,7 +47,7 @@ def unroll(graph: fx.Graph, attributes: dict[str, Any], inputs: Sequence[Tensor]
         if one == other:
             with graph.inserting_before(call.node):
                 done += _replaced(graph, call, one, attributes, begun)
-    without_unused(graph)  # so that the last cell state has no reader that nobody reads
+    without_unused(graph)  # so that the last cell state has no unread reader
     mark(done)
 
 
@@ -57,7 +58,7 @@ def _replaced(
     attributes: dict[str, Any],
     begun: set[tuple[str, fx.Node]],
 ) -> list[Unrolled]:
-    """The ways of a call, its node replaced by theirs.
+    """The ways of a call; its node is replaced by theirs.
 
     `begun` holds the last states of ways that began at 0, with the names of their sites.
     """
@@ -107,7 +108,7 @@ def _parts(apply: Callable[..., fx.Node], node: fx.Node, n: int) -> tuple[fx.Nod
 
 
 def _row(apply: Callable[..., fx.Node], node: fx.Node, place: int) -> fx.Node:
-    """Of the states of all ways that of one."""
+    """One way's state from those of all ways."""
     parts = node.args[0] if node.args else None
     if node.target is torch.stack and node.args[1:] == (0,) and isinstance(parts, tuple):
         return parts[place]  # pyright: ignore
@@ -124,7 +125,7 @@ def _last(apply: Callable[..., fx.Node], call: RecurrentCall, done: list[Steps])
 
 
 def _hand_on(graph: fx.Graph, node: fx.Node, value: Any) -> None:
-    """Give all who read a node what it is replaced by: a node, or nodes in nested tuples."""
+    """Give all readers of a node its replacement: a node, or nodes in nested tuples."""
     if isinstance(value, fx.Node):
         node.replace_all_uses_with(value)
     else:
@@ -157,7 +158,7 @@ _STILL_ZEROS = {
 
 
 def _is_zero(node: fx.Node, attributes: dict[str, Any]) -> bool:
-    """Whether a node holds zeros, whatever the example."""
+    """Whether a node holds zeros for every example."""
     name = name_of(node)
     if node.op == "get_attr":
         value = attributes[str(node.target)]

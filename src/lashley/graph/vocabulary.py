@@ -1,4 +1,4 @@
-"""The operations by what they do to units: which act on each number alone, which move numbers."""
+"""Operations by what they do to units: which act on each number alone, which move numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ways through a graph: what lies after nodes, and what before."""
+"""Ways through a graph: what comes after nodes, and what before."""
 
 from __future__ import annotations
 

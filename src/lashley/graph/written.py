@@ -1,4 +1,4 @@
-"""A call of an operation, written down as `torch.fx` writes it."""
+"""A call of an operation, written as `torch.fx` writes it."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def written_down(
     Args:
         graph: Where it is added.
         func: As a torch function mode is given it.
-        args: Of the call.
-        kwargs: Of the call.
+        args: Those of the call.
+        kwargs: The call's keyword arguments.
         nodes: What stands for the tensors among them, by their identity.
 
     Raises:
-        Refused: If it cannot be written so.
+        Refused: If it cannot be written this way.
     """
     if func in _OPAQUE:
         raise Refused("an operation that needs more than its arguments")
@@ -77,5 +77,5 @@ def _operator(graph: fx.Graph, name: str, args: tuple[Any, ...], kwargs: dict[st
     if found is None and swapped is not None and len(args) == 2:
         found, args = swapped, (args[1], args[0])
     if found is None or kwargs:
-        raise Refused(f"__{name}__ is no operator")
+        raise Refused(f"__{name}__ is not an operator")
     return graph.call_function(found, args)

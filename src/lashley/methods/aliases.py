@@ -25,10 +25,10 @@ _ALLOWED = "silence, zero_weights, mean, resample, constant(0.5), scale(0.5), no
 
 
 def as_method(given: Any) -> Method:
-    """A method, or the one of this text form.
+    """A method, or the one with this text form.
 
     Raises:
-        AblationError: If there is none.
+        AblationError: If there is no such method.
     """
     if isinstance(given, Method):
         return _value(given)
@@ -45,7 +45,7 @@ def as_method(given: Any) -> Method:
     except AblationError:
         raise
     except Exception as error:  # whatever a user's class raises
-        said = "they are no plain values" if "malformed node" in str(error) else error
+        said = "they are not plain values" if "malformed node" in str(error) else error
         ours = f"la.methods.{kind.__name__}(...)" if kind.alias else f"{kind.__name__}(...) itself"
         raise AblationError(
             f"method: given {given!r}, whose arguments do not fit ({said}); allowed are "
@@ -61,20 +61,20 @@ def _value(given: Method) -> Method:
         hash(given)
     except TypeError as error:
         raise AblationError(
-            f"method: given {given!r}, which cannot be told from others ({error}); allowed are "
-            "fields that are hashable. Give numbers or tuples in place of lists and tensors."
+            f"method: given {given!r}, which cannot be compared with others ({error}); allowed are "
+            "hashable fields. Give numbers or tuples in place of lists and tensors."
         ) from error
     hidden = [f.name for f in fields(given) if not (f.compare and f.init)]
     if hidden:
         raise AblationError(
-            f"method: given a {kind.__name__} whose fields {', '.join(hidden)} are no part of its "
+            f"method: given a {kind.__name__} whose fields {', '.join(hidden)} are not part of its "
             "comparison or text (compare=False, init=False); allowed are fields that are. Leave "
             "these out."
         )
     if "__dataclass_params__" not in vars(kind):
         raise AblationError(
-            f"method: given a {kind.__name__}, which is no dataclass of its own, so that two of "
-            "them cannot be told apart. Decorate the class: @dataclasses.dataclass(frozen=True)."
+            f"method: given a {kind.__name__}, which is not itself a dataclass, so two of them "
+            "cannot be told apart. Decorate the class: @dataclasses.dataclass(frozen=True)."
         )
     return given
 
@@ -90,7 +90,7 @@ def _imported(given: str, module: str, name: str) -> type[Method]:
         ) from error
     if not (isinstance(kind, type) and issubclass(kind, Method)):
         raise AblationError(
-            f"method: given {given!r}, which is no method; allowed is a class derived from "
+            f"method: given {given!r}, which is not a method; allowed is a class derived from "
             "la.methods.Method. Derive it, and write its replacement()."
         )
     return kind
@@ -101,7 +101,7 @@ def _arguments(text: str) -> tuple[list[Any], dict[str, Any]]:
     call = ast.parse(f"method{text}", mode="eval").body
     named = [k.arg for k in getattr(call, "keywords", ())]
     if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):
-        raise ValueError("no arguments in one pair of brackets")
+        raise ValueError("not one pair of brackets with arguments")
     if len(set(named)) < len(named):
         raise ValueError("an argument is given twice")
     by_name = {str(k.arg): ast.literal_eval(k.value) for k in call.keywords}

@@ -24,7 +24,7 @@ class Constant(Method):
             channels. Kept as a float or a tuple of floats.
 
     Raises:
-        AblationError: If it is no finite number, or not as many as there are units.
+        AblationError: If a value is not a finite number, or there are not as many as units.
     """
 
     alias: ClassVar[str] = "constant"
@@ -34,7 +34,7 @@ class Constant(Method):
         object.__setattr__(self, "values", _plain(self.values))
 
     def replacement(self, site: Site) -> Replacement:
-        """As of `Method`."""
+        """See `Method`."""
         values = self.values if isinstance(self.values, tuple) else (self.values,)
         if len(values) not in (1, site.n_units):
             raise AblationError(

@@ -16,13 +16,13 @@ from lashley.sites import Site
 class Mean(Method):
     """The mean activation over the counted positions of all reference examples.
 
-    Of a unit with several channels, such as a head, it is the vector of their means.
+    For a unit with several channels, such as a head, it is the vector of their means.
     """
 
     alias: ClassVar[str] = "mean"
 
     def replacement(self, site: Site) -> Replacement:
-        """As of `Method`."""
+        """See `Method`."""
         return _MEANS
 
 

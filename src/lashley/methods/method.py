@@ -26,7 +26,7 @@ class Method(ABC):
     """What stands in place of a site's ablated units.
 
     A method of your own is a frozen dataclass with a `replacement`; the engines know nothing else
-    of it. Its text form, in outcomes and tables, is "package.module:Class(arguments)".
+    about it. Its text form, in outcomes and tables, is "package.module:Class(arguments)".
 
     Attributes:
         alias: The text form of Lashley's own methods, without arguments.
@@ -41,7 +41,7 @@ class Method(ABC):
         """What stands in place of the units.
 
         Args:
-            site: Whose units.
+            site: The units' site.
 
         Raises:
             AblationError: If the site has no such units.
@@ -51,7 +51,7 @@ class Method(ABC):
         """The same, checked.
 
         Raises:
-            AblationError: If it is no replacement, or another than 0 for weights.
+            AblationError: If it is not a replacement, or not 0 where it acts on weights.
         """
         try:
             found = self.replacement(site)
@@ -69,8 +69,8 @@ class Method(ABC):
             )
         if self.where is Where.WEIGHTS and found is not ZEROS:
             raise AblationError(
-                f"method: {self} acts on weights and has another replacement than la.methods.ZEROS;"
-                " allowed there is 0. Let it act on the activation: where = Where.ACTIVATION."
+                f"method: {self} acts on weights, but its replacement is not la.methods.ZEROS; "
+                "allowed there is 0. Let it act on the activation: where = Where.ACTIVATION."
             )
         return found
 
@@ -78,7 +78,7 @@ class Method(ABC):
         kind, given = type(self), list(fields(self))
         alias = vars(kind).get("alias")
         while alias and given and _is_default(given[-1], getattr(self, given[-1].name)):
-            given.pop()  # of a class of one's own a default may change
+            given.pop()  # a default of a user's class may change
         name = alias or f"{kind.__module__}:{kind.__qualname__}"
         texts = [f"{f.name}=" * bool(f.kw_only) + repr(_plain(getattr(self, f.name)))
                  for f in given]  # fmt: skip
@@ -90,7 +90,7 @@ def _is_default(field: Any, value: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """The same as a plain number or tuple of such, which text can give back."""
+    """The same as a plain number or a tuple of them, which text can give back."""
     if isinstance(value, tuple):
         return tuple(map(_plain, value))
     return value.item() if isinstance(value, np.generic) else value

@@ -1,4 +1,4 @@
-"""Noise: the activation and a random number."""
+"""Noise: the activation plus a random number."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from lashley.sites import Site
 
 @dataclass(frozen=True)
 class Noise(Method):
-    """The activation and a normal number, at the same place as `Silence`.
+    """The activation plus a normal random number, at the same place as `Silence`.
 
-    Every example has numbers of its own, drawn by seed, site and the example's place among those
-    that are evaluated: the same by every engine, in batches of any size.
+    Every example has numbers of its own, drawn from seed, site and the example's place among those
+    that are evaluated: the same in every engine and in batches of any size.
 
     Attributes:
-        sd: Standard deviation, in units of the unit's own over the reference (of each channel, if
-            a unit has several); 0 leaves the units as they are.
+        sd: Standard deviation, as a multiple of the unit's own over the reference (each channel's,
+            if a unit has several); 0 leaves the units as they are.
         seed: Of the draw.
 
     Raises:
-        AblationError: If it is no finite number from 0 on, or no seed.
+        AblationError: If `sd` is not a finite number of at least 0, or the seed is not allowed.
     """
 
     alias: ClassVar[str] = "noise"
@@ -43,7 +43,7 @@ class Noise(Method):
         object.__setattr__(self, "seed", seeded("noise", self.seed))
 
     def replacement(self, site: Site) -> Replacement:
-        """As of `Method`."""
+        """See `Method`."""
         return Function(self._noisy, seed=self.seed, needs_spread=True)
 
     def _noisy(self, activation: Tensor, spread: Tensor, normal: Tensor) -> Tensor:
@@ -58,8 +58,8 @@ def normal(
     Args:
         seed: Of the draw.
         site: The site's name.
-        call: Which of the values that hold the site's units, from 0 on.
-        numbers: Of the examples, among those that are evaluated.
+        call: Which of the values that hold the site's units, counted from 0.
+        numbers: The examples' places among those that are evaluated.
         size: How many each has. They belong to the first channel of the first unit at all its
             positions in order, then to its second channel, and so on.
     """

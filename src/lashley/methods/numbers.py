@@ -15,11 +15,11 @@ def checked(method: str, name: str, given: Any, least: float = -inf) -> float:
     """A finite number as a float.
 
     Raises:
-        AblationError: If it is none, or below the least.
+        AblationError: If it is not one, or is below `least`.
     """
     real = isinstance(given, Real) and not isinstance(given, bool)
     if not real or not _is_finite(given) or float(given) < least:
-        above = "" if least == -inf else f" from {least:g} on"
+        above = "" if least == -inf else f" of at least {least:g}"
         raise AblationError(
             f"method: given {given!r} as {name} of {method}; allowed is a finite number{above}. "
             f"Give {method}(0.5), for example."
@@ -38,7 +38,7 @@ def seeded(method: str, given: Any) -> int:
     """A seed.
 
     Raises:
-        AblationError: If it is no whole number from 0 to 2**63 - 1.
+        AblationError: If it is not a whole number from 0 to 2**63 - 1.
     """
     whole = isinstance(given, Integral) and not isinstance(given, bool)
     if not whole or not 0 <= int(given) < _SEEDS:

@@ -1,4 +1,4 @@
-"""Replacements: all that the engines and `recover` know of a method."""
+"""Replacements: all that the engines and `recover` know about a method."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Channels:
 
     Attributes:
         n_units: Of the site.
-        width: Channels of a unit: 1 of a hidden unit or filter, several of a head.
+        width: Channels of a unit: 1 for a hidden unit or filter, several for a head.
         mean: (unit x width) mean activation over the reference, in float64; None where the
             replacement does not ask for it.
     """
@@ -35,7 +35,7 @@ class Channels:
         return self.n_units * self.width
 
     def each(self, by_unit: Inexact[Tensor, " unit"]) -> Inexact[Tensor, " channel"]:
-        """A number for each unit, for all of its channels."""
+        """A number for each unit, given to all of its channels."""
         return by_unit.expand(self.n_units).repeat_interleave(self.width)
 
 
@@ -65,7 +65,7 @@ class Constants:
             mean: (unit x width) activation over the reference, if it asks for it.
 
         Raises:
-            AblationError: If the function raises, or returns something else than these.
+            AblationError: If the function raises, or returns anything else.
         """
         channels = Channels(n_units, width, mean.clone() if mean is not None and self.needs_mean
                             else None)  # fmt: skip
@@ -92,11 +92,11 @@ class Function:
     """A function of the activation.
 
     Attributes:
-        of: From the activation, a whole value with all units of the site, to one of the same
-            shape; of this the ablated units are taken. It gets `normal=` where there is a seed,
-            standard normal numbers in the activation's shape, and `spread=` where that is needed:
-            the standard deviation of each unit's channel over the reference, to be broadcast.
-            What it makes of an example depends on that example alone.
+        of: From the activation, a whole value with all units of the site, to one of the same shape;
+            only its ablated units are used. If there is a seed, it gets `normal=`: standard normal
+            numbers in the activation's shape. If it needs the spread, it gets `spread=`: the
+            standard deviation of each unit's channel over the reference, ready to broadcast. Its
+            result for an example depends on that example alone.
         seed: Of the normal numbers; each example has its own. None: it takes none.
         needs_spread: Whether it takes the spread.
     """

@@ -14,11 +14,11 @@ from lashley.sites import Site
 class Resample(Method):
     """The activation of a reference example at the same position, drawn for each example.
 
-    The draw has the seed of `evaluate`.
+    The seed of the draw is that of `evaluate`.
     """
 
     alias: ClassVar[str] = "resample"
 
     def replacement(self, site: Site) -> Replacement:
-        """As of `Method`."""
+        """See `Method`."""
         return Donated()

@@ -21,7 +21,7 @@ class Scale(Method):
         factor: 0 silences, 0.5 halves, 1 leaves the units as they are.
 
     Raises:
-        AblationError: If it is no finite number.
+        AblationError: If it is not a finite number.
     """
 
     alias: ClassVar[str] = "scale"
@@ -31,7 +31,7 @@ class Scale(Method):
         object.__setattr__(self, "factor", checked("scale", "factor", self.factor))
 
     def replacement(self, site: Site) -> Replacement:
-        """As of `Method`."""
+        """See `Method`."""
         return Function(self._scaled)
 
     def _scaled(self, activation: Tensor) -> Tensor:

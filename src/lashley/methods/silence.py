@@ -14,14 +14,14 @@ from lashley.sites import Site
 class Silence(Method):
     """0 in place of the activation, which equals removing the units.
 
-    It acts after the layer's normalisation and nonlinearity, however these are spelled; of an
+    It acts after the layer's normalisation and nonlinearity, however these are spelled; for an
     attention head, on the head's whole vector.
     """
 
     alias: ClassVar[str] = "silence"
 
     def replacement(self, site: Site) -> Replacement:
-        """As of `Method`."""
+        """See `Method`."""
         return ZEROS
 
 

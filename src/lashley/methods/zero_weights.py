@@ -12,7 +12,7 @@ from lashley.sites import Site
 
 @dataclass(frozen=True)
 class ZeroWeights(Method):
-    """The incoming weights and biases of the units are 0; all that comes after is left as it is.
+    """The incoming weights and biases of the units are 0; all that comes after is unchanged.
 
     After a batch normalisation such a unit holds a constant, which need not be 0. Units without
     weights of their own, such as attention heads, are silenced.
@@ -22,7 +22,7 @@ class ZeroWeights(Method):
     where: ClassVar[Where] = Where.WEIGHTS
 
     def replacement(self, site: Site) -> Replacement:
-        """As of `Method`."""
+        """See `Method`."""
         return ZEROS
 
 

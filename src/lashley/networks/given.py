@@ -1,4 +1,4 @@
-"""Whether what is given is a network that can be looked into; of libraries nothing is imported."""
+"""Whether what is given is a network that can be looked into; no library is imported."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lashley.errors import NetworkError
 
 # By the beginning of a class's module: what it is called, and where its network is.
 _HOLDERS = {
-    "skorch": ("a skorch net", "net.module_, there after net.initialize() or net.fit(...)"),
+    "skorch": ("a skorch net", "net.module_, which exists after net.initialize() or net.fit(...)"),
     "fastai": ("a fastai Learner", "learn.model"),
     "transformers.pipelines": ("a transformers pipeline", "pipeline.model"),
     "transformers.trainer": ("a transformers Trainer", "trainer.model"),
@@ -27,8 +27,8 @@ _HOLDERS = {
     "onnxruntime": ("an ONNX session", "the PyTorch network that it was exported from"),
     "torch.export": ("an exported program", "the network that it was exported from"),
 }  # fmt: skip
-_LIKELY = ("module_", "model", "module", "network", "net", "_orig_mod")  # where others hold it
-# The same of modules and of weights that a network cannot be looked into or computed in float64.
+_LIKELY = ("module_", "model", "module", "network", "net", "_orig_mod")  # where wrappers hold it
+# The same for modules and weights that cannot be looked into or computed in float64.
 _QUANTISED = ("torchao", "torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "bitsandbytes",
               "optimum.quanto", "hqq", "gptqmodel", "auto_gptq", "awq")  # fmt: skip
 
@@ -37,11 +37,11 @@ def as_network(given: Any, name: str = "network") -> nn.Module:
     """`given` itself, if it is a network whose modules and weights are open.
 
     Args:
-        given: Whatever a user takes for one.
-        name: Of the argument.
+        given: Whatever a user gives as one.
+        name: The argument's name.
 
     Raises:
-        NetworkError: If it is something that holds a network, TorchScript, quantised, or no
+        NetworkError: If it is something that holds a network, TorchScript, quantised, or not a
             network at all; the message says where the network is.
     """
     if not isinstance(given, nn.Module):
@@ -64,14 +64,14 @@ def _check_open(which: str, module: nn.Module) -> None:
         kind = "not initialised" if is_lazy(empty[0]) else "on the device 'meta'"
         raise NetworkError(
             f"{which} has weights that are {kind}, and so have no numbers; allowed are networks "
-            "with weights. Run it once on an example, or load its weights, before."
+            "with weights. First run it once on an example, or load its weights."
         )
     kinds = [type(module), *(type(part) for t in held if t is not None for part in (t, t.data))]
     quantised = [k for k in kinds if _is_of(k, _QUANTISED)]
     if quantised:
         raise NetworkError(
             f"{which} is quantised ({quantised[0].__module__}.{quantised[0].__name__}), "
-            "so that its weights are no numbers that can be set to 0 or computed with in float64; "
+            "so its weights are not numbers that can be set to 0 or computed with in float64; "
             "allowed are weights in float32, float64, bfloat16 or float16. Give the network as it "
             "was before it was quantised."
         )
@@ -100,4 +100,4 @@ def _described(given: Any) -> str:
     held = [n for n in _LIKELY if isinstance(getattr(given, n, None), nn.Module)]
     if held:
         return f"{what}, which holds a network; {allowed}. Give its .{held[0]}."
-    return f"{what}; {allowed}. Wrap what computes in one."
+    return f"{what}; {allowed}. Wrap what does the computing in one."

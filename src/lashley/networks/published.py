@@ -17,7 +17,7 @@ _AUTHORS_SHA256 = {
     "trained": "e4fdbec2136c8354fa4a5d1fda47802919aef5d80f073ebaba111effaa926d4b",
     "untrained": "1afc2ed4768a4fbfa7cc88eea6a2c15759a2f39f00dd0a80059b64bebe32cdc5",
 }
-_IMAGENET = Remote(  # of its SHA-256 the beginning is published, in the file's name
+_IMAGENET = Remote(  # the beginning of its SHA-256 is published, in the file's name
     "vgg19_bn-c79401a0.pth",
     "c79401a0",
     ("https://download.pytorch.org/models/vgg19_bn-c79401a0.pth",),
@@ -30,7 +30,7 @@ def authors_mlp() -> tuple[nn.Module, nn.Module]:
     From `LASHLEY_DATA/meyes2019`, else the user's cache, else downloaded.
 
     Raises:
-        DataError: If the files cannot be had.
+        DataError: If the files are not available.
 
     Source: github.com/RichardMeyes/AblationStudies (BSD-3), nets/.
     """
@@ -58,7 +58,7 @@ def vgg19_bn_imagenet() -> nn.Module:
     224 x 224, (x / 255 - mean) / std with mean .485 .456 .406 and std .229 .224 .225.
 
     Raises:
-        DataError: If the file cannot be had.
+        DataError: If the file is not available.
         NetworkError: If it is damaged.
 
     Source: torchvision.models.VGG19_BN_Weights.IMAGENET1K_V1 (BSD-3).

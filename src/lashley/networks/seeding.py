@@ -1,4 +1,4 @@
-"""Random numbers of a seed, beside PyTorch's own."""
+"""Random numbers from a seed, apart from PyTorch's own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 @contextmanager
 def seeded(seed: int | None) -> Iterator[None]:
-    """Draw from a generator of this seed inside, and leave PyTorch's own as it was."""
+    """Draw from a generator of this seed inside; PyTorch's own stays as it was."""
     if seed is None:
         yield
         return

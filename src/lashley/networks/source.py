@@ -1,4 +1,4 @@
-"""Networks of other packages, by the name of what makes them."""
+"""Networks from other packages, by the name of what makes them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def load(source: str, *, weights: str | Path | None = None) -> nn.Module:
         weights: A `.safetensors` file, or a state dict saved by `torch.save`.
 
     Raises:
-        NetworkError: If there is no such callable, it returns no network, or the weights do
+        NetworkError: If there is no such callable, it does not return a network, or the weights do
             not fit.
     """
     package, _, name = source.partition(":")

@@ -11,10 +11,10 @@ from torch import nn
 from lashley.errors import NetworkError
 from lashley.networks.seeding import seeded
 
-_FILTERS = ((64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,) * 4)  # a pooling ends each block
+_FILTERS = ((64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,) * 4)  # pooling ends each block
 _HIDDEN = 4096
 _GRID = 7  # the official classifier sees 7 x 7 positions
-_SHRINKS = 2 ** len(_FILTERS)  # how many times smaller the poolings make an image
+_SHRINKS = 2 ** len(_FILTERS)  # the factor by which the poolings shrink an image
 _CLASSIFIERS = ("official", "linear")
 
 
@@ -39,8 +39,8 @@ def vgg19_bn(
             classifier; either one runs on any larger image.
         classifier: "official" pools to 7 x 7 positions and has three Linear layers with dropout;
             "linear" averages over the positions and has one Linear, `classifier`. None takes
-            "linear" for images below 64 pixels: their features are a single position, of which
-            the official one would see 49 copies.
+            "linear" for images below 64 pixels: their features are a single position, and the
+            official one would see 49 copies of it.
         seed: Of the initial weights; None draws them from PyTorch's global generator.
 
     Raises:
@@ -109,7 +109,7 @@ def _check(classes: int, width: float, image_size: int, classifier: str | None) 
     if type(image_size) is not int or image_size < _SHRINKS:
         raise NetworkError(
             f"image_size: given {image_size!r}; allowed is a whole number of pixels of at least "
-            f"{_SHRINKS}: five poolings leave nothing of smaller images. Enlarge them."
+            f"{_SHRINKS}: five poolings leave nothing of a smaller image. Enlarge them."
         )
     if classifier is not None and classifier not in _CLASSIFIERS:
         raise NetworkError(

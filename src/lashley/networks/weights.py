@@ -1,4 +1,4 @@
-"""Weights: read from files that are not to be trusted, checked, and written."""
+"""Weights: read from untrusted files, checked, and written."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def write_weights(state: Mapping[str, Tensor], path: Path) -> None:
 def with_weights(network: nn.Module, state: Mapping[str, Tensor]) -> nn.Module:
     """`network` itself, holding the values of `state`, in the network's number format.
 
-    Files from before PyTorch 0.4.1 lack batch norm's `num_batches_tracked`; it stays as it is.
+    Files from before PyTorch 0.4.1 lack batch norm's `num_batches_tracked`; it is left unchanged.
 
     Raises:
         NetworkError: If names or shapes differ; the first differences are named.

@@ -2,7 +2,7 @@
 
     dimension   ablation, example, class
     NAME                (ablation, example)  what the readout measured, by its names
-    intact_NAME         (example)            the same of the intact network
+    intact_NAME         (example)            the same for the intact network
     label               (example)            the true class, where the labels are classes
     site, units, method, design (ablation)   coordinates; units as text, "3,15"
     NAME                (ablation)           coordinates: the designs' own numbers, such as
@@ -18,7 +18,7 @@ The classification readout measures
     rank                (ablation, example)  classes with a larger logit than the true one
     prediction          (ablation, example)  the class of rank 0
 
-Ranks, predictions and labels have the smallest unsigned type that holds the number of classes; of
+Ranks, predictions and labels have the smallest unsigned type that holds the number of classes; for
 other readouts real numbers are float32, whole numbers int64, truth values uint8. The type's largest
 value, or NaN, stands for an outcome that was not needed.
 """

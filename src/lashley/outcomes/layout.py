@@ -1,4 +1,4 @@
-"""How a store lies in its folder: a Zarr group that says of what evaluation it is."""
+"""How a store lies in its folder: a Zarr group that says which evaluation it belongs to."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lashley.outcomes.earlier import columns_before, renamed
 from lashley.outcomes.schema import CELL, coordinates, in_order, missing
 from lashley.outcomes.sink import Frame
 
-OWN = "lashley_store"  # the attribute that says what a store is of
+OWN = "lashley_store"  # the attribute that says what a store holds
 _ORDER = "number"  # the examples' numbers, where they do not lie in their order
 _CHUNK = 1 << 18  # outcomes in a chunk: a file of some 100 KB
 
@@ -29,11 +29,11 @@ def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
     """The outcomes of a finished store; values are read from disk where they are used.
 
     Raises:
-        OutcomesError: If it is no store, or not finished.
+        OutcomesError: If it is not a store, or not finished.
     """
     if not about_store(Path(path))["finished"]:
         raise OutcomesError(
-            f"store: {path} is not finished. Call la.evaluate as before, and it goes on."
+            f"store: {path} is not finished. Call la.evaluate as before to continue."
         )
     stored = xr.open_dataset(
         path, engine="zarr", chunks=None, consolidated=False, mask_and_scale=False
@@ -48,10 +48,10 @@ def open_store(path: str | os.PathLike[str]) -> xr.Dataset:
 
 
 def new_or_store(path: Any) -> Path:
-    """The folder, if a store can be in it or is.
+    """The folder, if it holds a store or can.
 
     Raises:
-        OutcomesError: If it is no path, or something else is there.
+        OutcomesError: If it is not a path, or something else is there.
     """
     if not isinstance(path, str | os.PathLike):
         raise OutcomesError(
@@ -64,7 +64,7 @@ def new_or_store(path: Any) -> Path:
 
 
 def create(folder: Path, frame: Frame, identity: Mapping[str, str], batch: int) -> None:
-    """A new store, in which everything is missing yet.
+    """A new store, in which everything is still missing.
 
     Raises:
         OutcomesError: If it cannot be written.
@@ -86,8 +86,8 @@ def create(folder: Path, frame: Frame, identity: Mapping[str, str], batch: int) 
             group.update_attributes({OWN: {"identity": dict(identity), "finished": False}})
     except OSError as error:
         raise OutcomesError(
-            f"store: {folder} cannot be written ({error}). Give a folder that can, with room for "
-            "the outcomes."
+            f"store: {folder} cannot be written ({error}). Give a folder that can be written, with "
+            "room for the outcomes."
         ) from error
 
 
@@ -104,22 +104,22 @@ def _skeleton(frame: Frame) -> xr.Dataset:
 
 
 def about_store(folder: Path) -> dict[str, Any]:
-    """Of what evaluation a store is, and whether it is finished.
+    """Which evaluation a store belongs to, and whether it is finished.
 
     Raises:
-        OutcomesError: If it is no store.
+        OutcomesError: If it is not a store.
     """
     try:
         return json.loads((folder / "zarr.json").read_text())["attributes"][OWN]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutcomesError(
-            f"store: {folder} is no store of outcomes. Give a new folder, or one that la.evaluate "
-            "wrote to."
+            f"store: {folder} is not a store of outcomes. Give a new folder, or one that "
+            "la.evaluate wrote to."
         ) from error
 
 
 def identity_of(frame: Frame) -> dict[str, str]:
-    """The frame's part of what an evaluation is told by."""
+    """The frame's part of what identifies an evaluation."""
     listed = "\n".join(
         " ".join(
             [
@@ -142,7 +142,7 @@ def identity_of(frame: Frame) -> dict[str, str]:
 
 
 def check_same(folder: Path, stored: Mapping[str, str], given: Mapping[str, str]) -> None:
-    """Refuse to go on with a store of another evaluation.
+    """Refuse to continue a store of another evaluation.
 
     Raises:
         OutcomesError: If anything differs.

@@ -15,7 +15,7 @@ from lashley.outcomes.schema import in_order
 
 
 def save(outcomes: xr.Dataset, folder: Path, group: str) -> None:
-    """Write outcomes as a group of a Zarr folder; a kill leaves no half group behind."""
+    """Write outcomes as a group of a Zarr folder; a kill leaves no half-written group."""
     draft = folder.with_name(f".{folder.name}.part") / group
     shutil.rmtree(draft, ignore_errors=True)
     with warnings.catch_warnings():  # zarr 3 warns that its strings are not in the spec yet
@@ -24,7 +24,7 @@ def save(outcomes: xr.Dataset, folder: Path, group: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(folder / group, ignore_errors=True)
     draft.rename(folder / group)
-    with suppress(OSError):  # others may be in it
+    with suppress(OSError):  # it may hold others
         draft.parent.rmdir()
 
 

@@ -22,7 +22,7 @@ _CELLS = 1 << 21  # outcomes of a store that are looked at together
 
 
 def dtype_for(n_classes: int) -> np.dtype[Any]:
-    """The smallest unsigned type that holds `n_classes` and one value more, for "not needed"."""
+    """The smallest unsigned type that holds `n_classes` and one more value, for "not needed"."""
     return np.min_scalar_type(n_classes)
 
 
@@ -37,8 +37,8 @@ def kinds_of(
         n_outputs: Of the network; used for ranks and predictions only.
 
     Returns:
-        By name: for classification the smallest unsigned type; else float32 for real numbers,
-        int64 for whole numbers, uint8 for truth values.
+        By name: for classification the smallest unsigned type, else float32 for real numbers, int64
+        for whole numbers, uint8 for truth values.
     """
     if readout_name == CLASSIFICATION.name:
         return dict.fromkeys(measured, dtype_for(n_outputs))
@@ -99,7 +99,7 @@ def assemble(
     Args:
         ablations: In the order of the arrays' ablation axis.
         arrays: The variables of the schema, by name.
-        class_names: In the order of the network's outputs; () where the labels are no classes.
+        class_names: In the order of the network's outputs; () where the labels are not classes.
         attrs: How the outcomes were made: readout, engine, fingerprints, versions.
         columns: (ablation,) further coordinates, such as n_examples.
     """
@@ -136,12 +136,12 @@ def is_classification(outcomes: xr.Dataset) -> bool:
 
 
 def measured_names(outcomes: xr.Dataset) -> list[str]:
-    """What was measured of every ablation and example."""
+    """What was measured for every ablation and example."""
     return [str(n) for n, v in outcomes.data_vars.items() if v.dims == CELL]
 
 
 def in_turn(outcomes: xr.Dataset) -> xr.Dataset:
-    """The examples as they were taken, and so lie in a store: for reading by chunks."""
+    """The examples in the order in which they were taken and lie in a store, to read by chunks."""
     if "position" not in outcomes.coords:
         return outcomes
     return outcomes.isel(example=np.argsort(outcomes["position"].values))
@@ -166,7 +166,7 @@ def check(outcomes: Any) -> xr.Dataset:
     Outcomes that were not needed are allowed where classes were measured to a wanted precision.
 
     Raises:
-        OutcomesError: If it is no such dataset, or an outcome is missing.
+        OutcomesError: If it is not such a dataset, or an outcome is missing.
     """
     if not isinstance(outcomes, xr.Dataset):
         raise OutcomesError(
@@ -176,7 +176,7 @@ def check(outcomes: Any) -> xr.Dataset:
     absent = [name for name in _needed(outcomes) if name not in outcomes.variables]
     if absent:
         raise OutcomesError(
-            f"outcomes: {', '.join(absent)} are missing. Give the dataset of la.evaluate whole."
+            f"outcomes: {', '.join(absent)} are missing. Give the whole dataset of la.evaluate."
         )
     if not (is_classification(outcomes) and "precision" in outcomes.attrs):
         check_complete(outcomes)
@@ -184,7 +184,7 @@ def check(outcomes: Any) -> xr.Dataset:
 
 
 def check_complete(outcomes: xr.Dataset) -> None:
-    """Refuse outcomes of which some were not measured.
+    """Refuse outcomes if some were not measured.
 
     Raises:
         OutcomesError: If one is missing.
@@ -209,7 +209,7 @@ def _needed(outcomes: xr.Dataset) -> list[str]:
 
 
 def in_order(outcomes: xr.Dataset) -> xr.Dataset:
-    """The same in the schema's order; a Zarr folder lists its parts in any."""
+    """The same in the schema's order; a Zarr folder lists its parts in any order."""
     by_cell = measured_names(outcomes)
     measured = [n for n in _CLASSIFIED if n in by_cell] or sorted(by_cell)
     names = [*measured, *(f"intact_{n}" for n in measured), "label", *COORDINATES, "class"]

@@ -24,10 +24,10 @@ class Frame:
         ablations: In the order of the ablation axis.
         n_examples: Length of the example axis.
         kinds: The measured variables and their types, from `kinds_of`.
-        labels: (example,) indices of the true classes; None where the labels are no classes.
-        class_names: In the order of the network's outputs; () where the labels are no classes.
-        order: (example,) the examples in the order in which the engine takes them; None: as they
-            are. The outcomes come back in the user's order, with the coordinate `position`.
+        labels: (example,) indices of the true classes; None where the labels are not classes.
+        class_names: In the order of the network's outputs; () where the labels are not classes.
+        order: (example,) the examples in the order in which the engine takes them; None: as given.
+            The outcomes are returned in the user's order, with the coordinate `position`.
     """
 
     ablations: Sequence[Ablation]
@@ -39,7 +39,7 @@ class Frame:
 
     @property
     def n_rows(self) -> int:
-        """Of the engine: row 0 is the intact network, row i + 1 is ablation i."""
+        """How many rows the engine has: 0 is the intact network, i + 1 is ablation i."""
         return 1 + len(self.ablations)
 
     @property
@@ -58,8 +58,8 @@ class Frame:
 class Sink(Protocol):
     """Keeps outcomes.
 
-    Rows are the engine's: 0 is the intact network, i + 1 is ablation i. Examples count as in the
-    user's data.
+    Rows are the engine's: 0 is the intact network, i + 1 is ablation i. Examples are numbered as in
+    the user's data.
     """
 
     def write(self, rows: Index, examples: Index, values: Values) -> None:

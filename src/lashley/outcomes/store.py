@@ -3,8 +3,8 @@
 Outcomes lie in chunks of some ablations by one batch of examples, in the order in which the engine
 takes the examples. A chunk is gathered in memory and written when it is full, its batch is over, or
 some seconds have passed.
-A file takes its place whole (zarr 3.1.3 or later), and what is not there yet reads as missing: so
-the outcomes themselves say what is done, and an evaluation that was killed goes on behind them.
+A file is put in place whole (zarr 3.1.3 or later), and what is not there yet reads as missing. So
+the outcomes themselves say what is done, and an evaluation that was killed continues after them.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from lashley.outcomes.layout import (
 from lashley.outcomes.schema import is_missing
 from lashley.outcomes.sink import Frame, Index, Values
 
-_GATHERED = 1 << 26  # bytes of chunks that are gathered at a time
-_SECONDS = 10.0  # after which what is gathered is written, complete or not
+_GATHERED = 1 << 26  # bytes of chunks gathered at a time
+_SECONDS = 10.0  # after this time what is gathered is written, complete or not
 
 StoreKey = tuple[int, int]  # of a chunk: which ablations (-1: the intact network), which batch
 
@@ -40,11 +40,11 @@ class Store:
     """Keeps outcomes in a folder.
 
     Args:
-        path: A new folder, or that of the same evaluation, which then goes on.
-        frame: What the outcomes will be of.
+        path: A new folder, or that of the same evaluation, which is then continued.
+        frame: The form that the outcomes will have.
         identity: What tells this evaluation from others, as text: fingerprints of data and
             network, methods' seeds, precision. Axes, kinds and order of the frame are added.
-        batch: How many examples the engine takes at once. A store that goes on keeps its own.
+        batch: How many examples the engine takes at once. A continued store keeps its own.
 
     Attributes:
         folder: Where it is.
@@ -81,7 +81,7 @@ class Store:
             left.unlink()
 
     def write(self, rows: Index, examples: Index, values: Values) -> None:
-        """Keep values (row, example) by name; batches come one after the other.
+        """Keep values (row, example) by name; batches come one after another.
 
         What is kept counts as known after a kill, so write final values only.
         """
@@ -130,7 +130,7 @@ class Store:
         }  # fmt: skip
 
     def flush(self) -> None:
-        """Write what is gathered, where a run is stopped."""
+        """Write what is gathered when a run is stopped."""
         self._flush()
 
     def finish(
@@ -173,7 +173,7 @@ class Store:
 
 def _is_full(chunk: Mapping[str, np.ndarray]) -> bool:
     return not any(
-        is_missing(kept[:, :1]).any() or is_missing(kept).any()  # the first column mostly tells
+        is_missing(kept[:, :1]).any() or is_missing(kept).any()  # the first column usually tells
         for kept in chunk.values()
     )
 

@@ -41,31 +41,30 @@ def plan(
     """What `evaluate` will take with the same arguments: time, memory, disk.
 
     The engine is built as it would be, and timed on a sample: a few ablations of each site, or of
-    some sites where there are many, on a few examples; then more ablations of the same. What
-    remains constant and what grows are so told apart. Network and data are not changed, and only
-    the sample is read.
+    some sites where there are many, on a few examples; then more ablations of the same. This tells
+    constant costs from growing ones. Network and data are not changed, and only the sample is read.
 
     Args:
-        network: As of `evaluate`.
-        examples: As of `evaluate`; or a part of them, with `n_examples`.
-        ablations: As of `evaluate`.
-        reference: As of `evaluate`.
-        precision: As of `evaluate`; how many examples an ablation will need is told from how many
-            outcomes changed in the sample.
-        devices: Also say how long so many devices like this one take.
-        device: As of `evaluate`.
-        dtype: As of `evaluate`.
+        network: As for `evaluate`.
+        examples: As for `evaluate`; or a part of them, with `n_examples`.
+        ablations: As for `evaluate`.
+        reference: As for `evaluate`.
+        precision: As for `evaluate`; how many examples an ablation will need is estimated from how
+            many outcomes changed in the sample.
+        devices: Also say how long this many devices like this one take.
+        device: As for `evaluate`.
+        dtype: As for `evaluate`.
         seconds: For the laps on the sample, about; building the engine comes on top.
         seed: Of the sample.
         n_examples: How many there will be; None: as many as given.
-        output: As of `evaluate`.
-        counted: As of `evaluate`; whichever positions count, it takes as long.
+        output: As for `evaluate`.
+        counted: As for `evaluate`; it takes as long whichever positions count.
 
     Returns:
         The plan. `print` shows it in plain lines.
 
     Raises:
-        EngineError: If an argument is none that `evaluate` or a plan can use.
+        EngineError: If `evaluate` or a plan cannot use an argument.
         DataError: If the examples are unusable, or labels exceed the outputs.
         NetworkError: If weights are NaN or infinite.
     """
@@ -91,7 +90,7 @@ def costs(prepared: Prepared, seconds: float) -> CostModel:
 
 
 def _sweep(evaluation: Evaluation, n_examples: int | None) -> PlannedSweep:
-    """What is planned, on so many examples or on all."""
+    """What is planned, on this many examples or on all."""
     given = evaluation.examples
     n = len(given) if n_examples is None else int(n_examples)
     return PlannedSweep(evaluation, sample(given, BUILT_ON, evaluation.seed), n)

@@ -1,4 +1,4 @@
-"""Calibration: a few laps of the real engine, sized for the seconds there are."""
+"""Calibration: a few laps of the real engine, sized for the seconds available."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ _MOST_SITES = 24  # that are sampled
 _MOST_SETS = 512  # ablations of a site by one method, in a lap
 _PROBE = 0.03  # part of the seconds that one intact pass may take
 _LAPS = 0.4  # part of the seconds for the first laps
-_SITES = 0.6  # and for what each site needs whatever the size of a lap
-_TRIED = 0.5  # part of the seconds after which no more first laps are begun, but for two
+_SITES = 0.6  # and for what each site needs at any size of lap
+_TRIED = 0.5  # part of the seconds after which no more first laps are begun, except two
 _LEFT = 0.2  # part of the seconds for the large laps, at least
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """What there is to sample from.
+    """What can be sampled.
 
     Attributes:
-        course: With the engine.
-        examples: Which laps are run on.
+        course: The course, with the engine.
+        examples: Those that laps are run on.
         batch: How many the engine takes at once.
         rows: Rows of the outcomes by site, in forward order: the first `n_places` of them differ in
-            their method, the others come in a random order.
+            their method, the others are in random order.
         n_places: Methods by site.
-        shares: The part of a forward pass behind each site.
+        shares: The part of a forward pass after each site.
         checked: Outcomes that each place is first checked on.
     """
 
@@ -91,11 +91,11 @@ def calibrate(work: Samples, seconds: float) -> Laps:
 
 
 def sampling_order(rows: Mapping[int, Ablation], seed: int) -> list[int]:
-    """Rows of a site so that any first part is like the whole; one of each method ahead of all.
+    """Rows of a site, ordered so that any first part is like the whole; one of each method first.
 
-    Methods and proportions take turns. In each of these, units are drawn one after the other, and
-    with each come the ablations of it and of those drawn before: so pairs come together with their
-    single units, from which the engine saves.
+    Methods and proportions take turns. In each of these, units are drawn one after another, and
+    each brings the ablations of itself with those drawn before. So pairs come together with their
+    single units, which saves the engine work.
 
     Args:
         rows: Ablations of one site, by row.
@@ -150,7 +150,7 @@ def _affordable(work: Samples, intact: float, allowed: float) -> list[str]:
 
 
 def _many(work: Samples, few: Lap, seconds: float) -> dict[str, Sequence[int]]:
-    """As many ablations of each site as fit: as much time for each, what one leaves for the rest.
+    """As many ablations of each site as fit: equal time for each; what one leaves, others use.
 
     Args:
         work: What to run.

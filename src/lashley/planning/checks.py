@@ -11,7 +11,7 @@ from lashley.errors import EngineError
 
 
 def check_plan(devices: Any, seconds: Any, n_examples: Any) -> None:
-    """Refuse what only a plan is given.
+    """Check the arguments that only a plan has.
 
     Raises:
         EngineError: Naming the argument.
@@ -19,13 +19,13 @@ def check_plan(devices: Any, seconds: Any, n_examples: Any) -> None:
     for name, given in (("devices", devices), ("n_examples", n_examples)):
         if not (name == "n_examples" and given is None) and not _is_count(given):
             raise EngineError(
-                f"{name}: given {given!r}; allowed is a whole number from 1 on. "
-                f"Leave {name} out for {'one' if name == 'devices' else 'the examples given'}."
+                f"{name}: given {given!r}; allowed is a whole number of at least 1. Leave {name} "
+                f"out for {'one' if name == 'devices' else 'the examples given'}."
             )
     real = isinstance(seconds, Real) and not isinstance(seconds, bool)
     if not (real and 0 < float(seconds) < float("inf")):
         raise EngineError(
-            f"seconds: given {seconds!r}; allowed is a time above 0, such as 10. More of it makes "
+            f"seconds: given {seconds!r}; allowed is a time above 0, such as 10. More time makes "
             "the plan more precise."
         )
 

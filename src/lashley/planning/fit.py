@@ -1,4 +1,4 @@
-"""The fit: from laps to what a site costs, and what a site costs that no lap was run on."""
+"""The fit: from laps to what a site costs, including the sites that no lap was run on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lashley.planning.calibration import Laps
 from lashley.planning.laps import INTACT, Lap
 from lashley.planning.model import SiteCost
 
-_LEAST = 0.4  # of the seconds of a large lap its outcomes take at least this part
+_LEAST = 0.4  # outcomes take at least this part of the seconds of a large lap
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Fitted:
     """Costs by site.
 
     Attributes:
-        sites: Of all of them.
-        sampled: Names of those that laps were run on.
-        per_example: Seconds of the intact outcome of an example.
+        sites: Those of all sites.
+        sampled: Names of the sites that laps were run on.
+        per_example: Seconds for the intact outcome of an example.
         noise: The costs from the slowest pair of laps, as a multiple of those from the quickest.
     """
 
@@ -37,13 +37,13 @@ def fit(laps: Laps, shares: Mapping[str, float], quickest: float) -> Fitted:
     """Costs of all sites.
 
     Seconds of a lap at a site = per_example x examples + per_outcome x examples x ablations. A site
-    without laps costs what lies between those before and behind it, by its part of a forward pass.
-    What runs behind a late site is part of what runs behind an early one, so costs are smoothed to
+    without laps costs a value between those before and after it, by its part of a forward pass.
+    What runs after a late site is part of what runs after an early one, so costs are smoothed to
     fall from site to site.
 
     Args:
         laps: What was timed.
-        shares: The part of a forward pass behind each site, of all sites.
+        shares: The part of a forward pass after each site, for all sites.
         quickest: Seconds per example of a whole pass in the format of the suffixes: what a site at
             the very beginning would cost.
     """
@@ -67,7 +67,7 @@ def _sampled(laps: Laps, site: str) -> SiteCost:
 def _smoothed(
     costs: Mapping[str, SiteCost], laps: Laps, shares: Mapping[str, float]
 ) -> dict[str, SiteCost]:
-    """The same, an outcome costing no less where more lies behind: what says otherwise is noise."""
+    """The same, but outcomes cost no less where more comes after: anything else is noise."""
     order = sorted(costs, key=shares.__getitem__)
     weights = [sum(many.counts[site] for _, many in laps.pairs) for site in order]
     rising = isotonic_regression([costs[s].per_outcome for s in order], weights=weights).x
@@ -87,7 +87,7 @@ def _pair(few: Lap, many: Lap, site: str) -> tuple[float, float]:
 def _between(
     known: Mapping[str, SiteCost], shares: Mapping[str, float], quickest: float
 ) -> dict[str, SiteCost]:
-    """Costs by the part of a pass behind a site; the prefix is in those of the sampled ones."""
+    """Costs by the part of a pass after a site; the prefix is in those of the sampled ones."""
     points = sorted((shares[site], cost.per_outcome) for site, cost in known.items())
     points += [(1.0, quickest)] if points[-1][0] < 1 else []
     once = median(c.setup / c.per_outcome if c.per_outcome else 0.0 for c in known.values())

@@ -1,4 +1,4 @@
-"""FLOPs: how much of a forward pass lies behind each site."""
+"""FLOPs: how much of a forward pass comes after each site."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ class Flops:
     Attributes:
         n_outputs: Of the network.
         total: Of the whole network.
-        behind: Of what runs after each site, by name.
+        after: Of what runs after each site, by name.
     """
 
     n_outputs: int
     total: int
-    behind: Mapping[str, int]
+    after: Mapping[str, int]
 
     def share(self, site: str) -> float:
         """The part of a forward pass that runs after a site; 1 where nothing can be counted."""
-        return self.behind[site] / self.total if self.total else 1.0
+        return self.after[site] / self.total if self.total else 1.0
 
 
 def flops(network: nn.Module, examples: Examples, sites: Iterable[str]) -> Flops:
     """Count them on one example.
 
-    What runs after the module that a site is named after counts as behind it; after the beginning
-    of the module around it, where it is not called as a module (such as a projection of attention).
+    Counted is what runs after the module that a site is named after; or, where that is not called
+    as a module (such as a projection of attention), after the beginning of the module around it.
 
     Args:
         network: Not changed.
-        examples: Of which the first is run.
+        examples: The first of them is run.
         sites: Their names.
     """
     names = list(sites)

@@ -22,7 +22,7 @@ class Lap:
         n_examples: In the batch.
         seconds: Spent for each site, from the end of the one before; `INTACT` is the first.
         counts: Ablations by site.
-        ranks: (example) By row of the outcomes; row 0 is the intact network.
+        ranks: (example,) by row of the outcomes; row 0 is the intact network.
     """
 
     n_examples: int
@@ -53,7 +53,7 @@ class Course:
         wanted = set(rows)
         spent: dict[str, float] = {}
         ranks: dict[int, np.ndarray] = {}
-        batch.forget()  # what a lap before has computed is to be timed again
+        batch.forget()  # what an earlier lap computed must be timed again
         start = perf_counter()
         for rows_found, values in self.prepared.run(batch, {0, *wanted}):
             found = np.r_[rows_found].tolist()

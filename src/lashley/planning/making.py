@@ -37,7 +37,7 @@ from lashley.planning.stopping import changed_in, expected_examples
 from lashley.stats import confidence_sequence
 
 _ROUGH = 1.35  # an estimate may be off by this factor
-_ROUGHER = 1.0  # and by so much more, times the part of the time at sites without laps
+_ROUGHER = 1.0  # and by this much more, times the part of the time at sites without laps
 _GUESSED = 1.25  # times this, where the number of examples is estimated too
 
 
@@ -53,7 +53,7 @@ class Timed:
         rows: Of different ablations.
         work: What could be sampled.
         laps: What was timed.
-        fitted: What that says.
+        fitted: What follows from that.
     """
 
     sweep: PlannedSweep
@@ -84,11 +84,11 @@ def planned(sweep: PlannedSweep, seconds: float, devices: int) -> Plan:
 
 
 def model_of(sweep: PlannedSweep, prepared: Prepared, seconds: float) -> CostModel:
-    """What the ablations of a sweep cost with an engine that is built already.
+    """What the ablations of a sweep cost with an engine that is already built.
 
     Args:
         sweep: Checked.
-        prepared: For all of its ablations; what building takes is not counted.
+        prepared: For all of its ablations; building is not counted.
         seconds: For the laps, about.
     """
     return _model(_found(sweep, prepared, 0.0, seconds))
@@ -135,7 +135,7 @@ def _plan(found: Timed, devices: int) -> Plan:
 
 
 def _model(found: Timed) -> CostModel:
-    """Of a sweep, with what depends on all of its ablations at once."""
+    """The model of a sweep, with what depends on all of its ablations at once."""
     sweep, each = found.sweep, found.laps.intact
     setup = found.setup
     means = any(takes_moments(a.replacement) for a in sweep.ablations)
@@ -151,7 +151,7 @@ def _model(found: Timed) -> CostModel:
 
 
 def _look(n: int) -> float:
-    """Seconds of a look at the precision of so many ablations."""
+    """Seconds of a look at the precision of this many ablations."""
     start = perf_counter()
     confidence_sequence(np.arange(n) % 50, np.arange(n) % 20, np.full(n, 1000))
     return perf_counter() - start

@@ -18,8 +18,8 @@ class SiteCost:
 
     Attributes:
         setup: Once: the suffix, its rounding, the trials of its ways.
-        per_example: Of the prefix from the site before, and of checks, whatever is ablated.
-        per_outcome: Of one ablation on one example.
+        per_example: Of the prefix since the site before, and of checks, whatever is ablated.
+        per_outcome: For one ablation on one example.
     """
 
     setup: float
@@ -33,7 +33,7 @@ class CostModel:
 
     Attributes:
         setup: Once: graph, copies of the network, checks.
-        per_example: Of loading it, its fingerprint and its intact outcome.
+        per_example: To load it, its fingerprint and its intact outcome.
         sites: Costs by site.
     """
 
@@ -58,7 +58,7 @@ def seconds_of(model: CostModel, ablations: Sequence[Ablation], examples: ArrayL
 def seconds_by_site(
     model: CostModel, ablations: Sequence[Ablation], examples: ArrayLike
 ) -> dict[str, float]:
-    """The part of each site that is ablated; arguments as of `seconds_of`."""
+    """What each ablated site takes of that; arguments as for `seconds_of`."""
     return {site: _site_seconds(model.sites[site], counts)
             for site, counts in counts_by_site(ablations, examples).items()}  # fmt: skip
 
@@ -69,12 +69,12 @@ def seconds_on(
     """What a sweep takes on several devices like this one.
 
     The examples are dealt out in whole batches and each device sets up for itself, so the device
-    with the most batches is the last to end. Starting processes and moving data are left out.
+    with the most batches ends last. The time to start processes and move data is left out.
 
     Args:
         model: Of one device.
-        ablations: As of `seconds_of`.
-        examples: As of `seconds_of`.
+        ablations: As for `seconds_of`.
+        examples: As for `seconds_of`.
         devices: How many.
         batch: Examples that the engine takes at once.
     """
@@ -87,12 +87,12 @@ def seconds_on(
 def equivalents(
     ablations: Sequence[Ablation], examples: ArrayLike, shares: Mapping[str, float]
 ) -> float:
-    """Full passes of one example that the suffixes of all outcomes are worth.
+    """How many full passes of one example the suffixes of all outcomes amount to.
 
     Args:
         ablations: Different ones.
         examples: How many each ablation is run on: one number, or one per ablation.
-        shares: The part of a forward pass behind each site.
+        shares: The part of a forward pass after each site.
     """
     by_site = counts_by_site(ablations, examples)
     return sum(shares[site] * sum(counts) for site, counts in by_site.items())

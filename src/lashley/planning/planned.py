@@ -16,25 +16,25 @@ class Plan:
     Attributes:
         n_ablations: Asked for.
         n_distinct: Different ones: equal ablations run once.
-        n_examples: There are.
-        examples_per_ablation: Run on average: fewer than all with a precision.
-        forward_equivalents: Full passes of one example that the suffixes of all outcomes are worth.
+        n_examples: How many there are.
+        examples_per_ablation: How many run on average: fewer than all with a precision.
+        forward_equivalents: Full passes of one example that the suffixes of all outcomes amount to.
         naive_equivalents: Full passes that a loop over ablations and examples takes.
         memory: Bytes at the peak, above network and examples.
-        disk: Bytes of the outcomes, of which a store compresses most.
+        disk: Bytes of the outcomes; a store compresses most of them.
         seconds: Expected.
-        low: The least seconds that are to be expected.
+        low: The fewest seconds to expect.
         high: The most.
         devices: How many there will be.
         seconds_on_devices: Expected on all of them, if the examples are dealt out in whole batches
             of `batch` and each one is like this one.
         batch: Examples that the engine takes at once.
-        precision: Half width in %p of the drops' intervals, or None.
+        precision: Half width in pp of the drops' intervals, or None.
         how: Device, number format and engine, in words.
         model: Costs, from which `seconds_of` makes seconds.
-        table: By site: `ablations` (different ones), `share` of a forward pass behind it,
-            `examples` per ablation, `seconds_per_1000` outcomes, `seconds`, and whether it was
-            `sampled` or its cost taken from those before and behind it.
+        table: By site: `ablations` (different ones), `share` of a forward pass after it, `examples`
+            per ablation, `seconds_per_1000` outcomes, `seconds`, and whether it was `sampled` or
+            its cost taken from those before and after it.
     """
 
     n_ablations: int
@@ -73,8 +73,8 @@ class Plan:
         }
         if self.precision is not None:
             found["precision"] = (
-                f"±{self.precision:g} %p; {self.examples_per_ablation:,.0f} examples per "
-                "ablation expected, from how many outcomes changed in the calibration"
+                f"±{self.precision:g} pp; {self.examples_per_ablation:,.0f} examples per ablation "
+                "expected, from how many outcomes changed in the calibration"
             )
         if self.devices > 1:
             found["devices"] = (

@@ -27,9 +27,9 @@ class PlannedSweep:
     """What is planned.
 
     Attributes:
-        evaluation: Whose ablations.
+        evaluation: The one whose ablations are planned.
         sample: The first of its examples, by which changes to the data are noticed.
-        n_examples: That it will be run on.
+        n_examples: How many it will be run on.
     """
 
     evaluation: Evaluation
@@ -42,13 +42,13 @@ class PlannedSweep:
         return self.evaluation.ablations
 
     def some_of_reference(self, n: int) -> Examples | None:
-        """So many of the reference examples, if there are any."""
+        """This many of the reference examples, if there are any."""
         reference = self.evaluation.reference
         return None if reference is None else sample(reference, n, self.evaluation.seed)
 
 
 def sample(examples: Examples, n: int, seed: int) -> Examples:
-    """Some examples, each class in its share; without class names, as classes may be missing."""
+    """Some examples that keep each class's share; without class names: classes may be missing."""
     classes = examples.labels if examples.class_names else torch.zeros(len(examples)).long()
     order = stratified_order(classes.cpu().numpy(), seed)[:n]
     which = torch.from_numpy(order).to(examples.labels.device)
@@ -77,7 +77,7 @@ def work_of(
         prepared: The engine.
         sweep: What is planned.
         rows: Of different ablations.
-        flops: Behind each site.
+        flops: After each site.
         batch: Examples at once.
     """
     by_site: dict[str, dict[int, Ablation]] = {}
@@ -102,8 +102,8 @@ def quickest_pass(prepared: Prepared, examples: Batch, laps: Laps) -> float:
 
     Args:
         prepared: The engine.
-        examples: As many as in a lap are run.
-        laps: In which the intact outcomes were found.
+        examples: As many as a lap runs.
+        laps: Those in which the intact outcomes were found.
     """
     run = prepared.quick_pass(examples.take(torch.arange(laps.first.n_examples)))
     if run is None:
@@ -127,6 +127,6 @@ def _prepared(sweep: PlannedSweep) -> tuple[Prepared, float]:
 
 
 def _loaded(prepared: Prepared, sweep: PlannedSweep, n: int) -> Batch:
-    """So many different examples, or as many as there are, where the engine computes."""
+    """This many different examples, or as many as there are, where the engine computes."""
     some = sample(sweep.evaluation.examples, n, sweep.evaluation.seed)
     return prepared.load_others(some, sweep.some_of_reference(len(some)))

@@ -1,4 +1,4 @@
-"""Stopping: on how many examples an ablation is run until its drop is known precisely enough."""
+"""Stopping: on how many examples an ablation runs until its drop is known precisely enough."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lashley.methods import Method
 from lashley.planning.calibration import Laps
 from lashley.stats import confidence_sequence, precise_enough
 
-_PRIOR = 20  # examples that what is known of all ablations counts for, in a group's share
+_PRIOR = 20  # what is known of all ablations counts like this many examples in a group's share
 
 
 @dataclass(frozen=True)
@@ -53,16 +53,16 @@ def expected_examples(
 ) -> Float[np.ndarray, " ablation"]:  # fmt: skip
     """On how many examples each ablation will be run.
 
-    An ablation that was not sampled gets the number of one that was, in turn, of the same site and
-    proportion. Shares of changed examples are shrunk to the mean of their group: few examples tell
-    little of one ablation, but much of the group.
+    An ablation that was not sampled gets, in turn, the number of one of the same site and
+    proportion that was. Shares of changed examples are shrunk to the mean of their group: few
+    examples tell little about one ablation, but much about the group.
 
     Args:
         ablations: All of them.
         changed: By index among them.
         nearest: For each site the sampled one most like it.
-        precision: Wanted half width in %p.
-        n_examples: That there are.
+        precision: Wanted half width in pp.
+        n_examples: How many there are.
         batch: Examples between two looks.
     """
     groups: dict[Hashable, list[int]] = {}
@@ -88,7 +88,7 @@ def expected_examples(
 def shrunk(
     counts: Float[np.ndarray, " ablation"], seen: float, prior: float
 ) -> Float[np.ndarray, " ablation"]:
-    """Shares, drawn towards their mean by as much of their spread as chance alone would make.
+    """Shares, drawn towards their mean by the part of their spread that chance alone would cause.
 
     Args:
         counts: Of changed examples.

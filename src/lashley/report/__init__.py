@@ -1,4 +1,4 @@
-"""The report: one self-contained HTML page that one explores; it needs no server and no network.
+"""The report: one self-contained HTML page to explore; it needs no server and no network.
 
 What it shows lies in the page as blocks (`blocks.py`), and the explorer, built from `explorer/`,
 reads them. Both are the page's own text; a content security policy forbids everything else.
@@ -31,8 +31,8 @@ class Page:
 
     Attributes:
         title: Of the study.
-        lead: A sentence or two; all that a browser without scripts shows.
-        facts: What the explorer is told of the report (`Report` in explorer/src/page/report.ts).
+        lead: A sentence or two; a browser without scripts shows nothing else.
+        facts: What the explorer is told about the report (`Report` in explorer/src/page/report.ts).
         tables: By name.
         arrays: By name; uint8, uint16, uint32, int16, int32, float32 or float64.
         pictures: By name; (height, width, channels) uint8, as `atlas` lays them out.
@@ -47,10 +47,10 @@ class Page:
 
 
 def render(page: Page) -> str:
-    """The page as HTML. Whatever stands in names or tables shows as text, never as markup.
+    """The page as HTML. Names and tables show as text, never as markup.
 
     Raises:
-        DataError: If an array is of a type that the explorer does not read, or a name stands twice.
+        DataError: If an array has a type that the explorer does not read, or a name is used twice.
     """
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
@@ -91,5 +91,5 @@ def _read(name: str) -> str:
 
 
 def _hash(script: str) -> str:
-    """What the policy knows the script by."""
+    """The hash by which the policy knows the script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()

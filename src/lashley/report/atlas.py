@@ -1,4 +1,4 @@
-"""All pictures of a map in one, in rows: a browser reads one picture far faster than thousands."""
+"""All pictures of a map in one, in rows: a browser reads one picture much faster than thousands."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from jaxtyping import UInt8
 
 
 def atlas(images: UInt8[np.ndarray, "example height width *channels"]) -> tuple[np.ndarray, Any]:
-    """Pictures side by side, as many in a row as there are rows.
+    """Pictures in rows, as many per row as there are rows.
 
     Args:
         images: (example, height, width) of ink, 255 is full; or (example, height, width, 3) RGB.
 
     Returns:
         The picture, (height, width, channels) uint8: black with the ink as opacity, so that it can
-        take any colour; or RGB. And what the explorer is told of it.
+        take any colour; or RGB. And what the explorer is told about it.
     """
     n, height, width = images.shape[:3]
     columns = math.ceil(math.sqrt(n))

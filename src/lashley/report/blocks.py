@@ -44,13 +44,13 @@ class PageBlock:
 
 
 def json_block(name: str, content: Mapping[str, Any]) -> PageBlock:
-    """Anything that JSON can say; what is not finite becomes null."""
+    """Anything that JSON can hold; what is not finite becomes null."""
     text = json.dumps(_finite(content), ensure_ascii=False, allow_nan=False)
     return PageBlock(name, _packed(text.encode()))
 
 
 def table_block(name: str, table: pd.DataFrame) -> PageBlock:
-    """A table as an Arrow stream; columns of text that repeats as codes."""
+    """A table as an Arrow stream; columns of repeating text as codes."""
     found = pa.Table.from_pandas(table.apply(_compact), preserve_index=False)
     sink = io.BytesIO()
     with pa.ipc.new_stream(sink, found.schema.remove_metadata()) as stream:

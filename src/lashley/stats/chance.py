@@ -15,12 +15,12 @@ class Agreement:
 
     Attributes:
         right: How many are.
-        n: Of how many.
-        by_chance: The share that would be, if predictions and labels had nothing to do with each
-            other: each class by its share of the labels times its share of the predictions.
-        p: Of so many or more by chance, one-sided.
-        can_tell: Whether there are examples enough: whether perfect predictions would have a `p`
-            of 0.05 or less.
+        n: Out of how many.
+        by_chance: The share that would be right if predictions and labels had nothing to do with
+            each other: each class by its share of the labels times its share of the predictions.
+        p: The chance of this many or more, one-sided.
+        can_tell: Whether there are enough examples: whether perfect predictions would have a `p` of
+            0.05 or less.
     """
 
     right: int
@@ -36,10 +36,10 @@ def agreement(
 ) -> Agreement:  # fmt: skip
     """Predictions against labels, by an exact binomial test.
 
-    Chance is what these predictions would come to on shuffled labels (Cohen's kappa is 0 there),
-    and not the largest class's share: on 95 % of one class a network that finds the others at the
-    price of some mistakes is below that share, and yet better than chance. Where all labels are of
-    one class, shuffling says nothing, and all outputs count as likely.
+    Chance is what these predictions would score on shuffled labels (Cohen's kappa is 0 there), not
+    the share of the largest class: if one class is 95 %, a network that finds the others at the
+    price of some mistakes is below that share, and yet better than chance. If all labels are of one
+    class, shuffling says nothing, and all outputs count as equally likely.
 
     Args:
         prediction: The classes that were predicted.

@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Correlation:
-    """How two quantities go together over units, with bootstrap intervals.
+    """How two quantities correlate over units, with bootstrap intervals.
 
     Attributes:
         pearson: Pearson's coefficient; its interval is `pearson_low` to `pearson_high`, and
@@ -23,8 +23,8 @@ class Correlation:
         spearman: Spearman's coefficient, with the same three.
         n: Number of units.
 
-    All are NaN, `n` aside, where one of the quantities is constant. The p-values take the units as
-    independent, also where the intervals do not (`groups`).
+    All are NaN, `n` aside, where one of the quantities is constant. The p-values treat units as
+    independent, even where the intervals do not (`groups`).
     """
 
     pearson: float
@@ -80,13 +80,13 @@ def correlation(
 
 
 def density(values: ArrayLike, grid: ArrayLike) -> Array:
-    """Gaussian kernel density with Scott's bandwidth, but at least one step of the grid.
+    """Gaussian kernel density; Scott's bandwidth, but at least one step of the grid.
 
     So equal values, or a single one, for which Scott's bandwidth is 0, are drawn as a spike.
 
     Args:
         values: (value,) what is distributed.
-        grid: (point,) where the density is wanted, increasing.
+        grid: (point,) where the density is wanted, in increasing order.
 
     Returns:
         (point,) the density, which integrates to 1 over the real line.
@@ -98,7 +98,7 @@ def density(values: ArrayLike, grid: ArrayLike) -> Array:
     if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
         raise DataError(
             f"values: given an array of shape {values.shape}; allowed are one or more finite "
-            "numbers in a row. Leave out what is NaN, and say how many those were."
+            "numbers in a row. Leave out NaN, and say how many there were."
         )
     if grid.ndim != 1 or len(grid) < 2 or not (np.diff(grid) > 0).all():
         raise DataError("grid: allowed are two or more increasing points. Use np.linspace.")
@@ -110,7 +110,7 @@ def density(values: ArrayLike, grid: ArrayLike) -> Array:
 def _coefficients(x: Array, y: Array, counts: NDArray[np.int64]) -> Array:
     """Pearson (row 0) and Spearman (row 1) of each resample, NaN where it is constant.
 
-    Resamples are given as how often each unit is in them, (resample, unit): none needs sorting.
+    A resample is given by how often it holds each unit, (resample, unit): none needs sorting.
     """
     found = []
     for part in np.array_split(counts, max(1, counts.size // 1_000_000)):

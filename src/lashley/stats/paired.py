@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Interval:
-    """The two ends of an interval, or of an array of intervals."""
+    """The two ends of an interval or of an array of intervals."""
 
     low: Array
     high: Array
@@ -46,7 +46,8 @@ def paired_interval(
         (...) intervals within +-bound that contain total / n; shares, not percentage points.
 
     Raises:
-        DataError: If no `n` differences within +-bound have such sums, or `confidence` is no share.
+        DataError: If no `n` differences within +-bound have such sums, or `confidence` is not a
+            share.
 
     Source: Bonett and Price 2012, J. Educ. Behav. Stat. 37:479.
     """
@@ -79,7 +80,7 @@ def mean_interval(
         (...) intervals around total / n, in units of the differences.
 
     Raises:
-        DataError: If no `n` differences have such sums, or `confidence` is no share.
+        DataError: If no `n` differences have such sums, or `confidence` is not a share.
     """
     total, squares, n = np.broadcast_arrays(
         *(np.asarray(a, np.float64) for a in (total, squares, n))
@@ -106,7 +107,7 @@ def share_interval(part: ArrayLike, whole: ArrayLike, confidence: float = 0.95) 
         (...) intervals within 0 to 1.
 
     Raises:
-        DataError: If a part exceeds its whole, or `confidence` is no share.
+        DataError: If a part exceeds its whole, or `confidence` is not a share.
 
     Source: Wilson 1927, J. Am. Stat. Assoc. 22:209.
     """
@@ -179,7 +180,7 @@ def benjamini_hochberg(p: ArrayLike) -> Array:
 
 
 def check_confidence(confidence: float) -> None:
-    """Refuse what is no share, such as a number in percent."""
+    """Refuse what is not a share, such as a number in percent."""
     if not 0 < confidence < 1:
         raise DataError(f"confidence: given {confidence:g}; allowed is 0 to 1, as in 0.95.")
 

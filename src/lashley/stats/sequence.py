@@ -1,8 +1,9 @@
 """Stopping early: a balanced random order, and intervals that hold at any stopping time.
 
 A gambler bets on the next difference d in {-1, 0, 1}. If its mean is m, the bets are fair and the
-capital rarely grows: with probability 1 - a it never reaches 1 / a (Ville), however long one looks.
-So the means under which the capital has stayed small are an interval valid at any stopping time.
+capital rarely grows: with probability 1 - a it never reaches 1 / a (Ville), however long it is
+watched. So the means under which the capital has stayed small are an interval valid at any stopping
+time.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from lashley.stats.paired import Interval, check_confidence
 
 Array = NDArray[np.float64]
 
-# The share of its capital the gambler stakes, spread over all scales, since the right one depends
+# The share of the capital that is staked, spread over all scales, since the right one depends
 # on how many examples change: most of the weight where few do, as few examples are needed there.
 _STAKES = 0.95 * 1.6 ** -np.arange(16.0)
 _WEIGHTS = 1 / (np.arange(16.0) + 2)
@@ -26,10 +27,10 @@ _LOWEST = -600.0  # log(1 + mean): a mean of -1 to all digits, short of overflow
 
 
 def stratified_order(labels: Int[np.ndarray, " example"], seed: int) -> Int[np.ndarray, " example"]:
-    """A random order in which every prefix holds each class in its share.
+    """A random order in which every prefix keeps the share of each class.
 
-    At any prefix there is one share of the examples from which no class is a whole example off.
-    Which class comes a little early is drawn anew each time, so no class is favoured.
+    In every prefix, no class is a whole example off one common share of its examples. Which class
+    comes a little early is drawn anew each time, so no class is favoured.
 
     Args:
         labels: (example,) classes.
@@ -58,16 +59,16 @@ def stratified_order(labels: Int[np.ndarray, " example"], seed: int) -> Int[np.n
 def confidence_sequence(
     lost: ArrayLike, gained: ArrayLike, seen: ArrayLike, confidence: float = 0.95
 ) -> Interval:
-    """Interval for a drop that may be looked at, and stopped by, after any number of examples.
+    """Interval for a drop that may be looked at, and used to stop, after any number of examples.
 
     With probability `confidence` or more, all intervals of one growing sample hold the true drop at
     once, whatever the sample's size. They are 1.6 to 2 times as wide as `paired_interval`. The
     truth is that of the population the examples were drawn from, as in `paired_interval`.
 
-    In a stratified order it is wider than it need be: over a block with each class in its share the
+    In a stratified order it is wider than needed: over a block that keeps each class's share, the
     expected capital is a product of class means, which are 1 on average, so it is at most 1. Inside
-    a block, and where class sizes do not divide, a class may be an example early or late; as that
-    is random and never adds up, it weighs no more than a few single bets.
+    a block, and where class sizes do not divide, a class may be an example early or late. That is
+    random and never adds up, so it weighs no more than a few single bets.
 
     Args:
         lost: (...) number of examples right before and wrong after.
@@ -80,7 +81,7 @@ def confidence_sequence(
         points.
 
     Raises:
-        DataError: If there are no such counts, or `confidence` is no share.
+        DataError: If there are no such counts, or `confidence` is not a share.
 
     Source: Waudby-Smith and Ramdas 2024, J. R. Stat. Soc. B 86:1 (hedged capital, mixture of bets).
     """
@@ -111,8 +112,8 @@ def _low(lost: Array, same: Array, gained: Array, goal: float) -> Array:
 def _root(lost: Array, same: Array, gained: Array, goal: float) -> Array:
     """(ablation,) the low end, by Newton's method in log(1 + mean).
 
-    There the log capital is convex and falls, so that each step after the first one comes nearer
-    from below: the interval is never too narrow.
+    There the log capital is convex and falls, so each step after the first comes nearer from below:
+    the interval is never too narrow.
     """
     n = lost + same + gained
     mean = (lost - gained) / n
@@ -152,5 +153,5 @@ def _check_counts(lost: Array, gained: Array, seen: Array) -> None:
         at = tuple(np.argwhere(~possible)[0])
         raise DataError(
             f"lost, gained, seen: given {lost[at]:g}, {gained[at]:g}, {seen[at]:g}; allowed are "
-            "counts of 0 and more, with lost + gained at most seen. Check the counts."
+            "counts of at least 0, with lost + gained at most seen. Check the counts."
         )

@@ -32,23 +32,23 @@ def train(
     """A trained copy of one network: the plain loop that `train_population` has to agree with.
 
     Args:
-        network: Trained from the weights it holds, all modules in train mode; itself left as it
-            is. Parameters that do not require a gradient stay frozen.
+        network: Trained from the weights it holds, all modules in train mode; it is not changed
+            itself. Parameters that do not require a gradient stay frozen.
         examples: `Examples` or a pair (inputs, labels).
         recipe: How to train.
-        checkpoint: A file to write to every few seconds, at the end of a batch, and at the end of
-            all, and to go on from: the result is bit for bit that of an undisturbed training, on
-            the same machine with as many threads. A file of another training (other recipe,
+        checkpoint: A file to write to every few seconds, at the end of a batch, and once at the
+            very end, and to continue from. On the same machine and number of threads, the result is
+            bit for bit that of an uninterrupted training. A file of another training (other recipe,
             weights or examples), or a damaged one, is ignored and overwritten. The file stays when
             the training is done; delete it when the result is safe.
-        progress: Called with (epochs done, epochs in all) after each epoch, and once before the
-            first one when a training goes on from behind an epoch.
+        progress: Called with (epochs done, epochs in all) after each epoch, and once at the
+            beginning when a training continues after the first epoch.
 
     Returns:
         The trained network, in eval mode.
 
     Raises:
-        DataError: If the inputs are several tensors, or the labels are no classes.
+        DataError: If the inputs are several tensors, or the labels are not classes.
         TrainingError: If the examples do not fit the network or the recipe, the training
             diverges, or the checkpoint cannot be written.
         NetworkError: If a weight is not finite.
@@ -79,7 +79,7 @@ class Alone:
     recipe: Recipe
 
     def step(self, inputs: Tensor, labels: Tensor, lr: float) -> Tensor:
-        """Learn from one batch; the (1,) loss on it before that."""
+        """Learn from one batch; the (1,) loss before the step."""
         (group,) = self.optimiser.param_groups
         group["lr"] = lr
         loss = F.cross_entropy(outputs_of(self.network, inputs, self.recipe), labels)
@@ -89,7 +89,7 @@ class Alone:
         return loss.detach()[None]
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that training changes, by unique names, each (1, ...)."""
+        """Everything that training changes, by unique names, each (1, ...)."""
         held = [*self.network.named_parameters(), *self.network.named_buffers()]
         found = {f"state.{n}": v.detach() for n, v in held}
         for name, p in self.network.named_parameters():
@@ -99,7 +99,7 @@ class Alone:
 
 
 def learner_of(network: nn.Module, recipe: Recipe) -> Alone:
-    """The network with an optimiser of the parameters that require a gradient."""
+    """The network with an optimiser for the parameters that require a gradient."""
     trained = [p for p in network.parameters() if p.requires_grad]
     optimiser = _optimiser(trained, recipe)
     for p in trained:  # as PyTorch's first step behaves, so that it can be kept

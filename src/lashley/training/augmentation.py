@@ -23,7 +23,7 @@ def augmented(batch: Tensor, recipe: Recipe, epoch: int, index: int) -> Tensor:
 def crops_and_flips(
     images: Float[Tensor, "image channel height width"], seed: int
 ) -> Float[Tensor, "image channel height width"]:
-    """Each image cut out at random of itself with a margin, and mirrored in one of two cases.
+    """Each image cropped at random from itself with a margin, and mirrored half of the time.
 
     The margin is the image's reflection: after normalisation no number is known to be black.
     """

@@ -1,4 +1,4 @@
-"""Checkpoints, from which a training goes on bit for bit."""
+"""Checkpoints, from which a training continues bit for bit."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from lashley.errors import TrainingError
 from lashley.files import written_whole
 from lashley.training.recipe import Recipe
 
-_CHEAP = 0.25  # seconds; a file that takes longer to write is written as much more seldom
+_CHEAP = 0.25  # seconds; a file that takes longer to write is written less often in proportion
 
 
 def identity_of(
     kind: type, network: nn.Module, tensors: Mapping[str, Tensor], examples: Examples,
     recipe: Recipe,
 ) -> str:  # fmt: skip
-    """What a training's result depends on; to be taken before its first step.
+    """What a training's result depends on; call it before the first step.
 
     Args:
-        kind: Of the learner: alone and in a population, networks differ in rounding.
-        network: Its modules, without regard to their values.
-        tensors: All that the training changes.
+        kind: The learner's: alone and in a population, networks differ in rounding.
+        network: Its modules; their values are ignored.
+        tensors: Everything that the training changes.
         examples: What it learns from.
         recipe: How.
     """
@@ -44,7 +44,7 @@ def identity_of(
 
 
 class Checkpoint:
-    """A file that a training is written to every few seconds, and goes on from."""
+    """A file that a training is written to every few seconds, and continues from."""
 
     def __init__(self, path: Path, identity: str, seconds: float) -> None:
         self._path, self._identity, self._seconds = path, identity, seconds
@@ -55,7 +55,7 @@ class Checkpoint:
         return time.monotonic() >= self._due
 
     def save(self, tensors: Mapping[str, Tensor], steps: int) -> None:
-        """Write the tensors as they are after so many steps, whole or not at all.
+        """Write the tensors as they are after this many steps, whole or not at all.
 
         Raises:
             TrainingError: If the file cannot be written.
@@ -78,7 +78,7 @@ class Checkpoint:
         self._path.unlink(missing_ok=True)
 
     def restore(self, tensors: Mapping[str, Tensor]) -> int:
-        """Fill the tensors from the file; the steps done, 0 if it is of another training."""
+        """Fill the tensors from the file; the steps done, 0 if it is another training's."""
         if not self._path.is_file():
             return 0
         try:

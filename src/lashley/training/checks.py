@@ -32,9 +32,9 @@ def copies(networks: Sequence[nn.Module]) -> list[nn.Module]:
         check_finite(as_network(network))
         if _architecture(network) != _architecture(networks[0]):
             raise TrainingError(
-                f"networks: member {i} ({_brief(network)}) is of another architecture than member "
-                f"0 ({_brief(networks[0])}); allowed are networks that differ in the values of "
-                "their weights only. Train each architecture by a call of its own."
+                f"networks: member {i} ({_brief(network)}) has another architecture than member 0 "
+                f"({_brief(networks[0])}); allowed are networks that differ in the values of their "
+                "weights only. Train each architecture in a call of its own."
             )
     if not any(p.requires_grad for p in networks[0].parameters()):
         raise TrainingError(
@@ -56,17 +56,17 @@ def _brief(network: nn.Module) -> str:
 
 
 def on_device(examples: Examples, network: nn.Module) -> tuple[Tensor, Tensor]:
-    """Inputs and classes, where the network is and in its number format.
+    """Inputs and classes, on the network's device and in its number format.
 
     Raises:
-        DataError: If the inputs are several tensors, or the labels are no classes.
+        DataError: If the inputs are several tensors, or the labels are not classes.
     """
     inputs = as_taken(require_tensor(examples), network)
     return inputs, require_classes(examples).labels.to(inputs.device)
 
 
 def as_taken(inputs: Tensor, network: nn.Module) -> Tensor:
-    """Inputs where the network is, real numbers in its format."""
+    """Inputs on the network's device, real numbers in its format."""
     parameters = list(network.parameters())
     like = next((p for p in parameters if p.is_floating_point()), parameters[0])
     return inputs.to(like.device, like.dtype if inputs.is_floating_point() else None)
@@ -80,9 +80,9 @@ def check_outputs(
 
     Args:
         outputs_of: The networks.
-        inputs: Of which the first is run.
-        labels: Of all.
-        way_out: Where that does not run.
+        inputs: Those of all examples; the first is run.
+        labels: Those of all examples.
+        way_out: What to advise if that does not run.
     """
     try:
         outputs = outputs_of(inputs[:1].clone())
@@ -104,16 +104,16 @@ def check_outputs(
     if int(labels.max()) >= classes:
         raise TrainingError(
             f"labels: given values up to {int(labels.max())}; the network has {classes} outputs, "
-            f"so 0 to {classes - 1} are allowed. Give the classes as its outputs count them, or a "
+            f"so 0 to {classes - 1} are allowed. Number the classes as its outputs do, or give a "
             "network with more outputs."
         )
 
 
 def check_converging(losses: Tensor, weights: Iterable[Tensor], recipe: Recipe, epoch: int) -> None:
-    """Refuse to go on when a member's loss (member,) or weights (member, ...) are not finite.
+    """Refuse to continue when a member's loss (member,) or weights (member, ...) are not finite.
 
     Raises:
-        DivergenceError: If that is so.
+        DivergenceError: If one is not.
     """
     finite = losses.isfinite()
     for w in weights:

@@ -11,7 +11,7 @@ from lashley.training.recipe import Recipe
 
 
 def outputs_of(forward: Callable[[Tensor], Tensor], batch: Tensor, recipe: Recipe) -> Tensor:
-    """The outputs for a batch; of layers that ran in bfloat16, as float32."""
+    """The outputs for a batch; as float32 if the layers ran in bfloat16."""
     if not recipe.autocast:
         return forward(batch)
     if batch.ndim == 4:  # pays in bfloat16 only: a fifth of VGG's time

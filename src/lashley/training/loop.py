@@ -26,11 +26,11 @@ class Learner(Protocol):
     """What a training changes: one network, or several together."""
 
     def step(self, inputs: Tensor, labels: Tensor, lr: float) -> Tensor:
-        """Learn from one batch; the (member,) losses on it before that."""
+        """Learn from one batch; the (member,) losses before the step."""
         ...
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that `step` changes, each (member, ...): views, filled when a training goes on."""
+        """All that `step` changes, each (member, ...): views, filled when a training continues."""
         ...
 
 
@@ -38,11 +38,11 @@ class Onlooker(Protocol):
     """Looks at the learner epoch by epoch, and may end the training."""
 
     def tensors(self) -> dict[str, Tensor]:
-        """What it has written down: filled when a training goes on."""
+        """What it has written down: filled when a training continues."""
         ...
 
     def look(self, epochs: int, losses: Tensor) -> None:
-        """Called after so many epochs, first after none, with the epoch's mean (member,) losses.
+        """Called after this many epochs, first after 0, with the epoch's mean (member,) losses.
 
         Raises:
             DivergenceError: If what it sees is not finite.
@@ -50,7 +50,7 @@ class Onlooker(Protocol):
         ...
 
     def enough(self, epochs: int) -> bool:
-        """Whether the training ends after so many epochs."""
+        """Whether the training ends after this many epochs."""
         ...
 
 
@@ -76,7 +76,7 @@ class Training:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches of an epoch."""
+        """How many batches an epoch has."""
         return math.ceil(len(self.labels) / self.recipe.batch_size)
 
     def step(self, epoch: int, index: int, batch: Tensor) -> Tensor:
@@ -93,16 +93,16 @@ def run(
     progress: Callable[[int, int], None] | None = None,
     watch: Onlooker | None = None,
 ) -> int:
-    """Train to the recipe's end, from where the checkpoint stands.
+    """Train to the recipe's end, from the checkpoint on.
 
     Args:
         training: Its learner is changed in place.
-        checkpoint: Written at the end of a batch whenever it is due, and at the end of all.
+        checkpoint: Written at the end of a batch whenever it is due, and once at the very end.
         progress: Called with (epochs done, epochs in all).
-        watch: Looks on, and may end the training before.
+        watch: Looks on, and may end the training early.
 
     Returns:
-        How many epochs were trained, those before the checkpoint among them.
+        How many epochs were trained, including those before the checkpoint.
 
     Raises:
         DivergenceError: If a member diverges.
@@ -147,7 +147,7 @@ def _epoch(
         order = batches(len(training.labels), recipe, epoch)
         for index in range(first, per_epoch):
             losses += training.step(epoch, index, order[index])
-            is_last = index + 1 == per_epoch  # of which the watch has to see the end first
+            is_last = index + 1 == per_epoch  # the watch has to see the epoch's end first
             if checkpoint and not is_last and checkpoint.is_due():
                 with _discarding(checkpoint):
                     _check(training, epoch, losses)
@@ -156,13 +156,13 @@ def _epoch(
 
 
 def _check(training: Training, epoch: int, losses: Tensor) -> None:
-    """See that the training has not diverged."""
+    """Check that the training has not diverged."""
     check_converging(losses, training.learner.tensors().values(), training.recipe, epoch)
 
 
 @contextmanager
 def _discarding(checkpoint: Checkpoint | None) -> Iterator[None]:
-    """No checkpoint is left of a training that diverges: going on from it would end alike."""
+    """A training that diverges leaves no checkpoint: continuing would end the same way."""
     try:
         yield
     except DivergenceError:

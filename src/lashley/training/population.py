@@ -34,25 +34,25 @@ def train_population(
 ) -> list[nn.Module]:
     """Trained copies of networks of one architecture, trained together on the same batches.
 
-    Each member follows the one that `train` trains alone: to float rounding over the first
-    epoch, and as far as rounding does not grow after that. Dropout draws other noise for each
-    member, so there the two agree in distribution only. Batch normalisation keeps each member's
+    Each member follows the network that `train` trains alone: to float rounding over the first
+    epoch, and after that as long as rounding does not grow. Dropout draws other noise for each
+    member, so with it the two agree in distribution only. Batch normalisation keeps each member's
     own statistics. Any network that `torch.func.vmap` can map will do.
 
     Args:
-        networks: Trained from the weights they hold, all modules in train mode; themselves left
-            as they are. Parameters that do not require a gradient stay frozen.
+        networks: Trained from the weights they hold, all modules in train mode; they are not
+            changed themselves. Parameters that do not require a gradient stay frozen.
         examples: `Examples` or a pair (inputs, labels).
         recipe: How to train; the batches, their order and their augmentation, are shared by all.
-        checkpoint: A file to write to, and to go on from, as in `train`.
-        progress: Called with (epochs done, epochs in all) after each epoch, and once before the
-            first one when a training goes on from behind an epoch.
+        checkpoint: A file to write to and to continue from, as in `train`.
+        progress: Called with (epochs done, epochs in all) after each epoch, and once at the
+            beginning when a training continues after the first epoch.
 
     Returns:
         The trained networks, in eval mode, in the order given.
 
     Raises:
-        DataError: If the inputs are several tensors, or the labels are no classes.
+        DataError: If the inputs are several tensors, or the labels are not classes.
         TrainingError: If the networks differ in architecture or cannot be vectorised, the examples
             do not fit them or the recipe, a member diverges, or the checkpoint cannot be written.
         NetworkError: If a weight is not finite.
@@ -78,7 +78,7 @@ def train_population(
 
 
 def check_optimiser(recipe: Recipe) -> None:
-    """Refuse what populations are not trained by.
+    """Refuse an optimiser that cannot train a population.
 
     Raises:
         TrainingError: If the optimiser is not SGD.
@@ -98,7 +98,7 @@ class Together:
     recipe: Recipe
 
     def step(self, inputs: Tensor, labels: Tensor, lr: float) -> Tensor:
-        """Every member learns from one batch; the (member,) losses on it before that."""
+        """Every member learns from one batch; the (member,) losses before the step."""
         losses = _losses(self.outputs(inputs), labels)
         _descend(self.stack, losses, self.recipe, lr)
         return losses.detach()
@@ -109,7 +109,7 @@ class Together:
         return outputs_of(partial(forward, self.stack), batch, self.recipe)
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that training changes, by unique names."""
+        """Everything that training changes, by unique names."""
         return self.stack.tensors()
 
 
@@ -148,7 +148,7 @@ def _vectorised(stack: Stack, batch: Tensor) -> Tensor:
 
 
 def _one_by_one(stack: Stack, batch: Tensor) -> Tensor:
-    """The same without vmap, which does not heed autocast."""
+    """The same without vmap, which ignores autocast."""
     values = zip(*(v.unbind() for v in stack.state.values()), strict=True)
     states = [dict(zip(stack.state, member, strict=True)) for member in values]
     return torch.stack([functional_call(stack.skeleton, s, (batch.clone(),)) for s in states])

@@ -36,11 +36,11 @@ class Recipe:
         weight_decay: Of all parameters that are trained, those of batch norm and biases too, as
             in `torch.optim.SGD`.
         nesterov: Whether the momentum is Nesterov's.
-        augmentation: "none", or "crops_and_flips": each image is cut out at random of itself with
-            4 pixels of reflection around it, and mirrored in one of two cases.
+        augmentation: "none", or "crops_and_flips": each image is cropped at random from itself with
+            4 pixels of reflection around it, and mirrored half of the time.
         autocast: Whether the layers run in bfloat16 (`torch.autocast`), images with their channels
-            last in memory; weights and their updates stay as they are. Quicker where the
-            processor multiplies bfloat16.
+            last in memory; weights and their updates do not change. Faster where the processor
+            multiplies bfloat16.
         optimiser: "sgd", or "adamw" as `torch.optim.AdamW` (whose second beta is 0.999, and whose
             weight decay is its own).
 
@@ -82,7 +82,7 @@ class Recipe:
             self._require(name, isinstance(getattr(self, name), bool), "True or False")
         self._require("nesterov", not self.nesterov or momentum > 0, "False where momentum is 0")
         sgd = self.optimiser == "sgd"
-        self._require("nesterov", not self.nesterov or sgd, "False where the optimiser is no SGD")
+        self._require("nesterov", not self.nesterov or sgd, "False where the optimiser is not SGD")
 
     def _require(self, name: str, holds: bool, allowed: str) -> None:
         if not holds:
@@ -100,13 +100,13 @@ PAPER = Recipe()
 
 
 def epoch_seed(recipe: Recipe, epoch: int) -> int:
-    """The seed of all that is random in an epoch, but for the augmentation."""
+    """The seed of everything random in an epoch, except the augmentation."""
     return _drawn(np.random.SeedSequence((recipe.seed, epoch)))
 
 
 def batch_seed(recipe: Recipe, epoch: int, index: int) -> int:
     """The seed of a batch's augmentation."""
-    # As a spawn key: behind the others, an index of 0 would give the epoch's own seed.
+    # As a spawn key: after the others, an index of 0 would give the epoch's own seed.
     return _drawn(np.random.SeedSequence((recipe.seed, epoch), spawn_key=(index,)))
 
 

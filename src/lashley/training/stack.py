@@ -18,7 +18,7 @@ class Stack:
     momenta: Mapping[str, Tensor]  # of the parameters that are trained
 
     def tensors(self) -> dict[str, Tensor]:
-        """All that changes in training, by unique names."""
+        """Everything that changes in training, by unique names."""
         kept = {f"state.{n}": v.detach() for n, v in self.state.items()}
         return kept | {f"momentum.{n}": v for n, v in self.momenta.items()}
 
