@@ -17,10 +17,11 @@ from lashley.data.inputs import inputs_to, take, tensors, varied
 from lashley.errors import LashleyError, NetworkError, SiteError
 from lashley.graph import capture
 from lashley.graph.account import AS_IT_SHOULD_BE, left_out
-from lashley.graph.anatomy import Organ, anatomy, mixing, output_layers
+from lashley.graph.anatomy import Organ, anatomy, output_layers
 from lashley.graph.incoming import of_layer
 from lashley.graph.intact import intact
 from lashley.graph.layout import STRUCTURE
+from lashley.graph.mixing import mixing
 from lashley.graph.nodes import op, reads
 from lashley.graph.reading import Output, reading
 from lashley.graph.recorded import recorded

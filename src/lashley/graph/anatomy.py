@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from torch import fx
 
-from lashley.graph.banks import Bank, banks
 from lashley.graph.described import shape_of
 from lashley.graph.experts import expert_sources
-from lashley.graph.heads import Heads, heads_of
 from lashley.graph.labels import Labels, along, moved
 from lashley.graph.layers import Layer, feeds_weights, layer
 from lashley.graph.layout import Layout
-from lashley.graph.nodes import attribute, is_move, varying
+from lashley.graph.mixing import Mixing, mixing
+from lashley.graph.nodes import attribute, is_move
 from lashley.graph.recorded import as_recorded
 from lashley.graph.recurrent_units import Recurrent
 from lashley.graph.region import Held, after, points, region
@@ -23,6 +22,11 @@ from lashley.graph.routed import Routed, fixed
 from lashley.graph.source import Source
 from lashley.graph.sources import embedding_source, head_source, layer_source, recurrent_source
 from lashley.graph.sums import Sums
+
+Finder = Callable[[fx.Node, fx.GraphModule, Mixing], Source | None]
+"""Tells what units a node computes, if it computes any."""
+
+FINDERS: tuple[Finder, ...] = (recurrent_source, layer_source, head_source, embedding_source)
 
 WEIGHTLESS = frozenset({"head", "residual"})  # kinds of units without weights of their own
 
@@ -84,33 +88,6 @@ class Organ:
     def points(self) -> tuple[Held, ...]:
         """The points of all calls, in order; two may be one node, such as a shared sigmoid."""
         return tuple(held for call in self.calls for held in call.points)
-
-
-@dataclass(frozen=True, eq=False)
-class Mixing:
-    """What mixes units in a graph.
-
-    Attributes:
-        varies: The nodes that depend on the inputs' numbers.
-        heads: By the nodes that compute them.
-        products: The products with matrices of experts.
-        hidden: The nodes after which a layer or attention mixes units, on a way to the output; and,
-            if such a node is a call of a layer, the nodes of its other calls.
-    """
-
-    varies: set[fx.Node]
-    heads: Mapping[fx.Node, Heads]
-    products: Mapping[fx.Node, Bank]
-    hidden: set[fx.Node]
-
-
-def mixing(module: fx.GraphModule) -> Mixing:
-    """What mixes units in a captured graph, or in the record of a run."""
-    varies = varying(module)
-    known = {node: heads_of(node, module, varies) for node in module.graph.nodes}
-    heads = {node: found for node, found in known.items() if found is not None}
-    products = banks(module, varies)
-    return Mixing(varies, heads, products, _mixed_again(module, heads, products))
 
 
 def anatomy(module: fx.GraphModule, known: Mixing | None = None) -> dict[str, Organ]:
@@ -213,49 +190,18 @@ def _call(source: Source, module: fx.GraphModule, varies: set[fx.Node]) -> Call:
 
 def _sources(module: fx.GraphModule, known: Mixing) -> Iterator[Source]:
     """What computes units, in forward order; layers before the sums they are part of."""
-    varies, heads, products, hidden = known.varies, known.heads, known.products, known.hidden
-    experts = expert_sources(module, products, varies)
-    sums = Sums(module, varies, {}, Counter())
+    experts = expert_sources(module, known.products, known.varies)
+    sums = Sums(module, known.varies, {}, Counter())
     for node in module.graph.nodes:
-        if shape_of(node) is None or node not in hidden:
+        if shape_of(node) is None or node not in known.hidden:
             continue
         yield from experts.get(node, ())
-        found = (
-            recurrent_source(node)
-            or (None if _told(node, products) else layer_source(node, module))
-            or (head_source(node, heads[node]) if node in heads else None)
-            or embedding_source(node, module)
-            or sums.source(node)
-        )
+        found = next(filter(None, (find(node, module, known) for find in FINDERS)), None)
+        found = found or sums.source(node)
         if found is None:
             continue
         if found.kind not in ("head", "embedding"):
-            for held, labels in region(node, found.labels, module, varies).items():
+            for held, labels in region(node, found.labels, module, known.varies).items():
                 if isinstance(labels, Labels):
                     sums.streams[held] = labels
         yield found
-
-
-def _told(node: fx.Node, products: Mapping[fx.Node, Bank]) -> bool:
-    """Whether a product's matrix is not the same in every run."""
-    return node in products and products[node].told is not None
-
-
-def _mixed_again(
-    module: fx.GraphModule, heads: Mapping[fx.Node, Heads], products: Mapping[fx.Node, Bank]
-) -> set[fx.Node]:
-    """The nodes after which a layer or attention mixes units, in at least one call."""
-    called = {node: _called(node, module) for node in module.graph.nodes}
-    mixing = {n for n, own in called.items() if own is not None or n in heads or n in products}
-    reach: set[fx.Node] = set()
-    for node in reversed(module.graph.nodes):
-        if any(user in reach or user in mixing for user in node.users):
-            reach.add(node)
-    again = {called[node] for node in reach} - {None}
-    return reach | {node for node, own in called.items() if own in again}
-
-
-def _called(node: fx.Node, module: fx.GraphModule) -> object:
-    """The recurrent or other layer that a node is a call of; None if of neither."""
-    known = layer(node, module)
-    return (known.name, known.parameters) if known else node.meta.get("recurrent")

@@ -9,38 +9,40 @@ from torch import Tensor, fx, nn
 
 from lashley.graph.attention import PROJECTIONS
 from lashley.graph.described import shape_of, value_like
-from lashley.graph.heads import Heads
 from lashley.graph.labels import Labels, along, moved
 from lashley.graph.layers import Layer, layer, named_after
 from lashley.graph.layout import Layout
+from lashley.graph.mixing import Mixing
 from lashley.graph.nodes import attribute, held_by, is_fixed, is_move, op, value_of
 from lashley.graph.routers import chooses
 from lashley.graph.source import Source
 from lashley.graph.ways import in_front
 
 
-def layer_source(node: fx.Node, module: fx.GraphModule) -> Source | None:
+def layer_source(node: fx.Node, module: fx.GraphModule, known: Mixing) -> Source | None:
     """A layer: outputs of a linear one, filters of a convolution, scores of a router."""
-    known = layer(node, module)
-    if known is None or not known.parameters or _is_of_attention(known):
+    product, found = known.products.get(node), layer(node, module)
+    if product is not None and product.told is not None:  # another matrix in each run
         return None
-    node, known = _with_bias(node, known, module)
+    if found is None or not found.parameters or _is_of_attention(found):
+        return None
+    node, found = _with_bias(node, found, module)
     shape = shape_of(node)
     if shape is None:
         return None
-    kind = "filter" if known.op.startswith("conv") else "hidden"
+    kind = "filter" if found.op.startswith("conv") else "hidden"
     kind = "router" if kind == "hidden" and chooses(node, module) else kind
-    return Source(node, known.name, kind, shape[known.axis], 1, known.axis,
-                   along(shape, known.axis), known, known.parameters)  # fmt: skip
+    return Source(node, found.name, kind, shape[found.axis], 1, found.axis,
+                   along(shape, found.axis), found, found.parameters)  # fmt: skip
 
 
-def recurrent_source(node: fx.Node) -> Source | None:
+def recurrent_source(node: fx.Node, module: fx.GraphModule, known: Mixing) -> Source | None:
     """One step of a recurrent layer, as `unrolled` writes it."""
-    known, shape = node.meta.get("recurrent"), shape_of(node)
-    if known is None or shape is None:
+    step, shape = node.meta.get("recurrent"), shape_of(node)
+    if step is None or shape is None:
         return None
-    return Source(node, known.name, "recurrent", known.n_units, 1, -1, along(shape, -1), None,
-                   known.parameters)  # fmt: skip
+    return Source(node, step.name, "recurrent", step.n_units, 1, -1, along(shape, -1), None,
+                   step.parameters)  # fmt: skip
 
 
 def _with_bias(node: fx.Node, known: Layer, module: fx.GraphModule) -> tuple[fx.Node, Layer]:
@@ -106,8 +108,11 @@ def _is_of_attention(known: Layer) -> bool:
     return all(name.rpartition(".")[2] in PROJECTIONS for name in known.parameters)
 
 
-def head_source(node: fx.Node, found: Heads) -> Source:
+def head_source(node: fx.Node, module: fx.GraphModule, known: Mixing) -> Source | None:
     """Attention, whose units are its heads."""
+    found = known.heads.get(node)
+    if found is None:
+        return None
     name = node.meta.get("owner") or node.name
     owned = [p for p in _parameters_into(node) if p.rpartition(".")[2] in PROJECTIONS]
     layout = Layout(found.labels.slots, found.width, found.number)
@@ -123,7 +128,7 @@ def _parameters_into(node: fx.Node) -> list[str]:
     ]  # fmt: skip
 
 
-def embedding_source(node: fx.Node, module: fx.GraphModule) -> Source | None:
+def embedding_source(node: fx.Node, module: fx.GraphModule, known: Mixing) -> Source | None:
     """A table that is looked up: its channels."""
     shape = shape_of(node)
     if op(node, module) != "embedding" or shape is None:
