@@ -179,20 +179,18 @@ class TestFailures:
 
     @pytest.mark.parametrize(("name", "error"), [("broken", "ZeroDivisionError"),
                                                  ("scales", "TypeError")])  # fmt: skip
-    def test_what_raises_has_its_own_traceback(self, code, name, error):
-        result = CliRunner().invoke(cli.app, ["sites", f"{code}:{name}"])
-        assert result.exit_code == 1
-        said = result.stderr
-        assert error in said
-        assert "network.py" not in said
+    def test_what_raises_has_its_own_traceback(self, failure, code, name, error):
+        said = failure(f"{code}:{name}")
+        assert ("Traceback (most recent call last): File" in said) == (name == "broken")
+        assert f"network: {code}:{name} raised {error}" in said
+        assert "lashley/code.py" not in said
 
-    def test_what_raises_when_it_is_imported(self, tmp_path):
+    def test_what_raises_when_it_is_imported(self, failure, tmp_path):
         (tmp_path / "bad.py").write_text("import torch\nimport not_there_at_all")
-        result = CliRunner().invoke(cli.app, ["sites", f"{tmp_path / 'bad.py'}:make"])
-        assert result.exit_code == 1
-        assert "No module named 'not_there_at_all'" in result.stderr
-        assert "network.py" not in result.stderr
-        assert "bad.py" in result.stderr
+        said = failure(f"{tmp_path / 'bad.py'}:make")
+        assert "ModuleNotFoundError: No module named 'not_there_at_all'" in said
+        assert "lashley/code.py" not in said
+        assert "bad.py" in said
 
     def test_what_returns_something_else(self, failure, code):
         said = failure(f"{code}:other")

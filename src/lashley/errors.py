@@ -13,6 +13,7 @@
     │   └── DivergenceError  a training whose loss or weights are no longer finite
     ├── ClusterError     a Ray cluster that cannot be used
     │   └── TaskFailed       a task that fails again and again
+    ├── CodeError        code of the user's own that cannot be loaded, or raises
     ├── StudyError       a study file that cannot be run as it is written
     └── RunError         a run folder that cannot be used
 
@@ -80,6 +81,18 @@ class TaskFailed(ClusterError):
     def __init__(self, message: str, task: str = "") -> None:
         super().__init__(message)
         self.task = task
+
+
+class CodeError(LashleyError):
+    """Code of the user's own cannot be loaded, or raises.
+
+    Attributes:
+        own: Its traceback, if it raised.
+    """
+
+    def __init__(self, message: str, own: str = "") -> None:
+        super().__init__(message)
+        self.own = own
 
 
 class StudyError(LashleyError):

@@ -8,7 +8,7 @@ import typer
 
 from lashley.cli import printing, running, showing, status
 from lashley.cli.workplace import RunCommand
-from lashley.errors import LashleyError
+from lashley.errors import CodeError, LashleyError
 
 app = typer.Typer(
     help="Ablation studies of trained neural networks.",
@@ -32,5 +32,7 @@ def main() -> None:
     try:
         app()
     except LashleyError as error:
+        if isinstance(error, CodeError) and error.own:
+            printing.err.print(error.own, highlight=False, markup=False, soft_wrap=True)
         printing.err.print(f"lashley: {error}", style="red", highlight=False, markup=False)
         sys.exit(1)

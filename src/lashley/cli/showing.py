@@ -11,9 +11,10 @@ import typer
 
 from lashley import find_sites, studies
 from lashley.cli.bars import bars
-from lashley.cli.network import Given, examples_of, is_code, network_of
+from lashley.cli.network import Given, examples_of, network_of
 from lashley.cli.parameters import Device, RunPath, Settings, StudyName
 from lashley.cli.printing import Format, err, print_table, say, say_of
+from lashley.code import is_code
 from lashley.errors import LashleyError
 from lashley.sites import Sites
 from lashley.studies.folder import RunFolder
