@@ -1,6 +1,5 @@
 """Fixtures that several test files share."""
 
-import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,12 +12,12 @@ from hypothesis import HealthCheck, settings
 
 from lashley.training.checkpoint import Checkpoint
 
+from real_data import data_root
+
 settings.register_profile(  # what takes long may have waited
     "shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("shared machine")
-
-SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -33,12 +32,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in own:
             if item not in kept:
                 item.add_marker(pytest.mark.slow)
-
-
-def data_root() -> Path | None:
-    """Where the real data lie on this machine, if anywhere."""
-    root = Path(os.environ.get("LASHLEY_DATA") or SHARED / "data")
-    return root if (root / "mnist").is_dir() and (root / "meyes2019").is_dir() else None
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import torch
 from lashley.data import cifar10
 from lashley.errors import DataError
 
-from conftest import data_root
+from real_data import data_root
 
 CIFAR10 = sys.modules["lashley.data.cifar10"]  # the function has the module's name
 FOLDER = "cifar-10-batches-bin"

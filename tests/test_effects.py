@@ -16,7 +16,7 @@ from lashley.ablations import Ablation
 from lashley.errors import OutcomesError
 from lashley.sites import Site
 
-from conftest import SHARED
+from real_data import SHARED
 
 SITE = Site("fc1", "hidden", 4, -1, ("relu1",))
 

@@ -287,7 +287,8 @@ class TestPublicFace:
     def test_all_is_complete(self):
         modules = {"ablations", "designs", "engine", "errors", "files", "outcomes", "readouts",
                    "sites", "stats", "recovery", "training", "embedding", "studies", "report",
-                   "figures", "cli", "graph", "names", "planning", "units", "version"}  # fmt: skip
+                   "figures", "papers", "cli", "graph", "names", "planning", "units",
+                   "version"}  # fmt: skip
         public = {n for n in vars(la) if not n.startswith("_")}
         assert public - modules == set(la.__all__)
 

@@ -16,7 +16,7 @@ from lashley.training.alone import learner_of
 from lashley.training.recipe import batch_seed, batches, epoch_seed
 from lashley.training.schedule import lr_at
 
-from conftest import data_root
+from real_data import data_root
 
 ONE = {"epochs": 1, "lr": 0.05, "batch_size": 100}
 FIELDS: dict[str, dict[str, Any]] = {

@@ -20,7 +20,7 @@ from lashley.networks import (
     with_weights,
 )
 
-from conftest import data_root
+from real_data import data_root
 
 FILE = "networks/vgg19_bn_half_cifar10.safetensors"
 CONVOLUTIONS = (0, 3, 7, 10, 14, 17, 20, 23, 27, 30, 33, 36, 40, 43, 46, 49)
