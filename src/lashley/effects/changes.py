@@ -32,6 +32,37 @@ def changes(outcomes: xr.Dataset) -> xr.Dataset:
     return xr.Dataset(variables, coords=outcomes.coords)
 
 
+def mean_changes(outcomes: xr.Dataset) -> xr.Dataset:
+    """The mean effect for a readout other than classification: see `mean_effect`."""
+    label, n_classes = _classes(outcomes)
+    sizes, by_class = class_sizes(label, n_classes), "class" in outcomes.sizes
+    variables: dict[str, Any] = {"overall_total": ((), outcomes.sizes["example"])}
+    if by_class:
+        variables["total"] = ("class", sizes)
+    for name in schema.measured_names(outcomes):
+        own, total = _mean_by_example(outcomes, name), _sums(outcomes, name)[0]
+        squares = np.bincount(label, own**2, minlength=n_classes)
+        parts = {f"overall_{name}": (own.sum(), squares.sum(), sizes.sum(), total.sum(1))}
+        if by_class:
+            parts[name] = (total.mean(0), squares, sizes, total)
+        for prefix, (sums, spread, n, each) in parts.items():
+            axes = ("class",) if prefix == name else ()
+            variables |= _changes(prefix, axes, sums, spread, n)
+            with np.errstate(invalid="ignore"):
+                variables[f"{prefix}_sd"] = (axes, (each / n).std(0))
+        variables[f"example_{name}_change"] = ("example", own)
+    return xr.Dataset(variables, coords={"class": outcomes["class"]} if by_class else {})
+
+
+def _mean_by_example(outcomes: xr.Dataset, name: str) -> Float[np.ndarray, " example"]:
+    """Each example's change, averaged over the ablations."""
+    found = np.zeros(outcomes.sizes["example"])
+    for rows, columns in schema.tiles(outcomes):
+        found[columns] += outcomes[name].isel(ablation=rows, example=columns).values.sum(
+            0, dtype=np.float64)  # fmt: skip
+    return found / outcomes.sizes["ablation"] - outcomes[f"intact_{name}"].values
+
+
 def _classes(outcomes: xr.Dataset) -> tuple[np.ndarray, int]:
     """Labels and the number of classes; without classes all examples are in one."""
     if "class" in outcomes.sizes:

@@ -10,8 +10,8 @@ from jaxtyping import Bool, Float, Integer
 
 from lashley import outcomes as schema
 from lashley import stats
+from lashley.effects.changes import mean_changes
 from lashley.effects.drops import check_top, class_sizes, lost_and_gained, seen_by, totals
-from lashley.errors import OutcomesError
 
 
 def mean_effect(outcomes: xr.Dataset, top: int = 1) -> xr.Dataset:
@@ -21,8 +21,7 @@ def mean_effect(outcomes: xr.Dataset, top: int = 1) -> xr.Dataset:
     interval is that of the mean over the examples, with the ablations fixed.
 
     Args:
-        outcomes: Of a classification, as `evaluate` returns them; those of a store are read part by
-            part.
+        outcomes: As `evaluate` returns them; those of a store are read part by part.
         top: 1 for top-1 accuracy, 5 for top-5.
 
     Returns:
@@ -32,17 +31,19 @@ def mean_effect(outcomes: xr.Dataset, top: int = 1) -> xr.Dataset:
         its mean is the overall drop, as a share. After a run to a wanted precision, where ablations
         have seen different examples, `change` and the intervals are descriptive.
 
+        For another readout, for every NAME it measured: (class) NAME_change, the mean of ablated -
+        intact, with its 95 % interval (Student's t) NAME_change_low and NAME_change_high, and
+        NAME_sd, the standard deviation over the ablations; total. The same over all examples with
+        the prefix `overall_`. (example): example_NAME_change. Without classes only the last two.
+
     Raises:
-        OutcomesError: If there are no ranks, or no `top` classes.
+        OutcomesError: If there are no `top` classes.
 
     Source: intervals: Bonett and Price 2012, for differences between -1 and 1.
     """
     outcomes = schema.check(outcomes)
     if not schema.is_classification(outcomes):
-        raise OutcomesError(
-            f"outcomes: given {outcomes.attrs['readout']!r}, which measures no ranks. Evaluate "
-            "with readout='classification'."
-        )
+        return mean_changes(schema.in_turn(outcomes))
     check_top(outcomes, top)
     places = outcomes["position"].values if "position" in outcomes.coords else slice(None)
     outcomes = schema.in_turn(outcomes)

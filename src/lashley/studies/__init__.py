@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from lashley.distribute import Local, Workplace
 from lashley.engine import check_device
@@ -17,11 +19,11 @@ from lashley.studies.opening import disk_errors, open_folder
 from lashley.studies.progress import check_alone, kept
 from lashley.studies.registry import kinds
 from lashley.studies.stages import Job, carry_out
-from lashley.studies.study import Study
+from lashley.studies.study import Form
 
 __all__ = [
+    "Form",
     "RunFolder",
-    "Study",
     "builtin",
     "draw_figures",
     "kind_of",
@@ -36,12 +38,15 @@ __all__ = [
 _LOCAL = Local()
 
 
-def kind_of(study: Study) -> Kind:
+def kind_of(study: Form) -> Kind:
     """How studies of this kind are carried out and shown."""
     return kinds()[study.kind]
 
 
-def run(study: Study, path: Path, *, where: Workplace = _LOCAL, tell: Tell) -> RunFolder:
+def run(
+    study: Form, path: Path, *, where: Workplace = _LOCAL, tell: Tell,
+    objects: Mapping[str, Any] | None = None,
+) -> RunFolder:  # fmt: skip
     """Carry out a study, or go on with one that was stopped; what is finished is not run again.
 
     Args:
@@ -49,6 +54,7 @@ def run(study: Study, path: Path, *, where: Workplace = _LOCAL, tell: Tell) -> R
         path: The run folder: new, empty, or of the same study.
         where: Who runs the networks: this process, or a cluster.
         tell: Told of each stage and its progress.
+        objects: What was given in Python, not by a name: a network, examples; by their parts.
 
     Raises:
         RunError: If the folder cannot be used or another process uses it, or the disk is full.
@@ -59,7 +65,7 @@ def run(study: Study, path: Path, *, where: Workplace = _LOCAL, tell: Tell) -> R
     folder = open_folder(path, study)
     try:
         with kept(folder, where, tell) as told, disk_errors(path):
-            take_steps(study, folder, where, told)
+            take_steps(study, folder, where, told, objects)
             shutil.rmtree(folder.scratch, ignore_errors=True)
             draw_figures(folder, told)
             write_report(folder)
@@ -69,7 +75,10 @@ def run(study: Study, path: Path, *, where: Workplace = _LOCAL, tell: Tell) -> R
     return folder
 
 
-def take_steps(study: Study, folder: RunFolder, where: Workplace, tell: Tell) -> None:
+def take_steps(
+    study: Form, folder: RunFolder, where: Workplace, tell: Tell,
+    objects: Mapping[str, Any] | None = None,
+) -> None:  # fmt: skip
     """Carry out the stages of a study that its folder does not have yet.
 
     Args:
@@ -77,11 +86,13 @@ def take_steps(study: Study, folder: RunFolder, where: Workplace, tell: Tell) ->
         folder: Of its run.
         where: Who runs the networks.
         tell: Told of each stage and its progress.
+        objects: As for `run`.
     """
-    carry_out(kind_of(study).stages(study), Job(study, folder, where, tell))
+    job = Job(study, folder, where, tell, objects or {})
+    carry_out(kind_of(study).stages(study), job)
 
 
-def plan(study: Study, *, device: str = "cpu", devices: int = 1, seconds: float = 10) -> Forecast:
+def plan(study: Form, *, device: str = "cpu", devices: int = 1, seconds: float = 10) -> Forecast:
     """What a study will take, before anything runs, from a few seconds of calibration.
 
     Args:

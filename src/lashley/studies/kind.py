@@ -14,7 +14,7 @@ from lashley.report import Page
 from lashley.studies.drawing import Gallery
 from lashley.studies.folder import RunFolder
 from lashley.studies.stages import Stage
-from lashley.studies.study import Study
+from lashley.studies.study import Form
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Kind:
         holds: (table of claims) which of them hold.
     """
 
-    form: type[Study]
+    form: type[Form]
     stages: Callable[[Any], Sequence[Stage]]
     plan: Callable[..., Forecast]
     network: Callable[[Any], tuple[nn.Module, Any]]

@@ -15,7 +15,7 @@ from lashley.errors import StudyError
 from lashley.studies.folder import RunFolder, no_run
 from lashley.studies.method import REFUSED
 from lashley.studies.registry import kinds, texts
-from lashley.studies.study import Study
+from lashley.studies.study import Form
 
 
 def builtin() -> dict[str, str]:
@@ -23,7 +23,7 @@ def builtin() -> dict[str, str]:
     return {name: yaml.safe_load(text)["title"] for name, text in texts().items()}
 
 
-def load(source: str, settings: Sequence[str] = ()) -> Study:
+def load(source: str, settings: Sequence[str] = ()) -> Form:
     """A built-in study by its name, or a study file by its path.
 
     Args:
@@ -36,11 +36,25 @@ def load(source: str, settings: Sequence[str] = ()) -> Study:
     content = _read(source)
     for setting in settings:
         _apply(content, setting)
+    return checked(content, source)
+
+
+def checked(content: Mapping[str, Any], source: str) -> Form:
+    """A study from the content of a file, if everything in it is right.
+
+    Args:
+        content: By key.
+        source: The file, or a name, for errors; the paths of files are relative to it.
+
+    Raises:
+        StudyError: If anything in it is wrong.
+    """
     model = _model(content)
     try:
         study = model.model_validate(content)
     except ValidationError as error:
         raise StudyError(_explain(source, model, error)) from error
+    study = study.located(Path(source).parent)
     study.check()
     return study
 
@@ -58,7 +72,7 @@ def study_of(folder: RunFolder) -> Any:
         raise no_run(folder, error) from error
 
 
-def reload(content: Any) -> Study:
+def reload(content: Any) -> Form:
     """A study from the content of a run folder's study.yaml.
 
     Raises:
@@ -72,13 +86,18 @@ def reload(content: Any) -> Study:
         raise ValueError(str(error)) from error
 
 
-def _model(content: Mapping[str, Any]) -> type[Study]:
-    kind = content.get("kind", "mlp")
+def _model(content: Mapping[str, Any]) -> type[Form]:
+    kind = content["kind"] if "kind" in content else _likeliest(content)
     if not isinstance(kind, str) or kind not in kinds():
         raise StudyError(
             f"kind: given {kind!r}; allowed are {', '.join(kinds())}{_nearest(str(kind), kinds())}"
         )
     return kinds()[kind].form
+
+
+def _likeliest(content: Mapping[str, Any]) -> str:
+    """The kind whose form has most of these keys."""
+    return max(kinds(), key=lambda name: len(set(content) & set(kinds()[name].form.model_fields)))
 
 
 def _read(source: str) -> dict[str, Any]:
@@ -126,7 +145,7 @@ def _apply(content: dict[str, Any], setting: str) -> None:
         content[last] = float(value)
 
 
-def _explain(source: str, model: type[Study], error: ValidationError) -> str:
+def _explain(source: str, model: type[Form], error: ValidationError) -> str:
     count = error.error_count()
     lines = [f"study {source}: {count} thing{'s' * (count > 1)} to put right:"]
     for found in error.errors():

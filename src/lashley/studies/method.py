@@ -51,8 +51,11 @@ def _not_held(replacement: Replacement) -> str:
     )
 
 
+AnyMethod = Annotated[str, AfterValidator(partial(_checked, lambda _: ""))]
+"""Of a sweep that may have a reference."""
+
 SweptMethod = Annotated[str, AfterValidator(partial(_checked, _not_swept))]
-"""Of a sweep."""
+"""Of a sweep without a reference."""
 
 HeldMethod = Annotated[str, AfterValidator(partial(_checked, _not_held))]
 """Of a recovery."""

@@ -1,4 +1,4 @@
-"""The kinds of studies, and the studies that come with Lashley: the packages of papers bring them.
+"""The kinds of studies, and the studies that come with Lashley: packages of papers bring more.
 
 Such a package has `KINDS`, a dictionary of kinds by name, and study files (.yaml) beside its
 `__init__.py`. It is found by where it lies: `lashley.papers.NAME`.
@@ -15,6 +15,7 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
+from lashley.studies.ablation.kind import KIND
 from lashley.studies.kind import Kind
 
 _PAPERS = "lashley.papers"
@@ -23,7 +24,8 @@ _PAPERS = "lashley.papers"
 @cache
 def kinds() -> dict[str, Kind]:
     """All kinds of studies by name."""
-    return {name: kind for paper in _papers() for name, kind in paper.KINDS.items()}
+    own = {"ablation": KIND}
+    return own | {name: kind for paper in _papers() for name, kind in paper.KINDS.items()}
 
 
 @cache

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from lashley.distribute import Workplace
@@ -20,12 +20,14 @@ class Job:
         folder: Where the results go.
         where: Who runs the networks.
         tell: Told of each stage and its progress.
+        objects: What was given in Python, not by a name: a network, examples; by their parts.
     """
 
     study: Any
     folder: RunFolder
     where: Workplace
     tell: Tell
+    objects: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import yaml
@@ -25,8 +26,8 @@ class EmbeddingPart(Part):
     seed: Seed = 0
 
 
-class Study(Part):
-    """Everything that determines the numbers of a run; what else it says depends on its kind."""
+class Form(Part):
+    """What a study file says: all that determines the numbers of a run, by its kind."""
 
     kind: str
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -38,6 +39,10 @@ class Study(Part):
         Raises:
             StudyError: If the study cannot be run as it is.
         """
+
+    def located(self, home: Path) -> Form:
+        """The same, with the paths of files made absolute that are relative to a folder."""
+        return self
 
     def to_yaml(self) -> str:
         """The study with every default written out."""

@@ -10,7 +10,7 @@ from pydantic import Field
 from lashley.errors import StudyError
 from lashley.papers.meyes2019.recovery.form import RecipePart, RecoveryPart
 from lashley.studies.method import SweptMethod
-from lashley.studies.study import AtLeastOne, EmbeddingPart, Part, Seed, Study
+from lashley.studies.study import AtLeastOne, EmbeddingPart, Form, Part, Seed
 
 Proportion = Annotated[float, Field(gt=0, lt=1)]
 
@@ -98,7 +98,7 @@ class FiguresPart(Part):
     sites: Annotated[list[str], Field(min_length=1, max_length=2)] | None = None
 
 
-class LayerStudy(Study):
+class LayerStudy(Form):
     """Groups of similar filters, ablated in every convolution of a network; then recovery."""
 
     kind: Literal["layers"]  # pyright: ignore[reportIncompatibleVariableOverride]

@@ -1,0 +1,195 @@
+"""What a study is about, loaded: network, examples, reference, readout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from lashley import data, networks
+from lashley.code import called, is_code, named_code
+from lashley.data import Examples, as_examples
+from lashley.data.array_file import arrays_in
+from lashley.data.examples import require_classes
+from lashley.data.inputs import take
+from lashley.data.subset import stratified
+from lashley.errors import DataError, StudyError
+from lashley.networks import as_network
+from lashley.readouts import CLASSIFICATION, Readout, as_readout
+from lashley.sites import Site, find_sites
+from lashley.studies.ablation.form import OBJECT, AblationStudy, DataPart, NetworkPart
+
+_LOADERS: dict[str, Callable[..., Examples]] = {
+    "digits": data.digits,
+    "mnist": data.mnist,
+    "cifar10": data.cifar10,
+    "image_folder": data.image_folder,
+}
+_SPLIT = {"data": "test", "reference": "train"}  # of the built-in data sets that have two
+
+
+Objects = Mapping[str, Any]
+"""What was given in Python in place of something a study file can name: by the name of the part."""
+
+NO_OBJECTS: Objects = {}
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What a study is about.
+
+    Attributes:
+        network: Intact, in eval mode.
+        examples: That ablated networks are measured on.
+        reference: That activations are taken from, or None.
+        sites: Of the network, by name.
+        how: Further arguments of `evaluate`.
+    """
+
+    network: nn.Module
+    examples: Examples
+    reference: Examples | None
+    sites: Mapping[str, Site]
+    how: Mapping[str, Any]
+
+
+def subject_of(study: AblationStudy, objects: Objects = NO_OBJECTS) -> Subject:
+    """Load what a study is about, and check that it goes together.
+
+    Raises:
+        LashleyError: If a part cannot be loaded, or does not fit the others.
+    """
+    network, examples = network_of(study.network, objects), evaluated(study, objects)
+    reference = None
+    if study.reference is not None:
+        reference = examples_of(study.reference, "reference", objects)
+    how = {
+        "readout": readout_of(study, objects), "output": study.output, "counted": study.counted,
+        "precision": study.precision, "seed": study.seed, "dtype": getattr(torch, study.dtype),
+    }  # fmt: skip
+    sites = find_sites(network, examples, output=study.output)
+    return Subject(network, examples, reference, sites, how)
+
+
+def network_of(part: NetworkPart, objects: Objects = NO_OBJECTS) -> nn.Module:
+    """The network under study, in eval mode.
+
+    Raises:
+        CodeError: If the code that makes it cannot be loaded, or raises.
+        NetworkError: If it makes something else, or the weights do not fit.
+    """
+    made = _made(part, "network", objects, part.seed)
+    if isinstance(made, tuple) and len(made) == 2:  # `lashley sites` takes both
+        made = made[0]
+    network = as_network(made, f"network: {part.load} returned something else: it")
+    if part.weights is not None:
+        network = networks.with_weights(network, networks.read_weights(part.weights))
+    networks.check_finite(network)
+    return network.eval()
+
+
+def examples_of(part: DataPart, what: str, objects: Objects = NO_OBJECTS) -> Examples:
+    """The examples of a part.
+
+    Args:
+        part: Which.
+        what: "data" or "reference".
+        objects: Given in Python.
+
+    Raises:
+        CodeError: If the code that makes them cannot be loaded, or raises.
+        DataError: If it makes something else, or the data cannot be loaded.
+    """
+    if part.load in _LOADERS:
+        found = _built_in(part, what)
+    elif is_code(part.load) or part.load.startswith(OBJECT):
+        found = _as_examples(_made(part, what, objects), what)
+    else:
+        inputs, labels = arrays_in(Path(part.load), f"{what}.load")
+        if labels is None:
+            raise DataError(
+                f"{what}.load: {part.load} has no labels; allowed are arrays 'inputs' and "
+                "'labels'. Write both, each with an entry per example."
+            )
+        found = as_examples((inputs, labels), name=what)
+    return found if part.examples is None else _some(found, part, what)
+
+
+def readout_of(study: AblationStudy, objects: Objects = NO_OBJECTS) -> Readout:
+    """What is kept of an output.
+
+    Raises:
+        CodeError: If the code that is named cannot be loaded.
+        ReadoutError: If there is no such readout.
+    """
+    given: Any = study.readout
+    if given.startswith(OBJECT):
+        given = _object(objects, "readout", given)
+    elif is_code(given):
+        given = named_code(given, "readout")
+    return as_readout(given)
+
+
+def _made(part: Any, what: str, objects: Objects, seed: int = 0) -> Any:
+    if part.load.startswith(OBJECT):
+        return _object(objects, what, part.load)
+    found = named_code(part.load, f"{what}.load")
+    if isinstance(found, nn.Module) and not part.arguments:
+        return found
+    with networks.seeded(seed):
+        return called(found, part.load, f"{what}.load", part.arguments)
+
+
+def _object(objects: Objects, part: str, said: str) -> Any:
+    if part in objects:
+        return objects[part]
+    raise StudyError(
+        f"{part}: the study was made in Python with an object of its own "
+        f"({said.removeprefix(OBJECT)}), which no file holds. Go on from Python, with the same "
+        f"one: la.Study(..., {part}=...)."
+    )
+
+
+def _built_in(part: DataPart, what: str) -> Examples:
+    load = _LOADERS[part.load]
+    split = {} if part.load == "image_folder" else {"split": _SPLIT[what]}
+    try:
+        return load(**{**split, **part.arguments})
+    except TypeError as error:
+        raise StudyError(
+            f"{what}.arguments: given {', '.join(part.arguments) or 'none'}, which {part.load} "
+            f"does not take ({error}). See lashley.data.{part.load}."
+        ) from error
+
+
+def _as_examples(made: Any, what: str) -> Examples:
+    if isinstance(made, tuple) and len(made) == 2 and isinstance(made[0], nn.Module):
+        made = made[1]  # a callable that `lashley sites` takes returns both
+    return as_examples(made, name=what)
+
+
+def _some(examples: Examples, part: DataPart, what: str) -> Examples:
+    """A random subset, in the order of all."""
+    n = part.examples or len(examples)
+    if n > len(examples):
+        raise StudyError(
+            f"{what}.examples: given {n:,}; allowed are 1 to {len(examples):,}, as many as there "
+            "are. Lower it, or leave it out."
+        )
+    labels = examples.labels
+    of_classes = bool(examples.class_names) and isinstance(labels, torch.Tensor)
+    strata = labels.cpu().numpy() if of_classes else np.zeros(len(examples), np.int64)
+    which = stratified(strata, n, part.seed)
+    own = labels[torch.from_numpy(which)]
+    return Examples(take(examples.inputs, which), own, examples.class_names)
+
+
+def evaluated(study: AblationStudy, objects: Objects = NO_OBJECTS) -> Examples:
+    """The examples that ablated networks are measured on, as the readout takes them."""
+    found = examples_of(study.data, "data", objects)
+    return require_classes(found) if study.readout == CLASSIFICATION.name else found

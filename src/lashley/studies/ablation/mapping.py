@@ -1,0 +1,67 @@
+"""The map of a study's examples, by their inputs or by what a site holds."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import torch
+
+from lashley.data.inputs import take, tensors
+from lashley.data.subset import stratified
+from lashley.embedding import embed
+from lashley.errors import DataError, StudyError
+from lashley.studies.ablation.given import Subject
+from lashley.studies.folder import RunFolder
+from lashley.studies.stages import Job
+from lashley.units import units_of
+
+ABSENT = "absent"  # the key in embedding.json that says why there is no map
+_AT_ONCE = 256  # examples that run through the network together
+
+
+def is_done(folder: RunFolder) -> bool:
+    """Whether the map is there, or the reason why it is missing."""
+    return folder.has("embedding.json")
+
+
+def carry_out(job: Job, about: Subject) -> None:
+    """Write `embedding.npz` (points, and which examples they are of) and `embedding.json`.
+
+    Where the examples are too few or too alike for a map, `embedding.json` says so under `absent`.
+    """
+    part = job.study.embedding
+    n = len(about.examples)
+    labels = about.examples.labels
+    of_classes = bool(about.examples.class_names)
+    strata = labels.cpu().numpy() if of_classes else np.zeros(n, np.int64)
+    chosen = stratified(strata, min(part.examples, n), part.seed)
+    try:
+        found = embed(
+            _mapped(about, part.of, chosen), components=part.components,
+            perplexity=part.perplexity, seed=part.seed, progress=partial(job.tell, "t-SNE"),
+        )  # fmt: skip
+    except DataError as error:  # the rest of the study needs no map
+        job.folder.write_json("embedding", {ABSENT: str(error)})
+        return
+    job.folder.write_arrays("embedding", {"points": found.points, "example": chosen})
+    job.folder.write_json("embedding", found.numbers())
+
+
+def _mapped(about: Subject, of: str, chosen: np.ndarray) -> np.ndarray:
+    """(example, feature) what is mapped."""
+    inputs = take(about.examples.inputs, chosen)
+    if of == "inputs":
+        return np.concatenate([t.flatten(1).double().numpy() for t in tensors(inputs)], axis=1)
+    if of not in about.sites:
+        raise StudyError(
+            f"embedding.of: given {of!r}; allowed are 'inputs' and the sites "
+            f"{', '.join(about.sites)}."
+        )
+    units = units_of(about.network, about.sites[of], about.examples)
+    with torch.no_grad():
+        parts = [
+            units.activation(take(inputs, slice(i, i + _AT_ONCE))).flatten(1)
+            for i in range(0, len(chosen), _AT_ONCE)
+        ]
+    return torch.cat(parts).double().numpy()
