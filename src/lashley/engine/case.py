@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -55,14 +55,13 @@ class Case:
 
     Attributes:
         network: In float32, on its own device.
-        truth: What decides, in float64 if that can be had, on the device that computes.
+        truth: What decides, in float64 if that is available, on the device that computes.
         n_examples: How many are evaluated.
         names: Of the inputs; () of a plain tensor.
         reference: Examples that activations are taken from, or None.
         ablations: Those to be measured.
         readout: What is kept of an output.
         options: How it is carried out.
-        why: Reasons for the engine that is chosen, as they are found.
         counted: Which positions of the reference examples count in a mean; None: all.
         is_whole: Whether the network takes all examples or none, such as the nodes of a fixed
             graph; then they are the sample.
@@ -79,7 +78,6 @@ class Case:
     ablations: Sequence[Ablation]
     readout: Readout
     options: Options
-    why: list[str] = field(default_factory=list)
     counted: Tensor | None = None
     is_whole: bool = False
     decides: bool = False

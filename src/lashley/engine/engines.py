@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from lashley.ablations import Ablation
-from lashley.engine.batch import Batch, Sweeper
+from lashley.engine.batch import Batch
 from lashley.engine.hooks import Donors, HookPlace, activations, forward, replaced
 from lashley.engine.margins import ENOUGH, RESERVE, chosen, errors
 from lashley.engine.naive import Naive
 from lashley.engine.plan import Setting
 from lashley.engine.sweep import run_batch
+from lashley.engine.sweeper import Sweeper
 from lashley.engine.verdict import Readings, Verdict, check_empty, finite
 from lashley.engine.watch import Watch
 from lashley.methods import Donated, Method
@@ -27,6 +28,21 @@ RowNumbers = tuple[int, ...]
 class Engine(Protocol):
     """Finds out what ablations do to a batch of examples."""
 
+    @property
+    def name(self) -> str:
+        """As outcomes have it."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """Examples that it takes at once."""
+        ...
+
+    @property
+    def attrs(self) -> Mapping[str, Any]:
+        """How it has worked so far, for the outcomes."""
+        ...
+
     def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[RowNumbers, Readings]]:
         """Rows of the outcomes, row 0 of the intact network, and what was found, in main memory.
 
@@ -37,19 +53,28 @@ class Engine(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Sweeping:
     """Shares the prefix and stacks the suffixes.
 
     Attributes:
+        name: Of what captured the network.
+        batch: Examples that it takes at once.
         sweep: What to run.
         settings: All ablations.
         watch: The network itself.
     """
 
+    name: str
+    batch: int
     sweep: Sweeper
     settings: Sequence[Setting]
     watch: Watch
+
+    @property
+    def attrs(self) -> Mapping[str, Any]:
+        """As of `Engine`."""
+        return self.sweep.attrs
 
     def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[RowNumbers, Readings]]:
         """As `Engine.run`."""
@@ -57,28 +82,31 @@ class Sweeping:
         if any(row not in rows for setting in settings for row in setting.rows):
             settings = [kept for s in settings if (kept := s.among(rows)) is not None]
         for setting, found in run_batch(self.sweep, settings, batch):
-            if setting is None and not batch.seen:
+            if setting is None and not batch.is_checked:
                 self.watch.check(batch, found)
-                batch.seen.append(True)
+                batch.is_checked = True
             yield (0,) if setting is None else setting.rows, found
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Hooking:
     """A full forward pass with hooks for each stack of ablations, in float32.
 
     Attributes:
+        batch: Examples that it takes at once.
         network: In float32.
-        naive: Settles what rounding could have turned.
+        naive: Settles what rounding could have flipped.
         verdict: What is kept of an output.
         places: By names of sites and methods.
         ablations: All of them; row i + 1 is that of ablation i.
         stacked: The places of which several ablations can run in one pass.
         at_once: How many.
         dtype: That the naive engine computes in.
-        margins: By rows, how far apart logits have to be for their order to be sure.
+        margins: By rows, how far apart logits have to be for their order to be sure; of those that
+            were looked at so far.
     """
 
+    batch: int
     network: nn.Module
     naive: Naive
     verdict: Verdict
@@ -87,7 +115,13 @@ class Hooking:
     stacked: frozenset[tuple[str, Method]]
     at_once: int
     dtype: torch.dtype
-    margins: dict[int, float] = field(default_factory=dict)
+    margins: dict[int, float] = field(default_factory=dict, init=False)
+    name: str = field(default="hooks", init=False)
+
+    @property
+    def attrs(self) -> Mapping[str, Any]:
+        """As of `Engine`."""
+        return {}
 
     def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[RowNumbers, Readings]]:
         """As `Engine.run`."""
@@ -158,7 +192,7 @@ class Hooking:
     def _settled(
         self, found: Readings, outputs: Tensor, rows: RowNumbers, batch: Batch
     ) -> Readings:
-        """The same, what rounding could have turned decided by the naive engine."""
+        """The same, what rounding could have flipped decided by the naive engine."""
         if not self.verdict.classifies:
             return {name: value.cpu() for name, value in found.items()}
         for i, row in enumerate(rows):
@@ -189,16 +223,24 @@ class NaiveEngine:
     """One ablation, one full forward pass, in float64.
 
     Attributes:
+        batch: Examples that it takes at once.
         naive: The network.
         verdict: What is kept of an output.
         ablations: All of them; row i + 1 is that of ablation i.
         dtype: That the network computes in.
     """
 
+    batch: int
     naive: Naive
     verdict: Verdict
     ablations: Sequence[Ablation]
     dtype: torch.dtype
+    name: str = field(default="naive", init=False)
+
+    @property
+    def attrs(self) -> Mapping[str, Any]:
+        """As of `Engine`."""
+        return {"settled_in_float64": 0}
 
     def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[RowNumbers, Readings]]:
         """As `Engine.run`."""

@@ -15,11 +15,11 @@ from lashley.ablations import Ablation
 from lashley.data import Examples, as_examples
 from lashley.data.examples import in_order_of, require_classes
 from lashley.engine.apart import check_reference
+from lashley.engine.batch import Which
 from lashley.engine.building import Built, build
 from lashley.engine.case import Options
 from lashley.engine.checks import check_arguments, check_precision
 from lashley.engine.counted import Counted, counted_of, donors_of
-from lashley.engine.loading import Which
 from lashley.engine.plan import Savings
 from lashley.graph.reading import Output, reading
 from lashley.networks import as_network

@@ -12,7 +12,7 @@ from torch import Tensor, fx
 from lashley.engine.batch import Batch
 from lashley.engine.case import STRUCTURE, Case
 from lashley.engine.checks import scale_of
-from lashley.engine.engines import Engine, Hooking, NaiveEngine
+from lashley.engine.engines import Hooking, NaiveEngine
 from lashley.engine.hooks import (
     HookPlace,
     activations,
@@ -44,10 +44,8 @@ _ROUNDING = 1e-5  # of the largest output: what two ways of computing it may dif
 
 _COARSER = 1e-3  # the same, where the network's own float32 decides
 
-Made = tuple[Engine, int, str, Callable[[], dict[str, Any]]]  # engine, batch, name, its tally
 
-
-def naive_engine(case: Case, program: Program | None, organs: Mapping[str, Organ]) -> Made:
+def naive_engine(case: Case, program: Program | None, organs: Mapping[str, Organ]) -> NaiveEngine:
     """The naive one, on the graph where there is one, else by interception.
 
     Args:
@@ -73,8 +71,7 @@ def naive_engine(case: Case, program: Program | None, organs: Mapping[str, Organ
     for site, method in case.methods:
         found = naive.of_units(site, method, (), batch)
         _check_nothing(found, case.outputs[some], site, method)
-    engine = NaiveEngine(naive, verdict, case.ablations, case.truth.dtype)
-    return engine, case.plain_batch, "naive", lambda: {"settled_in_float64": 0}
+    return NaiveEngine(case.plain_batch, naive, verdict, case.ablations, case.truth.dtype)
 
 
 def _aside(case: Case, graph: fx.GraphModule, organs: Mapping[str, Organ]) -> frozenset[str]:
@@ -126,7 +123,7 @@ def _is_noisy(replacement: Replacement) -> bool:
     return isinstance(replacement, Function) and replacement.seed is not None
 
 
-def hooking(case: Case, organs: Mapping[str, Organ]) -> Made:
+def hooking(case: Case, organs: Mapping[str, Organ]) -> Hooking:
     """Full passes; several ablations at once where values have one row per example."""
     network = copied(case.network).to(case.options.device)
     hooks = _hook_places(case, organs)
@@ -136,10 +133,9 @@ def hooking(case: Case, organs: Mapping[str, Organ]) -> Made:
     stacked = frozenset() if alone else _stacked(case, hooks)
     rows, batch = case.fitting(torch.float32), min(case.plain_batch, case.n_examples)
     at_once = max(1, min(_AT_ONCE, rows // batch - 1))  # the ablation of no units runs along
-    engine = Hooking(
-        network, naive, verdict, hooks, case.ablations, stacked, at_once, case.truth.dtype
+    return Hooking(
+        batch, network, naive, verdict, hooks, case.ablations, stacked, at_once, case.truth.dtype
     )
-    return engine, batch, "hooks", dict
 
 
 def _hook_places(case: Case, organs: Mapping[str, Organ]) -> dict[tuple[str, Method], HookPlace]:

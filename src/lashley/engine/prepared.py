@@ -11,22 +11,22 @@ import torch
 
 from lashley.data import Examples
 from lashley.engine.apart import takes_donors
-from lashley.engine.batch import Batch
+from lashley.engine.batch import Batch, Loader, Which
 from lashley.engine.building import Built
 from lashley.engine.engines import Sweeping
 from lashley.engine.evaluation import Evaluation
 from lashley.engine.footprint import footprint
-from lashley.engine.loading import Loader, Which
 from lashley.engine.record import About, loader_of
 from lashley.engine.runners import SAMPLE
+from lashley.engine.sweeper import Tally
 
 Block = tuple[Any, dict[str, np.ndarray]]
 """Rows of the outcomes, and what was found (row, example) by name."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Prepared:
-    """An engine that is built for an evaluation.
+    """An engine that is built for an evaluation; it keeps what it learns from batch to batch.
 
     Attributes:
         evaluation: What is asked.
@@ -114,7 +114,7 @@ class Prepared:
     def count_anew(self) -> None:
         """Forget how many outcomes were run so far: those of a trial are none of the evaluation."""
         if isinstance(self._built.engine, Sweeping):
-            self._built.engine.sweep.tally.clear()
+            self._built.engine.sweep.tally = Tally()
 
 
 def prepare(evaluation: Evaluation) -> Prepared:

@@ -18,11 +18,11 @@ from lashley.errors import DivergenceError, OnProgress, TrainingError, check_pro
 from lashley.graph.intact import restored
 from lashley.graph.reading import Output
 from lashley.recovery.begin import Start, start_of
-from lashley.recovery.behind import behind_prefix
 from lashley.recovery.diary import Diary, Seen, diary
 from lashley.recovery.freezing import freeze
 from lashley.recovery.measuring import measured
 from lashley.recovery.patience import Patience
+from lashley.recovery.prefix import after_prefix
 from lashley.recovery.result import Recovery, result
 from lashley.recovery.task import RecoveryTask, task_of
 from lashley.recovery.trainees import Trainees, trainees
@@ -145,10 +145,11 @@ def _ready(task: RecoveryTask, starts: Sequence[Start]) -> tuple[Trainees, Train
     networks = [start.network for start in starts]
     for network in networks:
         freeze(network, task.frozen)
-    parts, inputs = behind_prefix(task, networks)
+    seen = [e for e in (task.train, task.test, task.validation) if e is not None]
+    given = [task.on_device(examples)[0] for examples in seen]
+    parts, inputs = after_prefix(networks, given, task.frozen, task.recipe, task.cache)
     team = trainees(starts, parts, task.frozen, task.recipe)
-    given = (task.train, task.test, task.validation)
-    labels = [e.labels.to(inputs[0].device) for e in given if e is not None]
+    labels = [e.labels.to(inputs[0].device) for e in seen]
     train, test, *validation = map(Seen, inputs, labels)
     if team.stack is not None:
         _check_together(team, task, train)
