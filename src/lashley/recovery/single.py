@@ -58,7 +58,7 @@ def recover(
 ) -> Recovery:
     """Retrain a network after an ablation, which is held, and measure what comes back.
 
-    Held units stay constants: their incoming weights and biases are 0, and with batch norm behind
+    Held units stay constants: their incoming weights and biases are 0, and with batch norm after
     them its gain for them is 0 and its shift the constant; all of this is put back after every
     step, and the optimiser's state for it is 0. So `silence` trains as if the units were not
     there. Frozen modules run in eval mode and keep every bit.
