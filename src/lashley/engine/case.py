@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lashley.ablations import Ablation
+from lashley.ablations import Ablation, replacements
 from lashley.data import Examples
 from lashley.data.inputs import take, tensors, varied
 from lashley.engine.checks import check_logits, check_steady, scale_of
@@ -120,9 +120,8 @@ class Case:
 
     @cached_property
     def methods(self) -> dict[tuple[str, Method], Replacement]:
-        """What is put in place, by names of sites and the methods that occur there, in order."""
-        found = {(a.site.name, a.method): a for a in self.ablations}
-        return {key: found[key].replacement for key in sorted(found, key=_by_text)}
+        """What is put in place, by names of sites and methods."""
+        return replacements(self.ablations)
 
     @property
     def classifies(self) -> bool:
@@ -229,10 +228,6 @@ def case_of(
         _check_reference(found, reference)
     return Case(base, found, len(examples), names, reference, ablations, readout, options,
                 counted=counted, is_whole=few > STRUCTURE)  # fmt: skip
-
-
-def _by_text(key: tuple[str, Method]) -> tuple[str, str]:
-    return key[0], str(key[1])
 
 
 def _in_float32(network: nn.Module, few: list[Tensor], names: tuple[str, ...]) -> nn.Module:

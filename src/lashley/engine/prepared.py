@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from lashley.ablations import replacements
 from lashley.data import Examples
-from lashley.engine.apart import takes_donors
 from lashley.engine.batch import Batch, Loader, Which
 from lashley.engine.building import Built
 from lashley.engine.engines import Sweeping
 from lashley.engine.evaluation import Evaluation
 from lashley.engine.footprint import footprint
 from lashley.engine.record import About, loader_of
+from lashley.engine.reference import takes_donors
 from lashley.engine.runners import SAMPLE
 from lashley.engine.sweeper import Tally
 
@@ -53,7 +54,7 @@ class Prepared:
     def load_others(self, examples: Examples, reference: Examples | None) -> Batch:
         """All of some other examples, for a trial; each with a donor if a method takes one."""
         donors = None
-        if reference is not None and takes_donors(self.evaluation.ablations):
+        if reference is not None and takes_donors(replacements(self.evaluation.ablations)):
             donors = torch.arange(len(examples)) % min(len(examples), len(reference))
         loader = Loader(examples, reference, donors, self._loader.device)
         return loader.load(slice(0, len(examples)), None)
