@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gc
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -15,6 +15,8 @@ from torch import Tensor, fx, nn
 
 from lashley.ablations import Ablation
 from lashley.data import Examples
+from lashley.engine.batch import Batch
+from lashley.engine.calls import calls_by_example
 from lashley.engine.case import Case, Options, case_of
 from lashley.engine.checks import (
     check_alone,
@@ -24,16 +26,17 @@ from lashley.engine.checks import (
     check_logits,
     check_sites,
 )
-from lashley.engine.engines import Engine, NaiveEngine, Sweeping
-from lashley.engine.guards import network_fingerprint
+from lashley.engine.guards import Watch, network_fingerprint, on_device
+from lashley.engine.hooking import hooking
 from lashley.engine.means import moments_at_points
-from lashley.engine.plain import calls_by_example, hooking, naive_engine
+from lashley.engine.naive import NaiveEngine, naive_engine
 from lashley.engine.plan import place, plan, spots
 from lashley.engine.program import Program, exact, lowered
 from lashley.engine.stacking import Budget
+from lashley.engine.sweep import Sweeping
 from lashley.engine.sweeper import Sweeper
 from lashley.engine.truth import precise
-from lashley.engine.watch import Watch, on_device
+from lashley.engine.verdict import Readings, RowNumbers
 from lashley.errors import EngineError
 from lashley.graph import Captured, capture
 from lashley.graph.anatomy import Organ, anatomy
@@ -51,6 +54,35 @@ _CONVOLVED_NUMBERS = 1 << 22  # and of convolutions: a stack holds all examples 
 _FEWEST = 16  # examples in a batch, of large ones too
 _LARGE = 1 << 24  # weights
 _LARGEST_NUMBERS = 1 << 26  # as long as a value has no more numbers
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Finds out what ablations do to a batch of examples."""
+
+    @property
+    def name(self) -> str:
+        """As outcomes have it."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """Examples that it takes at once."""
+        ...
+
+    @property
+    def attrs(self) -> Mapping[str, Any]:
+        """How it has worked so far, for the outcomes."""
+        ...
+
+    def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[RowNumbers, Readings]]:
+        """Rows of the outcomes, row 0 of the intact network, and what was found, in main memory.
+
+        Args:
+            batch: In float32.
+            rows: Those wanted; 0 is found in any case.
+        """
+        ...
 
 
 @dataclass(frozen=True, eq=False)

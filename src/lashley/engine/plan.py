@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from lashley.ablations import Ablation
-from lashley.engine.drawing import normal_like
-from lashley.engine.moments import Moments, constants_of, spreads_of
+from lashley.engine.numbers import Moments, constants_of, normal_like, spreads_of
 from lashley.engine.program import Program
 from lashley.graph.anatomy import WEIGHTLESS, Organ
 from lashley.graph.batch import Batched

@@ -13,12 +13,12 @@ from lashley.ablations import replacements
 from lashley.data import Examples
 from lashley.engine.batch import Batch, Loader, Which
 from lashley.engine.building import Built
-from lashley.engine.engines import Sweeping
 from lashley.engine.evaluation import Evaluation
 from lashley.engine.footprint import footprint
 from lashley.engine.record import About, loader_of
 from lashley.engine.reference import takes_donors
 from lashley.engine.runners import SAMPLE
+from lashley.engine.sweep import Sweeping
 from lashley.engine.sweeper import Tally
 
 Block = tuple[Any, dict[str, np.ndarray]]

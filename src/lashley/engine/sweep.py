@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Int
@@ -10,6 +12,7 @@ from torch import Tensor
 
 from lashley.engine.batch import Batch, Walk
 from lashley.engine.columns import Columns, ColumnStacks
+from lashley.engine.guards import Watch
 from lashley.engine.joined import first_of
 from lashley.engine.passes import passes, run_pass
 from lashley.engine.plan import Setting
@@ -19,11 +22,46 @@ from lashley.engine.settle import Ran, decided, settle_intact
 from lashley.engine.shortcuts import WORTH, TouchGroup, group_by_touch, touched_units
 from lashley.engine.stacking import out_of_memory
 from lashley.engine.sweeper import Sweeper
-from lashley.engine.verdict import Readings, check_empty
+from lashley.engine.verdict import Readings, RowNumbers, check_empty
 from lashley.graph.batch import Batched, parts_of
 
 _OnSome = tuple[TouchGroup, Tensor | None]  # ablations, and the examples they run on; None: all
 KEPT = 1 << 26  # numbers: all values of a batch are kept if they take no more
+
+
+@dataclass(eq=False)
+class Sweeping:
+    """Shares the prefix and stacks the suffixes.
+
+    Attributes:
+        name: Of what captured the network.
+        batch: Examples that it takes at once.
+        sweep: What to run.
+        settings: All ablations.
+        watch: The network itself.
+    """
+
+    name: str
+    batch: int
+    sweep: Sweeper
+    settings: Sequence[Setting]
+    watch: Watch
+
+    @property
+    def attrs(self) -> Mapping[str, Any]:
+        """As of `Engine`."""
+        return self.sweep.attrs
+
+    def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[RowNumbers, Readings]]:
+        """As `Engine.run`."""
+        settings = self.settings
+        if any(row not in rows for setting in settings for row in setting.rows):
+            settings = [kept for s in settings if (kept := s.among(rows)) is not None]
+        for setting, found in run_batch(self.sweep, settings, batch):
+            if setting is None and not batch.is_checked:
+                self.watch.check(batch, found)
+                batch.is_checked = True
+            yield (0,) if setting is None else setting.rows, found
 
 
 def run_batch(
