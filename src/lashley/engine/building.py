@@ -26,22 +26,17 @@ from lashley.engine.checks import (
     check_logits,
     check_sites,
 )
-from lashley.engine.guards import Watch, network_fingerprint, on_device
+from lashley.engine.guards import network_fingerprint
 from lashley.engine.hooking import hooking
-from lashley.engine.means import moments_at_points
 from lashley.engine.naive import NaiveEngine, naive_engine
-from lashley.engine.plan import place, plan, spots
-from lashley.engine.program import Program, exact, lowered
-from lashley.engine.stacking import Budget
-from lashley.engine.sweep import Sweeping
-from lashley.engine.sweeper import Sweeper
+from lashley.engine.program import exact
+from lashley.engine.sweeping import sweeping
 from lashley.engine.truth import precise
 from lashley.engine.verdict import Readings, RowNumbers
 from lashley.errors import EngineError
 from lashley.graph import Captured, capture
 from lashley.graph.anatomy import Organ, anatomy
 from lashley.graph.batch import NotBatched, batch_dependence
-from lashley.graph.nodes import op
 from lashley.graph.recorded import decides_by_batch, recorded
 from lashley.graph.running import own_tensors
 from lashley.methods import Where
@@ -49,11 +44,7 @@ from lashley.outcomes import kinds_of
 from lashley.readouts import LOSS, Readout, are_probabilities, check_measured
 from lashley.sites import unknown_site
 
-_BATCH_NUMBERS = 1 << 24  # numbers in one value of the prefix
-_CONVOLVED_NUMBERS = 1 << 22  # and of convolutions: a stack holds all examples of a batch
-_FEWEST = 16  # examples in a batch, of large ones too
 _LARGE = 1 << 24  # weights
-_LARGEST_NUMBERS = 1 << 26  # as long as a value has no more numbers
 
 
 @runtime_checkable
@@ -208,7 +199,7 @@ def _chosen(case: Case) -> Chosen:
         return _without_graph(
             case, (why, unstacked), lambda: (naive_engine(exactly, program, organs), exactly)
         )
-    return Chosen(_sweeping(exactly, captured, organs, batch, program), exactly, (why,))
+    return Chosen(sweeping(exactly, captured, organs, batch, program), exactly, (why,))
 
 
 def _batch(case: Case, captured: Captured) -> tuple[dict[str, Any] | None, str]:
@@ -296,50 +287,3 @@ def _decides(case: Case, record: fx.GraphModule) -> bool:
         stacklevel=2,
     )
     return False
-
-
-def _sweeping(
-    case: Case, captured: Captured, organs: Mapping[str, Organ], batch: dict[str, Any],
-    wide: Program,
-) -> Sweeping:  # fmt: skip
-    options, device = case.options, case.options.device
-    at = {key: spots(organs[key[0]], key[1], wide) for key in case.methods}
-    kept = {name for own in at.values() for name in own.nodes}
-    kept |= {held.node.name for site, _ in case.methods for held in organs[site].points}
-
-    def made(dtype: torch.dtype, fewer_products: bool = False) -> Program:
-        return lowered(captured, batch, dtype, device, kept=kept, fold=options.savings.folding,
-                       channels_last=options.channels_last, fewer_products=fewer_products,
-                       )  # fmt: skip
-
-    fast, quick = made(torch.float32), None
-    if options.dtype == torch.bfloat16:
-        quick = made(torch.bfloat16)
-    elif options.savings.winograd and device == "cpu" and _convolves(fast) and case.classifies:
-        found = made(torch.float32, fewer_products=True)
-        quick = found if found.has_winograd else None
-    verdict = case.verdict(fast.run(case.in_float32))
-    size = _batch_size(fast, options)
-    moments = moments_at_points(case, fast, organs, size)
-    places = {key: place(*key, replacement, at[key], moments)
-              for key, replacement in case.methods.items()}  # fmt: skip
-    budget = Budget.of(options.memory, torch.device(device))
-    sweep = Sweeper(fast, quick, wide, verdict, options.savings, budget,
-                  options.compile)  # fmt: skip
-    settings = plan(places, case.ablations, equal=options.savings.equal)
-    watch = Watch(on_device(case.network, device), case.names, verdict)
-    return Sweeping(captured.tracer, size, sweep, settings, watch)
-
-
-def _convolves(program: Program) -> bool:
-    return any(op(n, program.module).startswith("conv") for n in program.position)
-
-
-def _batch_size(program: Program, options: Options) -> int:
-    numbers = program.numbers(program.nodes.values())
-    on_gpu = torch.device(options.device).type == "cuda"
-    limit = _BATCH_NUMBERS
-    if _convolves(program) and not on_gpu:
-        limit = _CONVOLVED_NUMBERS * (2 if options.dtype == torch.bfloat16 else 1)
-    size = max(limit // numbers, min(_FEWEST, _LARGEST_NUMBERS // numbers))
-    return max(1, size if options.memory is None else min(size, options.memory // (16 * numbers)))
