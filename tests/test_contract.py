@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 import lashley as la
 from lashley.data import Examples
-from lashley.engine import Savings, building, columns, passes, rows, stacking, winograd
+from lashley.engine import Savings, columns, passes, rows, stacking, sweeping, winograd
 from lashley.errors import EngineError
 
 from architectures import REMOVABLE, cases, initialised, removed, trained
@@ -239,8 +239,8 @@ def test_the_size_of_batches_and_stacks_does_not_matter(name, engine, dtype, mon
                                                and c.site.kind != "head"]  # fmt: skip
     assert one.truth.sizes["example"] == 12
     for constant, value in (
-        ("building._BATCH_NUMBERS", 1), ("building._CONVOLVED_NUMBERS", 1),
-        ("case._PLAIN_BATCH", 1), ("plain._AT_ONCE", 2), ("stacking._CACHED", 1),
+        ("sweeping._BATCH_NUMBERS", 1), ("sweeping._CONVOLVED_NUMBERS", 1),
+        ("case._PLAIN_BATCH", 1), ("hooking._AT_ONCE", 2), ("stacking._CACHED", 1),
         ("stacking._ROWS", (1, 1)), ("settle._AT_ONCE", 1), ("sweep.KEPT", 0),
     ):  # fmt: skip
         monkeypatch.setattr(f"lashley.engine.{constant}", value)
@@ -258,7 +258,7 @@ def test_stacks_that_hold_part_of_a_batch(name, monkeypatch):
 
 @a_few
 def test_several_batches_and_a_last_smaller_one(name, monkeypatch):
-    monkeypatch.setattr(building, "_batch_size", lambda *_: 17)
+    monkeypatch.setattr(sweeping, "_batch_size", lambda *_: 17)
     trial(name).check(trial(name).run())
 
 

@@ -477,7 +477,7 @@ def test_a_network_that_changes_under_the_run_is_an_error_that_names_the_paramet
 def test_an_ablation_of_nothing_that_has_an_effect_is_an_error(name, monkeypatch):
     network, examples, sites = made(name)
     run = rows.Stacks._run
-    monkeypatch.setattr("lashley.engine.sweep.columns", lambda *_: None)
+    monkeypatch.setattr("lashley.engine.sweeper.columns", lambda *_: None)
     monkeypatch.setattr(rows.Stacks, "_run", lambda self, *a: run(self, *a).flip(1))
     for readout in ("classification", "loss"):
         with pytest.raises(EngineError, match="an ablation of no units has an effect"):

@@ -225,8 +225,8 @@ def test_noise_is_the_same_in_batches_of_any_size_and_order(monkeypatch):
     cuts = la.singles(site, la.methods.Noise(1.0))
     given = {"reference": examples(reference)}
     whole = la.evaluate(net, examples(x), cuts, **given, readout="loss")
-    monkeypatch.setattr("lashley.engine.building._BATCH_NUMBERS", 1)
-    monkeypatch.setattr("lashley.engine.building._FEWEST", 5)
+    monkeypatch.setattr("lashley.engine.sweeping._BATCH_NUMBERS", 1)
+    monkeypatch.setattr("lashley.engine.sweeping._FEWEST", 5)
     parts = la.evaluate(net, examples(x), cuts, **given, readout="loss")
     np.testing.assert_allclose(parts["loss"], whole["loss"], rtol=1e-4)
     ranks = la.evaluate(net, examples(x), cuts, **given, engine="naive")

@@ -238,7 +238,7 @@ def test_with_a_cached_prefix_the_numbers_are_the_same(
         seen.append(plain(*given))
         return seen[-1]
 
-    monkeypatch.setattr("lashley.recovery.behind.cached", counted)
+    monkeypatch.setattr("lashley.recovery.prefix.cached", counted)
     fast, slow = recover(*given, recipe), recover(*given, recipe, cache_gb=0.0)
     assert [len(values) for values in seen] == [900, 597]
     if recipe.autocast:  # rounds otherwise where numbers lie in memory in another order

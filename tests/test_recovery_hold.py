@@ -224,13 +224,13 @@ class TestWhatCannotBeHeld:
     @pytest.mark.parametrize("norm", [False, True])
     def test_silence_behind_a_sigmoid(self, norm):
         network = small(norm, nn.Sigmoid)
-        self.refuses(AblationError, "constant 0, but its weights can only make it 0.5 behind",
+        self.refuses(AblationError, "constant 0, but its weights can only make it 0.5 after",
                      network, cut_of(network))  # fmt: skip
         ablated(network, cut_of(network, "zero_weights"), data())
 
     def test_a_mean_that_the_nonlinearity_changes(self):
         network = small(nonlinearity=nn.Tanh)
-        self.refuses(AblationError, "'mean' makes unit 1 of 0 the constant .* behind batch_norm, "
+        self.refuses(AblationError, "'mean' makes unit 1 of 0 the constant .* after batch_norm, "
                      "tanh; allowed are constants that pass through",
                      network, cut_of(network, "mean"))  # fmt: skip
 
@@ -238,20 +238,20 @@ class TestWhatCannotBeHeld:
         network = small(nonlinearity=partial(nn.PReLU, 6))
         with torch.no_grad():
             network[1].bias.fill_(-5)
-        self.refuses(AblationError, "can only make it .* behind batch_norm, prelu",
+        self.refuses(AblationError, "can only make it .* after batch_norm, prelu",
                      network, cut_of(network, "zero_weights"))  # fmt: skip
         ablated(network, cut_of(network, "silence"), data())
 
     def test_units_behind_layer_norm(self):
         network = nn.Sequential(nn.Flatten(), nn.Linear(192, 6), nn.LayerNorm(6), nn.ReLU(),
                                 nn.Linear(6, 3)).eval()  # fmt: skip
-        self.refuses(SiteError, "behind 1 stands layer_norm, which mixes its units",
+        self.refuses(SiteError, "after 1 stands layer_norm, which mixes its units",
                      network, cut_of(network, site="1"))  # fmt: skip
 
     def test_a_mean_without_a_bias(self):
         network = nn.Sequential(nn.Flatten(), nn.Linear(192, 6, bias=False), nn.ReLU(),
                                 nn.Linear(6, 3)).eval()  # fmt: skip
-        self.refuses(AblationError, "neither a bias nor a batch norm behind it",
+        self.refuses(AblationError, "neither a bias nor a batch norm after it",
                      network, cut_of(network, "mean", "1"))  # fmt: skip
         ablated(network, cut_of(network, "silence", "1"), data())
 
@@ -292,7 +292,7 @@ class TestWhatCannotBeHeld:
         network = small()
         with torch.no_grad():
             network[1].bias.fill_(5)
-        self.refuses(AblationError, "behind batch_norm, relu; allowed without a hold is",
+        self.refuses(AblationError, "after batch_norm, relu; allowed without a hold is",
                      network, cut_of(network), make=naively)  # fmt: skip
         self.refuses(AblationError, "allowed without a hold is 'zero_weights'",
                      network, cut_of(network, "mean"), make=naively)  # fmt: skip

@@ -210,7 +210,7 @@ def test_a_suffix_behind_updated_consumers_equals_the_whole_one(name):
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Choice, "way", chosen)
-            patch.setattr("lashley.engine.sweep.columns", lambda *_: None)
+            patch.setattr("lashley.engine.sweeper.columns", lambda *_: None)
             cuts = la.pairs(site)
             found = la.evaluate(network, (inputs, torch.arange(7) % 4), cuts, readout=_logits)
             truth = la.evaluate(network, (inputs, torch.arange(7) % 4), cuts, readout=_logits,

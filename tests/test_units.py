@@ -43,6 +43,45 @@ def test_are_what_the_units_hold_in_a_network_with_zeroed_weights():
     assert all(torch.equal(network.state_dict()[name], value) for name, value in before.items())
 
 
+NORMS = {"none": nn.Identity, "batch": nn.BatchNorm2d, "instance": nn.InstanceNorm2d,
+         "groups": lambda n: nn.GroupNorm(2, n)}  # fmt: skip
+AFTER = (nn.ReLU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh, nn.Softplus, nn.PReLU, nn.Hardswish)
+
+
+@pytest.mark.parametrize("nonlinearity", AFTER)
+@pytest.mark.parametrize("norm", NORMS)
+def test_equal_a_network_whose_weights_are_zeroed_by_hand(norm, nonlinearity):
+    with la.networks.seeded(1):
+        layers = [nn.Conv2d(3, 6, 3), NORMS[norm](6), nonlinearity()]
+        network = nn.Sequential(*layers, nn.Flatten(), nn.Linear(6 * 36, 3))
+        for parameter in network[1].parameters():
+            nn.init.normal_(parameter)
+    network(data()[0])  # moves the statistics of a batch norm
+    network.eval()
+    found = constants_behind_zeros(network, [la.find_sites(network, data())["0"]], data())["0"]
+    nn.init.zeros_(network[0].weight), nn.init.zeros_(network[0].bias)
+    held = network[:3](data()[0]).detach().movedim(1, 0).flatten(1)
+    assert (held == held[:, :1]).all()
+    torch.testing.assert_close(found, held[:, 0])
+
+
+@pytest.mark.parametrize(("other", "constant"), [(torch.sigmoid, torch.nan), (torch.tanh, 0.0)])
+def test_a_unit_that_holds_several_numbers_holds_no_constant(other, constant):
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Linear(4, 6), nn.Linear(12, 3)
+
+        def forward(self, x):
+            held = self.a(x)
+            return self.b(torch.cat([held.relu(), other(held)], -1))
+
+    examples = data((4,))
+    site = la.find_sites(Twice().eval(), examples)["a"]
+    found = constants_behind_zeros(Twice().eval(), [site], examples)["a"]
+    torch.testing.assert_close(found, torch.full((6,), constant), equal_nan=True)
+
+
 def test_a_transposed_convolution_is_zeroed_as_a_whole():
     with la.networks.seeded(0):
         network = nn.Sequential(

@@ -68,6 +68,13 @@ class Ablation:
         return ",".join(map(str, self.units))
 
 
+def replacements(ablations: Iterable[Ablation]) -> dict[tuple[str, Method], Replacement]:
+    """What is put in place, by names of sites and the methods that occur there, in their order."""
+    found = {(a.site.name, a.method): a for a in ablations}
+    ordered = sorted(found, key=lambda key: (key[0], str(key[1])))
+    return {key: found[key].replacement for key in ordered}
+
+
 def _checked_units(site: Site, units: Sequence[int]) -> tuple[int, ...]:
     allowed = f"{site.name} has the units 0 to {site.n_units - 1}"
     try:

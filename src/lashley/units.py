@@ -20,6 +20,7 @@ from lashley.graph.incoming import by_unit
 from lashley.graph.layers import Layer, weights
 from lashley.graph.layout import Layout, fitted
 from lashley.graph.nodes import attribute
+from lashley.graph.zeroed import constants_after_zeros
 from lashley.sites import Site, first_inputs, unknown_site
 
 
@@ -85,6 +86,17 @@ class Units:
         _check_number(self.site, len(found))
         return found
 
+    @torch.no_grad()
+    def after_zeroed_weights(self) -> Float[Tensor, " unit"]:
+        """What the units hold where their weights and biases are 0; NaN where that is no constant.
+
+        Raises:
+            SiteError: If they have no weights of their own.
+        """
+        weight = self.incoming(self.graph)
+        (found,) = constants_after_zeros(self.call, self.graph, weight.dtype)
+        return found
+
 
 def units_of(network: nn.Module, site: Site, examples: Any) -> Units:
     """A site's units in a network.
@@ -121,7 +133,6 @@ def units_of_each(network: nn.Module, sites: Sequence[Site], examples: Any) -> l
     ]  # fmt: skip
 
 
-@torch.no_grad()
 def constants_behind_zeros(
     network: nn.Module, sites: Sequence[Site], examples: Any
 ) -> dict[str, Float[Tensor, " unit"]]:
@@ -140,22 +151,8 @@ def constants_behind_zeros(
     Raises:
         SiteError: If units have no incoming weights, or no activation in one tensor.
     """
-    copied = copy_of(network).eval()
-    inputs = first_inputs(examples, copied)
-    return {u.site.name: _zeroed(copied, u, inputs) for u in units_of_each(copied, sites, examples)}
-
-
-def _zeroed(network: nn.Module, units: Units, inputs: Inputs) -> Float[Tensor, " unit"]:
-    units.incoming(network)  # refuses heads
-    names = [n for n in (units.layer.weight, units.layer.bias) if n] if units.layer else []
-    kept = {name: attribute(network, name).clone() for name in names}
-    for name in kept:
-        attribute(network, name).zero_()
-    held = units.activation(inputs).movedim(1, 0).flatten(1)
-    for name, value in kept.items():
-        attribute(network, name).copy_(value)
-    first = held[:, 0]
-    return torch.where((held == first[:, None]).all(1), first, torch.nan)
+    found = units_of_each(copy_of(network).eval(), sites, examples)
+    return {units.site.name: units.after_zeroed_weights() for units in found}
 
 
 def _only_call(site: Site, organs: Mapping[str, Organ]) -> Call:

@@ -11,11 +11,10 @@ import xarray as xr
 from torch import Tensor, nn
 
 from lashley.ablations import Ablation
-from lashley.engine.batch import Batch
+from lashley.engine.batch import Batch, Which
 from lashley.engine.checks import check_classes, check_device, check_steady
 from lashley.engine.evaluation import Evaluation, asked
 from lashley.engine.guards import evaluation_of, network_fingerprint
-from lashley.engine.loading import Which
 from lashley.engine.plan import Savings
 from lashley.engine.precision import Counts
 from lashley.engine.prepared import Prepared, prepare

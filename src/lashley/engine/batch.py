@@ -1,9 +1,7 @@
-"""What a sweep needs: for all batches, and of one batch."""
+"""Batches of examples on the device; on a GPU the next one is copied while one is run."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,57 +9,38 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from lashley.engine.margins import Margins
-from lashley.engine.plan import Savings, Setting, UnitSet
+from lashley.data import Examples
+from lashley.data.inputs import inputs_to, map_inputs, take, tensors
+from lashley.data.targets import each, labels_by_name
 from lashley.engine.program import Live, Program
-from lashley.engine.stacking import Budget
-from lashley.engine.verdict import Verdict
+from lashley.engine.verdict import Readings
 from lashley.graph.formats import in_format
 
+Which = slice | Tensor  # of the examples
 
-@dataclass(frozen=True, eq=False)
-class Sweeper:
-    """What a sweep needs, whatever the batch.
+
+@dataclass(eq=False)
+class Walk:
+    """How far the intact network was run on a batch.
 
     Attributes:
-        fast: The program in float32.
-        quick: The same with more rounding, in bfloat16 or by Winograd's convolution: suffixes run
-            in it first, and again in `fast` where rounding could matter; or None.
-        exact: The program as captured, in float64.
-        verdict: What is kept of an output.
-        savings: Which of them are made.
-        budget: How much runs at once.
-        compiled: Whether suffixes go through `torch.compile`.
-        plans: How the suffixes of each place are run, kept from batch to batch.
-        tally: How many outcomes were run, and how many of them again.
-        margins: Of each place, as far as its ablations were looked at.
+        live: Its values.
+        donors: The same of the examples whose activations `resample` takes, or None.
+        intact: What it has as outcomes, (1, example) by name.
+        slack: How far rounding may move these; see `Verdict.slack`.
+        position: Of the node it has come to; what only nodes before that read is forgotten.
     """
 
-    fast: Program
-    quick: Program | None
-    exact: Program
-    verdict: Verdict
-    savings: Savings
-    budget: Budget
-    compiled: bool = False
-    plans: dict[Any, Any] = field(default_factory=dict)
-    tally: Counter[str] = field(default_factory=Counter)
-    margins: dict[Any, Margins] = field(default_factory=dict)
-
-    def covers(self, setting: Setting) -> bool:
-        """Whether all of its ablations were looked at."""
-        known = self.margins.get(setting.place)
-        return known is not None and known.covers(setting.unit_sets)
-
-    def margins_of(self, setting: Setting, sets: Sequence[UnitSet]) -> Tensor | None:
-        """(set) what counts as too close under each; None where only decisions ask for it."""
-        known = self.margins.get(setting.place)
-        return None if known is None else known.of(sets)
+    live: Live
+    donors: Live | None
+    intact: Readings
+    slack: Readings
+    position: int = 0
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Batch:
-    """Some examples, where the engine computes.
+    """Some examples, where the engine computes, and how far it has come with them.
 
     Attributes:
         inputs: (example, ...) of each of the program's placeholders.
@@ -70,8 +49,8 @@ class Batch:
         drawn: (example,) which of the donors each example gets, where these are more: all of a
             reference whose examples depend on one another; else None.
         numbers: (example,) their places among all that are evaluated, in main memory.
-        walks: How far the intact network was run on it, if it was.
-        seen: Whether that was held against the network itself; empty if not.
+        walk: How far the intact network was run on it, if it was.
+        is_checked: Whether that was held against the network itself.
     """
 
     inputs: tuple[Tensor, ...]
@@ -79,12 +58,12 @@ class Batch:
     donors: tuple[Tensor, ...] | None
     drawn: Tensor | None
     numbers: Int[Tensor, " example"]
-    walks: list[Any] = field(default_factory=list, init=False)
-    seen: list[bool] = field(default_factory=list, init=False)
+    walk: Walk | None = field(default=None, init=False)
+    is_checked: bool = field(default=False, init=False)
 
     def forget(self) -> None:
         """Drop what was computed on it."""
-        self.walks.clear()
+        self.walk = None
 
     def take(self, which: Tensor) -> Batch:
         """Some of them."""
@@ -109,3 +88,76 @@ class Batch:
         """The values of the intact network on the examples and on the donors."""
         donors = None if self.donors is None else Live(program, self.donors, self.numbers)
         return Live(program, self.inputs, self.numbers), donors
+
+
+@dataclass(eq=False)
+class Loader:
+    """Batches of examples.
+
+    Attributes:
+        examples: Those to be evaluated.
+        reference: Those that `resample` takes activations from; None where it is not used.
+        donors: (example,) which of them each example gets.
+        device: Where to.
+        together: Whether donors depend on one another, and so are loaded all in each batch.
+    """
+
+    examples: Examples
+    reference: Examples | None
+    donors: Tensor | None
+    device: torch.device
+    together: bool = False
+    _ahead: dict[Any, Batch] = field(default_factory=dict)
+    _stream: Any = None
+
+    def load(self, which: Which, following: Which | None) -> Batch:
+        """A batch in float32 on the device; `following` is begun to be copied on the side.
+
+        Args:
+            which: Of the examples.
+            following: Which are likely to be asked for next.
+        """
+        if self.device.type != "cuda":
+            return self._batch(which)
+        self._stream = self._stream or torch.cuda.Stream(self.device)
+        running = torch.cuda.current_stream(self.device)
+        batch = self._ahead.pop(_key(which), None) or self._batch(which)
+        running.wait_stream(self._stream)
+        labels = labels_by_name(batch.labels).values()
+        for part in (*batch.inputs, *labels, *(batch.donors or ())):
+            part.record_stream(running)  # it was made on the other stream
+        self._ahead.clear()
+        if following is not None:
+            with torch.cuda.stream(self._stream):
+                self._ahead[_key(following)] = self._batch(following)
+        return batch
+
+    def _batch(self, which: Which) -> Batch:
+        given = drawn = None
+        if self.reference is not None and self.donors is not None:
+            drawn = self.donors[which] if self.together else None
+            given = self._moved(
+                self.reference, self.donors[which] if drawn is None else slice(None)
+            )
+        labels = each(self.examples.labels[which], self._to_device)
+        numbers = torch.arange(len(self.examples))[which]
+        return Batch(self._moved(self.examples, which), labels, given, drawn, numbers)
+
+    def _moved(self, examples: Examples, which: Which) -> tuple[Tensor, ...]:
+        inputs = map_inputs(take(examples.inputs, which), self._pinned)
+        moved = inputs_to(inputs, self.device, torch.float32, non_blocking=True)
+        return tuple(tensors(moved))
+
+    def _to_device(self, part: Tensor) -> Tensor:
+        return self._pinned(part).to(self.device, non_blocking=True)
+
+    def _pinned(self, part: Tensor) -> Tensor:
+        """Where the copy to a GPU need not wait: in memory that is never swapped."""
+        on_gpu = self.device.type == "cuda" and part.device.type == "cpu"
+        return part.pin_memory() if on_gpu else part
+
+
+def _key(which: Which) -> Any:
+    if isinstance(which, slice):
+        return which.start, which.stop
+    return which.numpy().tobytes()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gc
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -15,7 +15,8 @@ from torch import Tensor, fx, nn
 
 from lashley.ablations import Ablation
 from lashley.data import Examples
-from lashley.engine.batch import Sweeper
+from lashley.engine.batch import Batch
+from lashley.engine.calls import calls_by_example
 from lashley.engine.case import Case, Options, case_of
 from lashley.engine.checks import (
     check_alone,
@@ -25,20 +26,17 @@ from lashley.engine.checks import (
     check_logits,
     check_sites,
 )
-from lashley.engine.engines import Engine, Sweeping
 from lashley.engine.guards import network_fingerprint
-from lashley.engine.means import moments_at_points
-from lashley.engine.plain import Made, calls_by_example, hooking, naive_engine
-from lashley.engine.plan import place, plan, spots
-from lashley.engine.program import Program, exact, lowered
-from lashley.engine.stacking import Budget
+from lashley.engine.hooking import hooking
+from lashley.engine.naive import NaiveEngine, naive_engine
+from lashley.engine.program import exact
+from lashley.engine.sweeping import sweeping
 from lashley.engine.truth import precise
-from lashley.engine.watch import Watch, on_device
+from lashley.engine.verdict import Readings, RowNumbers
 from lashley.errors import EngineError
 from lashley.graph import Captured, capture
 from lashley.graph.anatomy import Organ, anatomy
 from lashley.graph.batch import NotBatched, batch_dependence
-from lashley.graph.nodes import op
 from lashley.graph.recorded import decides_by_batch, recorded
 from lashley.graph.running import own_tensors
 from lashley.methods import Where
@@ -46,11 +44,36 @@ from lashley.outcomes import kinds_of
 from lashley.readouts import LOSS, Readout, are_probabilities, check_measured
 from lashley.sites import unknown_site
 
-_BATCH_NUMBERS = 1 << 24  # numbers in one value of the prefix
-_CONVOLVED_NUMBERS = 1 << 22  # and of convolutions: a stack holds all examples of a batch
-_FEWEST = 16  # examples in a batch, of large ones too
 _LARGE = 1 << 24  # weights
-_LARGEST_NUMBERS = 1 << 26  # as long as a value has no more numbers
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Finds out what ablations do to a batch of examples."""
+
+    @property
+    def name(self) -> str:
+        """As outcomes have it."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """Examples that it takes at once."""
+        ...
+
+    @property
+    def attrs(self) -> Mapping[str, Any]:
+        """How it has worked so far, for the outcomes."""
+        ...
+
+    def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[RowNumbers, Readings]]:
+        """Rows of the outcomes, row 0 of the intact network, and what was found, in main memory.
+
+        Args:
+            batch: In float32.
+            rows: Those wanted; 0 is found in any case.
+        """
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,21 +82,44 @@ class Built:
 
     Attributes:
         engine: It.
-        readout: What is measured.
         kinds: The type of what is measured, by name.
-        batch: Examples that it takes at once.
         fingerprint: Of the network.
-        attrs: How it works, for the outcomes.
+        choice: How it was chosen, for the outcomes.
         together: Whether all examples, and all of the reference, have to be run as one batch.
     """
 
     engine: Engine
-    readout: Readout
-    kinds: dict[str, np.dtype[Any]]
-    batch: int
+    kinds: Mapping[str, np.dtype[Any]]
     fingerprint: str
-    attrs: Callable[[], dict[str, Any]]
-    together: bool = False
+    choice: Mapping[str, str]
+    together: bool
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """How it was chosen, and how it has worked so far, for the outcomes."""
+        return {**self.choice, **self.engine.attrs}
+
+
+@dataclass(frozen=True, eq=False)
+class Chosen:
+    """An engine, and how it was chosen.
+
+    Attributes:
+        engine: It.
+        case: What it evaluates, with what was found of the network on the way.
+        why: Reasons, in the order in which they were found; "" is none.
+    """
+
+    engine: Engine
+    case: Case
+    why: tuple[str, ...]
+
+    @property
+    def attrs(self) -> dict[str, str]:
+        """For the outcomes."""
+        found = {"engine": self.engine.name, "engine_reason": "; ".join(w for w in self.why if w)}
+        own = {} if self.case.truth.dtype == torch.float64 else {"decided_in": "float32"}
+        return {**found, **own}
 
 
 def build(
@@ -104,20 +150,15 @@ def build(
         check_bit_by_bit(precision, case.is_independent)
     measured = _measured(case, examples)
     check_columns(ablations, measured)
-    case, (engine, batch, name, tally) = _engine(case)
+    chosen = _chosen(case)
+    case = chosen.case
     if precision is not None:
         check_bit_by_bit(precision, case.is_independent)
     hashes = "".join(network_fingerprint(network).values())
-
-    def attrs() -> dict[str, Any]:
-        why = "; ".join(w for w in case.why if w)
-        own = {} if case.truth.dtype == torch.float64 else {"decided_in": "float32"}
-        return {"engine": name, "engine_reason": why, **own, **tally()}
-
     kinds = kinds_of(readout.name, measured, case.outputs.shape[-1])
     fingerprint = xxhash.xxh3_128_hexdigest(hashes.encode())
     together = not case.is_independent
-    return Built(engine, readout, kinds, batch, fingerprint, attrs, together)
+    return Built(chosen.engine, kinds, fingerprint, chosen.attrs, together)
 
 
 def _measured(case: Case, examples: Examples) -> dict[str, Tensor]:
@@ -137,29 +178,28 @@ def _measured(case: Case, examples: Examples) -> dict[str, Tensor]:
     return found
 
 
-def _engine(case: Case) -> tuple[Case, Made]:
-    """An engine, and the case as that decides it."""
+def _chosen(case: Case) -> Chosen:
     wanted = case.options.engine
-    captured = _captured(case, wanted)
+    captured, why = _captured(case, wanted)
     if captured is None:
-        return _without_graph(case)
+        return _without_graph(case, (why,))
     organs = anatomy(captured.module)
     check_sites(case.ablations, organs)
-    batch, why = _batch(case, captured)
+    batch, unstacked = _batch(case, captured)
     held = own_tensors(case.truth.network)  # a copy in float64, or else of another format
     program = exact(captured, batch or {}, case.options.device, held)
     exactly = replace(case, truth=precise(case.truth, case.network, program.module))
     if exactly.truth.dtype != torch.float64:
-        case.why.append("no float64")
-        return _without_graph(case)
+        return _without_graph(case, (why, "no float64"))
     started = _not_zero(case, organs)
     if wanted == "naive" or started or not case.is_independent:
-        case.why.append("asked for" if wanted == "naive" else why or started)
-        return exactly, naive_engine(exactly, program, organs)
+        also = "asked for" if wanted == "naive" else unstacked or started
+        return Chosen(naive_engine(exactly, program, organs), exactly, (why, also))
     if batch is None:
-        case.why.append(why)
-        return _without_graph(case, lambda: (exactly, naive_engine(exactly, program, organs)))
-    return exactly, _sweeping(exactly, captured, organs, batch, program)
+        return _without_graph(
+            case, (why, unstacked), lambda: (naive_engine(exactly, program, organs), exactly)
+        )
+    return Chosen(sweeping(exactly, captured, organs, batch, program), exactly, (why,))
 
 
 def _batch(case: Case, captured: Captured) -> tuple[dict[str, Any] | None, str]:
@@ -173,18 +213,17 @@ def _batch(case: Case, captured: Captured) -> tuple[dict[str, Any] | None, str]:
     return {node.name: value for node, value in found.items()}, ""
 
 
-def _captured(case: Case, wanted: str) -> Captured | None:
+def _captured(case: Case, wanted: str) -> tuple[Captured | None, str]:
+    """The network's graph, and why that, or none, is taken."""
     if wanted == "hooks":
-        case.why.append("asked for")
-        return None
+        return None, "asked for"
     tracer = wanted if wanted in ("fx", "export") else "auto"
     captured, why = capture(case.network, case.example, tracer)
     if captured is None and wanted in ("fx", "export"):
         raise EngineError(
             f"engine: {wanted!r} cannot capture this network ({why}). Use engine='auto'."
         )
-    case.why.append(why if captured is None else captured.reason)
-    return captured
+    return captured, why if captured is None else captured.reason
 
 
 def _not_zero(case: Case, organs: Mapping[str, Organ]) -> str:
@@ -197,13 +236,15 @@ def _not_zero(case: Case, organs: Mapping[str, Organ]) -> str:
 
 
 def _without_graph(
-    case: Case, by_graph: Callable[[], tuple[Case, Made]] | None = None
-) -> tuple[Case, Made]:
+    case: Case, why: tuple[str, ...],
+    by_graph: Callable[[], tuple[NaiveEngine, Case]] | None = None,
+) -> Chosen:  # fmt: skip
     """Full passes; by the naive engine where examples depend on one another, or it is asked for.
 
     Args:
         case: What is asked.
-        by_graph: What to do where the calls of a run do not reach a site.
+        why: The reasons so far.
+        by_graph: The engine where the calls of a run do not reach a site, and its case.
     """
     case = replace(case, truth=precise(case.truth, case.network, None))
     record = recorded(case.network, case.example)
@@ -212,7 +253,7 @@ def _without_graph(
         case = replace(case, decides=True)
     beyond = sorted({a.site.name for a in case.ablations} - seen.keys())
     if beyond and by_graph is not None:
-        return by_graph()
+        return Chosen(*by_graph(), why)
     if beyond and case.options.engine == "hooks":
         raise EngineError(
             f"ablations: {unknown_site(beyond[0], seen)} Those are what engine='hooks' reaches; "
@@ -221,17 +262,16 @@ def _without_graph(
     check_sites(case.ablations, seen)
     if not case.is_independent:
         others = "an example's output depends on the others"
-        why = "forward decides by a number of the whole batch" if case.decides else others
-        case.why.append(f"{why}: all are run as one batch")
-        return case, naive_engine(case, None, seen)
+        also = "forward decides by a number of the whole batch" if case.decides else others
+        why = (*why, f"{also}: all are run as one batch")
+        return Chosen(naive_engine(case, None, seen), case, why)
     if calls_by_example(case, seen):
-        case.why.append("a layer is called once for each example: these are run one by one")
+        why = (*why, "a layer is called once for each example: these are run one by one")
         case = replace(case, is_one_by_one=True)
         seen = anatomy(recorded(case.network, case.example))
     if case.options.engine == "naive":
-        case.why.append("asked for")
-        return case, naive_engine(case, None, seen)
-    return case, hooking(case, seen)
+        return Chosen(naive_engine(case, None, seen), case, (*why, "asked for"))
+    return Chosen(hooking(case, seen), case, why)
 
 
 def _decides(case: Case, record: fx.GraphModule) -> bool:
@@ -247,59 +287,3 @@ def _decides(case: Case, record: fx.GraphModule) -> bool:
         stacklevel=2,
     )
     return False
-
-
-def _sweeping(
-    case: Case, captured: Captured, organs: Mapping[str, Organ], batch: dict[str, Any],
-    wide: Program,
-) -> Made:  # fmt: skip
-    options, device = case.options, case.options.device
-    at = {key: spots(organs[key[0]], key[1], wide) for key in case.methods}
-    kept = {name for own in at.values() for name in own.nodes}
-    kept |= {held.node.name for site, _ in case.methods for held in organs[site].points}
-
-    def made(dtype: torch.dtype, fewer_products: bool = False) -> Program:
-        return lowered(captured, batch, dtype, device, kept=kept, fold=options.savings.folding,
-                       channels_last=options.channels_last, fewer_products=fewer_products,
-                       )  # fmt: skip
-
-    fast, quick = made(torch.float32), None
-    if options.dtype == torch.bfloat16:
-        quick = made(torch.bfloat16)
-    elif options.savings.winograd and device == "cpu" and _convolves(fast) and case.classifies:
-        found = made(torch.float32, fewer_products=True)
-        quick = found if found.has_winograd else None
-    verdict = case.verdict(fast.run(case.in_float32))
-    size = _batch_size(fast, options)
-    moments = moments_at_points(case, fast, organs, size)
-    places = {key: place(*key, replacement, at[key], moments)
-              for key, replacement in case.methods.items()}  # fmt: skip
-    budget = Budget.of(options.memory, torch.device(device))
-    sweep = Sweeper(fast, quick, wide, verdict, options.savings, budget,
-                  options.compile)  # fmt: skip
-    settings = plan(places, case.ablations, equal=options.savings.equal)
-
-    def tally() -> dict[str, Any]:
-        found = {"dtype": str(options.dtype).removeprefix("torch."),
-                 "settled_in_float64": sweep.tally["settled"]}  # fmt: skip
-        if quick is not None:
-            share = sweep.tally["run_again"] / max(1, sweep.tally["outcomes"])
-            found |= {"share_run_again": share}
-        return found
-
-    watch = Watch(on_device(case.network, device), case.names, verdict)
-    return Sweeping(sweep, settings, watch), size, captured.tracer, tally
-
-
-def _convolves(program: Program) -> bool:
-    return any(op(n, program.module).startswith("conv") for n in program.position)
-
-
-def _batch_size(program: Program, options: Options) -> int:
-    numbers = program.numbers(program.nodes.values())
-    on_gpu = torch.device(options.device).type == "cuda"
-    limit = _BATCH_NUMBERS
-    if _convolves(program) and not on_gpu:
-        limit = _CONVOLVED_NUMBERS * (2 if options.dtype == torch.bfloat16 else 1)
-    size = max(limit // numbers, min(_FEWEST, _LARGEST_NUMBERS // numbers))
-    return max(1, size if options.memory is None else min(size, options.memory // (16 * numbers)))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from lashley.ablations import Ablation
+from lashley.ablations import Ablation, replacements
 from lashley.data import Examples
 from lashley.data.inputs import take, tensors, varied
 from lashley.engine.checks import check_logits, check_steady, scale_of
@@ -55,14 +55,13 @@ class Case:
 
     Attributes:
         network: In float32, on its own device.
-        truth: What decides, in float64 if that can be had, on the device that computes.
+        truth: What decides, in float64 if that is available, on the device that computes.
         n_examples: How many are evaluated.
         names: Of the inputs; () of a plain tensor.
         reference: Examples that activations are taken from, or None.
         ablations: Those to be measured.
         readout: What is kept of an output.
         options: How it is carried out.
-        why: Reasons for the engine that is chosen, as they are found.
         counted: Which positions of the reference examples count in a mean; None: all.
         is_whole: Whether the network takes all examples or none, such as the nodes of a fixed
             graph; then they are the sample.
@@ -79,7 +78,6 @@ class Case:
     ablations: Sequence[Ablation]
     readout: Readout
     options: Options
-    why: list[str] = field(default_factory=list)
     counted: Tensor | None = None
     is_whole: bool = False
     decides: bool = False
@@ -122,9 +120,8 @@ class Case:
 
     @cached_property
     def methods(self) -> dict[tuple[str, Method], Replacement]:
-        """What is put in place, by names of sites and the methods that occur there, in order."""
-        found = {(a.site.name, a.method): a for a in self.ablations}
-        return {key: found[key].replacement for key in sorted(found, key=_by_text)}
+        """What is put in place, by names of sites and methods."""
+        return replacements(self.ablations)
 
     @property
     def classifies(self) -> bool:
@@ -231,10 +228,6 @@ def case_of(
         _check_reference(found, reference)
     return Case(base, found, len(examples), names, reference, ablations, readout, options,
                 counted=counted, is_whole=few > STRUCTURE)  # fmt: skip
-
-
-def _by_text(key: tuple[str, Method]) -> tuple[str, str]:
-    return key[0], str(key[1])
 
 
 def _in_float32(network: nn.Module, few: list[Tensor], names: tuple[str, ...]) -> nn.Module:

@@ -11,16 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lashley.ablations import Ablation
+from lashley.ablations import Ablation, replacements
 from lashley.data import Examples, as_examples
 from lashley.data.examples import in_order_of, require_classes
-from lashley.engine.apart import check_reference
+from lashley.engine.batch import Which
 from lashley.engine.building import Built, build
 from lashley.engine.case import Options
 from lashley.engine.checks import check_arguments, check_precision
-from lashley.engine.counted import Counted, counted_of, donors_of
-from lashley.engine.loading import Which
 from lashley.engine.plan import Savings
+from lashley.engine.reference import Counted, check_reference, counted_of, donors_of
 from lashley.graph.reading import Output, reading
 from lashley.networks import as_network
 from lashley.readouts import CLASSIFICATION, Readout, as_readout
@@ -109,13 +108,14 @@ def asked(
     savings = Savings() if savings is None else savings
     check_arguments(ablations, engine, device, dtype, network, seed, memory, savings)
     given = None if given is None else in_order_of(given, examples)
-    check_reference(given, examples, ablations)
+    methods = replacements(ablations)
+    check_reference(given, examples, methods)
     check_precision(precision, dtype, measure)
     if measure.name == CLASSIFICATION.name:
         examples = require_classes(examples)
     options = Options(engine, device, dtype, channels_last, compile, memory, savings)
-    counts = counted_of(counted, examples, given, ablations)
-    donors = donors_of(counts, examples, given, ablations, seed)
+    counts = counted_of(counted, examples, given, methods)
+    donors = donors_of(counts, examples, given, methods, seed)
     return Evaluation(
         network, examples, given, ablations, measure, options, precision, seed, output, counts,
         donors,

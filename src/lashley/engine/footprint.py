@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from torch import Tensor, nn
 
-from lashley.engine.batch import Sweeper
 from lashley.engine.building import Built
-from lashley.engine.engines import Hooking, Sweeping
-from lashley.engine.sweep import KEPT
+from lashley.engine.hooking import Hooking
+from lashley.engine.sweep import KEPT, Sweeping
+from lashley.engine.sweeper import Sweeper
 from lashley.graph.batch import Batched
 from lashley.outcomes import size_of
 

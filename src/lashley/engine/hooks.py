@@ -14,8 +14,7 @@ from typing import Any
 from torch import Tensor, fx, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from lashley.engine.drawing import normal_like
-from lashley.engine.moments import Moments, constants_of, spreads_of
+from lashley.engine.numbers import Moments, constants_of, normal_like, spreads_of
 from lashley.engine.plan import acts_on_weights
 from lashley.engine.positions import Along
 from lashley.errors import EngineError
@@ -287,13 +286,17 @@ def _new(
         spread = None if place.spreads is None else fitted(place.spreads[number], part.shape)
         return place.replacement(part, spread, normal)
     if donor is None or donor.shape != part.shape:
-        given = "none" if donor is None else f"{tuple(donor.shape)}"
-        raise EngineError(
-            f"method: 'resample' needs as many activations of other examples, but {place.site} "
-            f"holds {tuple(part.shape)} and {given}, depending on the data. Use 'mean' or "
-            "'silence'."
-        )
+        raise no_donor(place.site, part, donor)
     return donor
+
+
+def no_donor(site: str, value: Tensor, donor: Tensor | None) -> EngineError:
+    """That other examples have no activations in place of a value."""
+    given = "none" if donor is None else f"{tuple(donor.shape)}"
+    return EngineError(
+        f"method: 'resample' needs as many activations of other examples, but {site} holds "
+        f"{tuple(value.shape)} and {given}, depending on the data. Use 'mean' or 'silence'."
+    )
 
 
 def _normal(
@@ -304,10 +307,15 @@ def _normal(
         return None
     assert isinstance(layout, Layout)
     if along is None:
-        raise EngineError(
-            f"method: {place.site} holds {tuple(part.shape)}, in which no axis is that of the "
-            "examples, so that noise cannot be drawn for each; allowed are values with one. Take "
-            "another site or method."
-        )
+        raise no_examples(place.site, part)
     shape = [along.per if i == along.axis else n for i, n in enumerate(part.shape)]
     return normal_like(shape, along.axis, layout, numbers, (seed, place.site, number))
+
+
+def no_examples(site: str, value: Tensor) -> EngineError:
+    """That a value holds no examples one by one, for which noise could be drawn."""
+    return EngineError(
+        f"method: {site} holds {tuple(value.shape)}, in which no axis is that of the examples, so "
+        "that noise cannot be drawn for each; allowed are values with one. Take another site or "
+        "method."
+    )

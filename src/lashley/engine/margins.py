@@ -6,8 +6,8 @@ is left is divided by its small norm. So each ablation is looked at on examples 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
@@ -28,7 +28,7 @@ class Margins:
         by_units: As a difference of logits.
     """
 
-    by_units: dict[UnitSet, float] = field(default_factory=dict)
+    by_units: Mapping[UnitSet, float]
 
     def covers(self, sets: Sequence[UnitSet]) -> bool:
         """Whether all of them were looked at."""

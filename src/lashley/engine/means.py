@@ -13,7 +13,7 @@ from lashley.data.inputs import take, tensors
 from lashley.engine.case import STRUCTURE, Case
 from lashley.engine.checks import scale_of
 from lashley.engine.hooks import Told, activations, forward
-from lashley.engine.moments import Moments
+from lashley.engine.numbers import Moments
 from lashley.engine.positions import Along, Positions, along
 from lashley.engine.program import Program
 from lashley.errors import EngineError
@@ -203,20 +203,29 @@ def _check_met(totals: Mapping[tuple[str, Any], Any]) -> None:
 
 
 def reference_along(
-    case: Case, keys: Iterable[Any], values: Callable[[list[Tensor]], Mapping[Any, Tensor]],
+    case: Case, keys: Sequence[Any], values: Callable[[list[Tensor]], Mapping[Any, Tensor]],
     kind: torch.dtype,
 ) -> Mapping[Any, Along]:  # fmt: skip
     """Along which axis values hold the reference's examples.
 
     Args:
-        case: With reference examples.
+        case: With reference examples, if there are keys.
         keys: Of the values.
         values: Those for some inputs.
         kind: Of the inputs' real numbers.
     """
-    if case.is_whole:
+    if case.is_whole or not keys:
         return {key: Along(0, 1) for key in keys}
     return along(values, next(reference_batches(case, STRUCTURE, kind)))
+
+
+def examples_along(
+    case: Case, keys: Sequence[Any], values: Callable[[list[Tensor]], Mapping[Any, Tensor]]
+) -> Mapping[Any, Along]:
+    """The same of the evaluated examples, in the format of what decides."""
+    if case.is_whole or not keys:
+        return {key: Along(0, 1) for key in keys}
+    return along(values, case.few)
 
 
 def reference_batches(case: Case, size: int, kind: torch.dtype) -> Iterator[list[Tensor]]:

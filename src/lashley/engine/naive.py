@@ -6,7 +6,7 @@ rounding, so outcomes depend neither on the size of a batch nor on threads or ma
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -16,21 +16,27 @@ from torch import Tensor, fx, nn
 
 from lashley.ablations import Ablation
 from lashley.engine.batch import Batch
-from lashley.engine.drawing import normal_like
-from lashley.engine.hooks import HookPlace, activations, forward, replaced
-from lashley.engine.moments import Moments
+from lashley.engine.calls import hook_places
+from lashley.engine.case import Case
+from lashley.engine.checks import scale_of
+from lashley.engine.hooks import HookPlace, Told, activations, forward, no_donor, no_examples
+from lashley.engine.means import examples_along, moments_at_points, reference_along
+from lashley.engine.numbers import Moments, normal_like
+from lashley.engine.parameters import in_parameters, with_parameters, zero_weights
 from lashley.engine.plan import acts_on_weights
 from lashley.engine.positions import Along
+from lashley.engine.program import Program
+from lashley.engine.verdict import Readings, RowNumbers, Verdict, finite
+from lashley.errors import EngineError
 from lashley.graph.anatomy import Organ
 from lashley.graph.doubling import in_its_format
-from lashley.graph.incoming import into_units
+from lashley.graph.intercepting import intercepting
 from lashley.graph.layout import Layout, fitted
-from lashley.graph.nodes import is_fixed
-from lashley.graph.recurrent_units import into_recurrent_units
-from lashley.graph.routed import fixed
-from lashley.graph.signature import arguments, logits_of
-from lashley.graph.ways import reached
-from lashley.methods import Donated, Function, Method, Replacement
+from lashley.graph.routed import Routed, fixed
+from lashley.methods import Donated, Function, Method, Replacement, is_noisy
+
+_ROUNDING = 1e-5  # of the largest output: what two ways of computing it may differ by in float64
+_COARSER = 1e-3  # the same, where the network's own float32 decides
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +49,7 @@ class Naive:
         graph: As captured, in float64; None where the network cannot be captured.
         organs: By names of sites; empty without a graph.
         methods: What is put in place, by names of sites and methods.
-        hooks: By names of sites and methods; empty with a graph.
+        hooks: Where the units are in calls, by names of sites and methods; empty with a graph.
         moments: By names of sites and which of their points, of activations over the reference.
         along: By points, along which axis these hold examples; where that matters.
         aside: Sites whose weights are zeroed in the graph: see `in_parameters`.
@@ -73,7 +79,7 @@ class Naive:
     def of_units(self, site: str, method: Method, units: tuple[int, ...], batch: Batch) -> Tensor:
         """The same, of any set of units, be it empty."""
         if self.graph is None:
-            return self._with_hook(self.hooks[site, method], units, batch)
+            return self._with_calls(site, method, units, batch)
         organ = self.organs[site]
         if acts_on_weights(organ, method):
             if site not in self.aside:
@@ -87,18 +93,19 @@ class Naive:
         return _Replacing(self.graph, changes, units).run(*batch.inputs)
 
     def _news(
-        self, replacement: Replacement, site: str, at: Sequence[tuple[str, Layout]], batch: Batch
-    ) -> list[Any]:
-        """What is put at each node: numbers, or a function of the value."""
+        self, replacement: Replacement, site: str, at: Sequence[tuple[Any, Layout | Routed]],
+        batch: Batch,
+    ) -> list[Any]:  # fmt: skip
+        """What is put at each node or call: numbers, or a function of the value."""
         if isinstance(replacement, Donated):
             assert batch.donors is not None
-            assert self.graph is not None
-            names = [name for name, _ in at]
-            drawn = self._drawn(values_of(self.graph, names, batch.donors), batch.drawn)
-            return [drawn[name] for name in names]
+            keys = [key for key, _ in at]
+            drawn = self._drawn(self._values(keys, batch.donors), batch.drawn)
+            return [partial(_donated, site, drawn.get(key)) for key in keys]
         if isinstance(replacement, Function):
-            return [partial(self._of_value, replacement, (site, i, name), layout, batch.numbers)
-                    for i, (name, layout) in enumerate(at)]  # fmt: skip
+            of_value = partial(self._of_value, replacement, batch.numbers)
+            return [partial(of_value, (site, i, key), fixed(layout))
+                    for i, (key, layout) in enumerate(at)]  # fmt: skip
         found: list[Any] = []
         for i, (_, layout) in enumerate(at):
             moments = self.moments.get((site, i))
@@ -106,14 +113,21 @@ class Naive:
             found.append(layout.spread(replacement.numbers(layout.n_units, layout.width, mean)))
         return found
 
+    def _values(self, keys: Sequence[Any], inputs: Sequence[Tensor]) -> Mapping[Any, Tensor]:
+        if self.graph is not None:
+            return values_of(self.graph, keys, inputs)
+        return activations(self.network, keys, inputs, self.names)
+
     def _of_value(
-        self, function: Function, key: tuple[str, int, str], layout: Layout, numbers: Tensor,
+        self, function: Function, numbers: Tensor, of: tuple[str, int, Any], layout: Layout,
         value: Tensor,
     ) -> Tensor:  # fmt: skip
-        site, call, name = key
+        site, call, key = of
         normal, moments = None, self.moments.get((site, call))
         if function.seed is not None:
-            along = self.along.get(name)
+            along = self.along.get(key)
+            if along is None and self.graph is None:
+                raise no_examples(site, value)
             axis, per = along or (0, len(value))
             shape = [per if i == axis else n for i, n in enumerate(value.shape)]
             which = torch.zeros(1).long() if along is None else numbers
@@ -121,13 +135,21 @@ class Naive:
         spread = None if moments is None else fitted(layout.spread(moments.spread), value.shape)
         return function(value, spread, normal)
 
-    def _with_hook(self, place: HookPlace, units: tuple[int, ...], batch: Batch) -> Tensor:
-        given = None
-        if isinstance(place.replacement, Donated):
-            assert batch.donors is not None
-            given = activations(self.network, place.keys, batch.donors, self.names)
-            given = self._drawn(given, batch.drawn)
-        with replaced(self.network, place, [units], given, batch.numbers):
+    def _with_calls(
+        self, site: str, method: Method, units: tuple[int, ...], batch: Batch
+    ) -> Tensor:
+        place, told = self.hooks[site, method], Told()
+        at = list(zip(place.keys, place.layouts, strict=True))
+        news = self._news(self.methods[site, method], site, at, batch)
+        changes: dict[Any, list[tuple[Layout | Routed, Any]]] = {}
+        for (key, layout), new in zip(at, news, strict=True):
+            changes.setdefault(key, []).append((layout, new))
+        changed = {key: partial(_all_changed, own, units, told) for key, own in changes.items()}
+        looks = {lay.key: told.look(lay) for lay in place.layouts if isinstance(lay, Routed)}
+        with (
+            in_its_format(self.network),
+            intercepting(self.network, changed, place.after, looks, place.known),
+        ):
             return forward(self.network, batch.inputs, self.names)
 
     def _drawn(self, values: Mapping[Any, Tensor], drawn: Tensor | None) -> dict[Any, Tensor]:
@@ -136,119 +158,6 @@ class Naive:
             return dict(values)
         return {k: self.along[k].take(v, drawn) if k in self.along else v
                 for k, v in values.items()}  # fmt: skip
-
-
-def in_parameters(
-    network: nn.Module, site: str, graph: fx.GraphModule, organs: Mapping[str, Organ],
-    inputs: Sequence[Tensor], names: tuple[str, ...],
-) -> bool:  # fmt: skip
-    """Whether parameters set to 0 take away what leads into a site's units, and nothing else.
-
-    Args:
-        network: Which holds them.
-        site: Its name.
-        graph: As captured.
-        organs: Of the graph.
-        inputs: A few, for the network.
-        names: Of these.
-    """
-    organ = organs[site]
-    alone = not (_is_shared(organ, organs, network) or _is_read_elsewhere(organ, graph))
-    return is_plain(network, organ) and alone and is_read_by_name(network, organ, inputs, names)
-
-
-def _is_shared(organ: Organ, organs: Mapping[str, Organ], network: nn.Module) -> bool:
-    """Whether another site has parameters of this one: then only its own reader is zeroed."""
-    ids = {name: id(p) for name, p in network.named_parameters(remove_duplicate=False)}
-
-    def held(one: Organ) -> set[Any]:
-        return {ids.get(name, name) for name in one.parameters}
-
-    return any(held(organ) & held(other) for other in organs.values() if other is not organ)
-
-
-def _is_read_elsewhere(organ: Organ, graph: fx.GraphModule) -> bool:
-    """Whether forward takes parameters of this site for anything else: they stay there."""
-    sources = {call.source.name for call in organ.calls}
-    own = {n for n in graph.graph.nodes
-           if n.op == "get_attr" and str(n.target) in organ.parameters}  # fmt: skip
-    made = own | reached(own, lambda n: [u for u in n.users if is_fixed(u)])
-    readers = {user for node in made for user in node.users if not is_fixed(user)}
-    return any(user.name not in sources for user in readers)
-
-
-def is_plain(network: nn.Module, organ: Organ) -> bool:
-    """Whether the weights and biases into a site's units are parameters as they stand."""
-    held = dict(network.named_parameters(remove_duplicate=False))
-    if organ.kind == "recurrent":
-        return bool(organ.parameters) and held.keys() >= set(organ.parameters)
-    layers = [call.layer for call in organ.calls]
-    return all(
-        one is not None and one.is_plain and one.weight in held and (one.bias or one.weight) in held
-        for one in layers
-    )
-
-
-def zero_weights(network: nn.Module, organ: Organ, units: tuple[int, ...]) -> dict[str, Tensor]:
-    """The parameters of a site's layers, the units' weights and biases set to 0.
-
-    Args:
-        network: Which holds them.
-        organ: One that `is_plain`.
-        units: Which.
-    """
-    held = dict(network.named_parameters(remove_duplicate=False))
-    zeroed: dict[str, Tensor] = {}
-    for call in organ.calls:
-        if call.recurrent is not None:
-            for name in call.recurrent.parameters:
-                rows = into_recurrent_units(held[name], units, call.recurrent.gates)
-                zeroed[name] = held[name].detach().masked_fill(rows, 0)
-            continue
-        layer = call.layer
-        assert layer is not None
-        weight = held[layer.weight].detach().clone()
-        weight.masked_fill_(into_units(weight, units, layer.unit_axis, layer.groups), 0)
-        zeroed[layer.weight] = weight
-        if layer.bias:
-            bias = held[layer.bias].detach().clone()
-            bias[list(units)] = 0
-            zeroed[layer.bias] = bias
-    return zeroed
-
-
-def with_parameters(
-    network: nn.Module, given: dict[str, Tensor], inputs: Sequence[Tensor], names: tuple[str, ...]
-) -> Tensor:
-    """What a network says with other parameters, by one of their names."""
-    own = dict(network.named_parameters(remove_duplicate=False))
-    new = {id(own[name]): value for name, value in given.items()}
-    given = {  # wherever a module holds them, once each
-        f"{path}.{name}".lstrip("."): new[id(parameter)]
-        for path, module in network.named_modules()
-        for name, parameter in module._parameters.items() if id(parameter) in new
-    }  # fmt: skip
-    args, kwargs = arguments(network, [part.clone() for part in inputs], names)
-    with in_its_format(network):
-        return logits_of(
-            torch.func.functional_call(network, given, args, kwargs, tie_weights=False)
-        )
-
-
-def is_read_by_name(
-    network: nn.Module, organ: Organ, inputs: Sequence[Tensor], names: tuple[str, ...]
-) -> bool:
-    """Whether forward reads a site's weights from its modules, and holds them nowhere else.
-
-    Args:
-        network: Which holds them.
-        organ: One that `is_plain`.
-        inputs: A few, for the network.
-        names: Of these.
-    """
-    others = {n: torch.full_like(p, torch.nan) for n, p in zero_weights(network, organ, ()).items()}
-    found = with_parameters(network, others, inputs, names)
-    return not torch.equal(found, forward(network, inputs, names))
 
 
 class _Replacing(fx.Interpreter):
@@ -266,18 +175,40 @@ class _Replacing(fx.Interpreter):
         value = super().run_node(n)
         for name, layout, new in self._changes:
             if name == n.name:
-                value = self._changed(value, layout, new)
+                value = _changed(value, layout, new, self._units)
         return value
 
-    def _changed(self, value: Tensor, layout: Layout, new: Any) -> Tensor:
-        new, owner = new(value) if callable(new) else new, fitted(layout.owner, value.shape)
-        value, owner = value.clone(), owner.expand(value.shape).to(value.device)
-        if isinstance(new, Tensor):
-            new = fitted(new, value.shape).expand(value.shape).to(value)
-        for unit in self._units:
-            there = owner == unit
-            value[there] = new[there] if isinstance(new, Tensor) else new
-        return value
+
+def _changed(value: Tensor, layout: Layout, new: Any, units: tuple[int, ...]) -> Tensor:
+    new, owner = new(value) if callable(new) else new, fitted(layout.owner, value.shape)
+    value, owner = value.clone(), owner.expand(value.shape).to(value.device)
+    if isinstance(new, Tensor):
+        new = fitted(new, value.shape).expand(value.shape).to(value)
+    for unit in units:
+        there = owner == unit
+        value[there] = new[there] if isinstance(new, Tensor) else new
+    return value
+
+
+def _all_changed(
+    changes: Sequence[tuple[Layout | Routed, Any]], units: tuple[int, ...], told: Told,
+    value: Tensor,
+) -> Tensor:  # fmt: skip
+    """The units of all calls that a value holds."""
+    for layout, new in changes:
+        if isinstance(layout, Routed):
+            value = value.clone()
+            layout.put(value, units, new.to(value.device), told[layout.key])
+        else:
+            value = _changed(value, layout, new, units)
+    return value
+
+
+def _donated(site: str, donor: Tensor | None, value: Tensor) -> Tensor:
+    """The donor's activation in place of a value."""
+    if donor is None or donor.shape != value.shape:
+        raise no_donor(site, value, donor)
+    return donor
 
 
 def values_of(
@@ -304,3 +235,111 @@ class _Values(fx.Interpreter):
         if n.name in self._names:
             self._kept[n.name] = value.clone()
         return value
+
+
+@dataclass(frozen=True, eq=False)
+class NaiveEngine:
+    """One ablation, one full forward pass, in float64.
+
+    Attributes:
+        batch: Examples that it takes at once.
+        naive: The network.
+        verdict: What is kept of an output.
+        ablations: All of them; row i + 1 is that of ablation i.
+        dtype: That the network computes in.
+    """
+
+    batch: int
+    naive: Naive
+    verdict: Verdict
+    ablations: Sequence[Ablation]
+    dtype: torch.dtype
+    name: str = field(default="naive", init=False)
+
+    @property
+    def attrs(self) -> Mapping[str, Any]:
+        """As of `Engine`."""
+        return {"settled_in_float64": 0}
+
+    def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[RowNumbers, Readings]]:
+        """As `Engine.run`."""
+        exact = batch.to(self.dtype)
+        for row, ablation in enumerate([None, *self.ablations]):
+            if row == 0 or row in rows:
+                outputs = finite(self.naive.outputs(ablation, exact), ablation)
+                found = self.verdict.exactly(outputs, exact.labels)
+                yield (row,), {name: value.cpu() for name, value in found.items()}
+
+
+def naive_engine(case: Case, program: Program | None, organs: Mapping[str, Organ]) -> NaiveEngine:
+    """The naive one, on the graph where there is one, else by interception.
+
+    Args:
+        case: What is evaluated.
+        program: The graph in float64, or None.
+        organs: Its anatomy, or that of the network's record.
+
+    Raises:
+        EngineError: If an ablation of no units has an effect.
+    """
+    graph, hooks = None, {}
+    if program is None:
+        hooks, moments = hook_places(case, organs)
+    else:
+        graph, moments = program.module, moments_at_points(case, program, organs, case.plain_batch)
+    along = _along(case, graph, organs, hooks)
+    aside = frozenset() if graph is None else _aside(case, graph, organs)
+    naive = Naive(case.exact, case.names, graph, organs, case.methods, hooks, moments, along, aside)
+    verdict = case.verdict(None)
+    some = slice(1) if case.is_one_by_one else slice(None)
+    inputs = tuple(part[some] for part in case.inputs)
+    batch = Batch(inputs, None, inputs, None, torch.arange(len(inputs[0])))
+    for site, method in case.methods:
+        found = naive.of_units(site, method, (), batch)
+        _check_nothing(found, case.outputs[some], site, method)
+    return NaiveEngine(case.plain_batch, naive, verdict, case.ablations, case.truth.dtype)
+
+
+def _aside(case: Case, graph: fx.GraphModule, organs: Mapping[str, Organ]) -> frozenset[str]:
+    """The sites whose weights cannot be zeroed as parameters alone."""
+    zeroed = {site for site, method in case.methods if acts_on_weights(organs[site], method)}
+    return frozenset(
+        site
+        for site in zeroed
+        if not in_parameters(case.exact, site, graph, organs, case.few, case.names)
+    )
+
+
+def _along(
+    case: Case, graph: fx.GraphModule | None, organs: Mapping[str, Organ],
+    hooks: Mapping[tuple[str, Method], HookPlace],
+) -> Mapping[Any, Along]:  # fmt: skip
+    """Along which axis values hold examples: donors that are drawn of all, or that get noise."""
+    drawn = [key for key, replacement in case.methods.items()
+             if isinstance(replacement, Donated) and not case.is_independent]  # fmt: skip
+    noisy = [key for key, replacement in case.methods.items() if is_noisy(replacement)]
+    if graph is None:
+        of_donors, of_noise = ([key for place in some for key in hooks[place].keys]
+                               for some in (drawn, noisy))  # fmt: skip
+        values = partial(activations, case.exact, names=case.names)
+    else:
+        of_donors, of_noise = ([held.node.name for site, _ in some for held in organs[site].points]
+                               for some in (drawn, noisy))  # fmt: skip
+        values = partial(values_of, graph)
+    found = dict(reference_along(case, of_donors, partial(values, of_donors), case.truth.dtype))
+    return {**found, **examples_along(case, of_noise, partial(values, of_noise))}
+
+
+def _check_nothing(found: Tensor, intact: Tensor, site: str, method: Method) -> None:
+    """Refuse a graph, or a record, that computes something else than the network does.
+
+    Raises:
+        EngineError: If an ablation of no units differs from the intact network.
+    """
+    share = _ROUNDING if intact.dtype == torch.float64 else _COARSER
+    if not torch.allclose(found, intact, rtol=0, atol=share * scale_of(intact)):
+        raise EngineError(
+            f"engine: an ablation of no units of {site} by {method} has an effect, so the network "
+            "does not compute what its graph says. Look for a hook on it, or for forward code "
+            "that asks how it is called."
+        )

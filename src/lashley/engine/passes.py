@@ -8,11 +8,12 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from lashley.engine.batch import Batch, Sweeper
+from lashley.engine.batch import Batch
 from lashley.engine.joined import Join, can_join, first_of, outputs_of
 from lashley.engine.plan import Setting
 from lashley.engine.program import Live
 from lashley.engine.settle import Ran, decided
+from lashley.engine.sweeper import Sweeper
 from lashley.engine.verdict import Readings, check_empty
 from lashley.graph.ways import behind
 

@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor
 
 from lashley.ablations import Ablation
-from lashley.engine.drawing import normal_like
-from lashley.engine.moments import Moments, constants_of, spreads_of
+from lashley.engine.numbers import Moments, constants_of, normal_like, spreads_of
 from lashley.engine.program import Program
-from lashley.graph.anatomy import WEIGHTLESS, Call, Organ
+from lashley.graph.anatomy import WEIGHTLESS, Organ
 from lashley.graph.batch import Batched
-from lashley.graph.described import value_like
-from lashley.graph.formats import format_in
 from lashley.graph.layout import Layout, fitted
-from lashley.graph.nodes import is_fixed, value_of, varying
 from lashley.graph.routed import fixed
+from lashley.graph.zeroed import constants_after_zeros
 from lashley.methods import Constants, Donated, Function, Method, Replacement, Where
 
 UnitSet = tuple[int, ...]
@@ -32,12 +30,12 @@ class Savings:
     """Exact savings, each of which can be switched off to see what it brings.
 
     Attributes:
-        prefix: Run only what lies behind an ablation, instead of the whole network.
+        prefix: Run only what comes after an ablation, instead of the whole network.
         stacking: Run several ablations at once.
         joining: Run those of several places in one pass, where one place has few.
         folding: Fold batch normalisation; small maps as matrix products.
         winograd: Winograd's convolution, where that is measured to be faster.
-        consumers: Update the layer behind the units by W[:, S] (v_S - h_S).
+        consumers: Update the layer after the units by W[:, S] (v_S - h_S).
         untouched: Skip examples on which an ablation changes nothing.
         equal: Run equal ablations once.
     """
@@ -197,10 +195,10 @@ def spots(organ: Organ, method: Method, exact: Program) -> Spots:
     if not acts_on_weights(organ, method):
         return Spots(nodes, layouts)
     if all(call.separable for call in organ.calls):
-        found = [c for call in organ.calls for c in behind_zeros(call, exact)]
-        constants = tuple(c for c in found if c is not None)
-        if len(constants) == len(found):
-            return Spots(nodes, layouts, constants)
+        constants = [constants_after_zeros(call, exact.module, exact.dtype) for call in organ.calls]
+        known = tuple(chain(*constants))
+        if not any(bool(own.isnan().any()) for own in known):
+            return Spots(nodes, layouts, known)
     sources = tuple(call.source.name for call in organ.calls)
     return Spots(sources, tuple(fixed(call.at_source) for call in organ.calls))
 
@@ -232,52 +230,6 @@ def place(
     varied = None if isinstance(replacement, Constants) else replacement
     spreads = spreads_of(replacement, at.layouts, own)
     return Place(site, method, varied, at.nodes, at.layouts, constants, spreads)
-
-
-def behind_zeros(call: Call, exact: Program) -> list[Tensor | None]:
-    """(slot) For each point, what the units hold there when they are 0 at the layer.
-
-    None where a unit holds several numbers: a value that two ways lead to has it twice.
-    """
-    device = next(exact.module.parameters(), torch.zeros(1)).device
-    source, *rest = (exact.nodes[node.name] for node in call.nodes)
-    interpreter = fx.Interpreter(exact.module, garbage_collect_values=False)
-    varies = varying(exact.module)
-    env: dict[fx.Node, Any] = {source: _zeros(source, device)}
-    for node in rest:
-        for given in node.all_input_nodes:
-            if given not in env:
-                env[given] = _given(given, exact, device, varies)
-        interpreter.env = env
-        env[node] = interpreter.run_node(node)
-    points = [(fixed(held.layout), env[exact.nodes[held.node.name]]) for held in call.points]
-    return [_constants(layout, value) for layout, value in points]
-
-
-def _constants(layout: Layout, value: Tensor) -> Tensor | None:
-    found = layout.first(value).nan_to_num()
-    spread = fitted(layout.spread(found.cpu()), value.shape).to(value)
-    there = fitted(layout.slots, value.shape).to(value.device) > 0
-    return found if bool(((value == spread) | ~there | value.isnan()).all()) else None
-
-
-def _given(node: fx.Node, exact: Program, device: torch.device, varies: set[fx.Node]) -> Any:
-    """A value beside the units: of what depends on the inputs' numbers only the shape matters."""
-    if is_fixed(node):
-        return value_of(node, exact.module)
-    value = value_like(node)
-    if not isinstance(value, Tensor):
-        return value
-    if node in varies:
-        return _zeros(node, device)
-    interpreter = fx.Interpreter(exact.module, garbage_collect_values=False)
-    interpreter.env = {n: _given(n, exact, device, varies) for n in node.all_input_nodes}
-    return interpreter.run_node(node)
-
-
-def _zeros(node: fx.Node, device: torch.device) -> Tensor:
-    value = value_like(node)
-    return torch.zeros(value.shape, dtype=format_in(value.dtype, torch.float64), device=device)
 
 
 def _setting(where: Place, kept: Sequence[tuple[int, tuple[int, ...]]]) -> Setting:

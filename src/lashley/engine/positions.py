@@ -54,19 +54,19 @@ def _along(few: Sequence[int], more: Sequence[int]) -> Along | None:
     return Along(differing[0], per) if whole else None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Positions:
-    """Which positions of the reference count, in any value.
+    """Which positions of the reference count, in any value; it remembers those it cannot tell.
 
     Attributes:
         counted: Of all reference examples.
         along: By keys of values, where these hold their examples.
-        others: By sites, lengths of values that are not the mask's, as they are met.
+        others: By sites, lengths of values that are not the mask's: those met so far.
     """
 
     counted: Bool[Tensor, "reference position"]
     along: Mapping[Hashable, Along]
-    others: dict[str, set[int]] = field(default_factory=dict)
+    others: dict[str, set[int]] = field(default_factory=dict, init=False)
 
     def weight(
         self, site: str, key: Hashable, value: Tensor, layout: Layout, which: slice

@@ -9,24 +9,25 @@ from typing import Any
 import numpy as np
 import torch
 
+from lashley.ablations import replacements
 from lashley.data import Examples
-from lashley.engine.apart import takes_donors
-from lashley.engine.batch import Batch
+from lashley.engine.batch import Batch, Loader, Which
 from lashley.engine.building import Built
-from lashley.engine.engines import Sweeping
 from lashley.engine.evaluation import Evaluation
 from lashley.engine.footprint import footprint
-from lashley.engine.loading import Loader, Which
 from lashley.engine.record import About, loader_of
+from lashley.engine.reference import takes_donors
 from lashley.engine.runners import SAMPLE
+from lashley.engine.sweep import Sweeping
+from lashley.engine.sweeper import Tally
 
 Block = tuple[Any, dict[str, np.ndarray]]
 """Rows of the outcomes, and what was found (row, example) by name."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Prepared:
-    """An engine that is built for an evaluation.
+    """An engine that is built for an evaluation; it keeps what it learns from batch to batch.
 
     Attributes:
         evaluation: What is asked.
@@ -53,7 +54,7 @@ class Prepared:
     def load_others(self, examples: Examples, reference: Examples | None) -> Batch:
         """All of some other examples, for a trial; each with a donor if a method takes one."""
         donors = None
-        if reference is not None and takes_donors(self.evaluation.ablations):
+        if reference is not None and takes_donors(replacements(self.evaluation.ablations)):
             donors = torch.arange(len(examples)) % min(len(examples), len(reference))
         loader = Loader(examples, reference, donors, self._loader.device)
         return loader.load(slice(0, len(examples)), None)
@@ -114,7 +115,7 @@ class Prepared:
     def count_anew(self) -> None:
         """Forget how many outcomes were run so far: those of a trial are none of the evaluation."""
         if isinstance(self._built.engine, Sweeping):
-            self._built.engine.sweep.tally.clear()
+            self._built.engine.sweep.tally = Tally()
 
 
 def prepare(evaluation: Evaluation) -> Prepared:

@@ -13,9 +13,9 @@ import torch
 import xarray as xr
 
 from lashley import outcomes as schema
+from lashley.engine.batch import Loader, Which
 from lashley.engine.building import Built
 from lashley.engine.evaluation import Evaluation
-from lashley.engine.loading import Loader, Which
 from lashley.engine.notes import n_empty, noted
 from lashley.engine.precision import Counts
 from lashley.graph.reading import name_of, told_by
@@ -45,7 +45,8 @@ class About:
     @classmethod
     def of(cls, built: Built) -> About:
         """What a built engine says."""
-        return cls(built.kinds, built.batch, built.fingerprint, built.attrs(), built.together)
+        batch, attrs = built.engine.batch, built.attrs
+        return cls(built.kinds, batch, built.fingerprint, attrs, built.together)
 
 
 def batch_size(about: About, n_ablations: int, n_examples: int, precision: float | None) -> int:
@@ -57,9 +58,9 @@ def batch_size(about: About, n_ablations: int, n_examples: int, precision: float
     return size if precision is None else min(size, max(_LOOK, n_examples // 50))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Record:
-    """What an evaluation keeps, whoever finds it.
+    """What an evaluation keeps, whoever finds it; it is written as it comes.
 
     Attributes:
         evaluation: Whose they are.

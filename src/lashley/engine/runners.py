@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, fx
 
-from lashley.engine.batch import Batch, Sweeper
+from lashley.engine.batch import Batch
 from lashley.engine.columns import ColumnStacks
 from lashley.engine.margins import ENOUGH, RESERVE, chosen, measured
-from lashley.engine.plan import Place, Setting, UnitSet
+from lashley.engine.plan import Setting, UnitSet
 from lashley.engine.program import Live, Program
-from lashley.engine.rows import Rows, Stacks
+from lashley.engine.rows import Stacks
 from lashley.engine.shortcuts import TouchGroup
 from lashley.engine.stacking import Choice, out_of_memory
+from lashley.engine.sweeper import RowPlans, Sweeper
 from lashley.engine.verdict import Readings
 from lashley.graph.running import with_parts
 
@@ -72,31 +72,6 @@ class ColumnRunner:
         return _stacked(sets, size, run, budget.shrink)
 
 
-@dataclass(frozen=True, eq=False)
-class RowPlans:
-    """The suffixes of a place as rows, in the formats they are run in.
-
-    Attributes:
-        fast: In float32.
-        quick: The same with more rounding, or None.
-        choices: Whether to update consumers, measured; apart for the quick ones.
-        errors: Of the quick way in a logit, what counts as rounding: the last is the largest.
-    """
-
-    fast: Rows
-    quick: Rows | None
-    choices: dict[bool, Choice] = field(default_factory=dict)
-    errors: list[float] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, place: Place, sweep: Sweeper) -> RowPlans:
-        """Plan both."""
-        update, compiled = sweep.savings.consumers, sweep.compiled
-        fast = Rows(place, sweep.fast, update, compiled)
-        quick = sweep.quick
-        return cls(fast, None if quick is None else Rows(place, quick, update, compiled))
-
-
 class Cast(Live):
     """Live values in the format of another program."""
 
@@ -132,8 +107,8 @@ class RowRunner:
         if plans.quick is not None and sweep.quick is not None:
             donors = None if live[1] is None else Cast(live[1], sweep.quick)
             self._quick = Stacks(plans.quick, Cast(live[0], sweep.quick), donors)
-            if not plans.errors:
-                plans.errors.append(RESERVE * self._error())
+            if plans.least is None:
+                plans.least = RESERVE * self._error()
 
     def empty(self) -> Readings:
         """What the ablation of no units has as outcomes, (1, example), on the first examples."""
@@ -164,11 +139,8 @@ class RowRunner:
         if not n:
             return _nothing(len(sets), self.empty())
         while True:
-            known = len(self._plans.errors)
             found = self._parts(sets, which, n)
-            if self._quick:
-                self._run_again(found, sets, which)
-            if len(self._plans.errors) == known:
+            if self._quick is None or self._run_again(found, sets, which):
                 return found  # else rounding is larger than it was thought to be
 
     def _parts(self, sets: Sequence[UnitSet], which: Tensor | None, n: int) -> Readings:
@@ -213,27 +185,23 @@ class RowRunner:
         update = bool(stacks.plan.consumers) and choice.way()
         n_rows = len(sets) * len(labels)
         outputs = choice.timed(update, n_rows, lambda: self._outputs(stacks, sets, which, update))
-        self._sweep.tally["outcomes"] += n_rows
+        self._sweep.tally.outcomes += n_rows
         margins = self._quick_margins(sets) if self._quick else self._sweep.margins_of(
             self._setting, sets)  # fmt: skip
-        return self._verdict.of_rows(outputs, labels, len(sets), self._least(), margins)
+        return self._verdict.of_rows(outputs, labels, len(sets), self._plans.least, margins)
 
     def _quick_margins(self, sets: Sequence[UnitSet]) -> Tensor | None:
         """(set) how far the quick way may be from float32 under each, measured once."""
         if not self._verdict.classifies or self._quick is None:
             return None
-        key, known = (self._setting.place, "quick"), self._setting.unit_sets
-        found = self._sweep.margins.get(key)
+        known, found = self._setting.unit_sets, self._plans.margins
         if found is None or not found.covers(known):
             which, examples = chosen(len(known), self._fast.live.size)
             quick = self._cells(self._quick, known, which, examples)
             found = measured(known, which, quick, self.cells(which, examples).double())
-            self._sweep.margins[key] = found
+            self._plans.margins = found
         own = self._sweep.margins_of(self._setting, sets)  # float32 may be off as well
         return found.of(sets) if own is None else found.of(sets) + own
-
-    def _least(self) -> float | None:
-        return max(self._plans.errors) if self._quick else None
 
     def _outputs(
         self, stacks: Stacks, sets: Sequence[UnitSet], which: Tensor | None, update: bool
@@ -246,10 +214,15 @@ class RowRunner:
     def _choice(self, stacks: Stacks) -> Choice:
         return self._plans.choices.setdefault(stacks is self._quick, Choice())
 
-    def _run_again(self, found: Readings, sets: Sequence[UnitSet], which: Tensor | None) -> None:
-        """Replace what rounding of the quick way may have turned by what float32 says."""
+    def _run_again(self, found: Readings, sets: Sequence[UnitSet], which: Tensor | None) -> bool:
+        """Replace what rounding of the quick way may have flipped by what float32 says.
+
+        Returns:
+            Whether that rounding is no larger than it was thought to be.
+        """
         cells = (found["rank"] == self._verdict.unknown).nonzero()
-        self._sweep.tally["run_again"] += len(cells)
+        self._sweep.tally.run_again += len(cells)
+        small = True
         for i, part in enumerate(cells.split(self._rows()) if len(cells) else ()):
             ablations, places = part.unbind(1)
             examples = places if which is None else which[places]
@@ -259,17 +232,20 @@ class RowRunner:
             for name, value in block.items():
                 found[name][ablations, places] = value[0]
             if i == 0:
-                self._check_error(sets, ablations, examples, outputs)
+                small = not self._has_raised(sets, ablations, examples, outputs)
+        return small
 
-    def _check_error(
+    def _has_raised(
         self, sets: Sequence[UnitSet], ablations: Tensor, examples: Tensor, outputs: Tensor
-    ) -> None:
-        """Remember a larger error of the quick way than the sample's, if it is much larger."""
+    ) -> bool:
+        """Whether errors of the quick way are much larger than the sample's; that is remembered."""
         assert self._quick is not None
         quick = self._cells(self._quick, sets, ablations[:SAMPLE], examples[:SAMPLE])
         error = ENOUGH * float((quick.float() - outputs[:SAMPLE]).abs().max())
-        if error > (self._least() or 0):
-            self._plans.errors.append(error)
+        raised = error > (self._plans.least or 0)
+        if raised:
+            self._plans.least = error
+        return raised
 
     def _error(self) -> float:
         """The root mean square error of the quick way in a logit, on a sample of the outcomes."""

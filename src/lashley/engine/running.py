@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from lashley.engine.loading import Which
+from lashley.engine.batch import Which
 from lashley.engine.precision import Counts
 from lashley.engine.prepared import Block, Prepared
 from lashley.engine.record import Record, places

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lashley.engine.batch import Batch, Sweeper
+from lashley.engine.batch import Batch
 from lashley.engine.joined import Join, can_join, first_of, outputs_of
 from lashley.engine.margins import chosen, errors, largest, measured
 from lashley.engine.plan import Setting
 from lashley.engine.program import Live
-from lashley.engine.rows import Rows, Stacks, consecutive
+from lashley.engine.rows import Stacks, consecutive
+from lashley.engine.sweeper import Sweeper
 from lashley.engine.verdict import Readings
 from lashley.errors import EngineError
 
@@ -73,7 +74,7 @@ def decided(
     left = list(range(len(ran)))
     while left:
         n, raised = settle(sweep, batch, [ran[i] for i in left], [known[i] for i in left])
-        sweep.tally["settled"] += n
+        sweep.tally.settled += n
         left = [left[i] for i in sorted(raised)]
         for i in left:
             known[i] = found(ran[i])
@@ -138,10 +139,8 @@ def exactly(
 
 
 def _alone(sweep: Sweeper, cell: Join, live: tuple[Live, Live | None]) -> Tensor:
-    key = (cell.place, "exact")
-    if key not in sweep.plans:
-        sweep.plans[key] = Rows(cell.place, sweep.exact, update=False, compiled=False)
-    return Stacks(sweep.plans[key], *live).cells(cell.unit_sets, cell.which, cell.examples)
+    stacks = Stacks(sweep.exact_plan(cell.place), *live)
+    return stacks.cells(cell.unit_sets, cell.which, cell.examples)
 
 
 def look_at(sweep: Sweeper, batch: Batch, ran: Sequence[Ran]) -> None:

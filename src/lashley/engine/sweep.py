@@ -2,28 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from lashley.engine.batch import Batch, Sweeper
-from lashley.engine.columns import Columns, ColumnStacks, columns
+from lashley.engine.batch import Batch, Walk
+from lashley.engine.columns import Columns, ColumnStacks
+from lashley.engine.guards import Watch
 from lashley.engine.joined import first_of
 from lashley.engine.passes import passes, run_pass
 from lashley.engine.plan import Setting
 from lashley.engine.program import Live
-from lashley.engine.runners import ColumnRunner, RowPlans, RowRunner
+from lashley.engine.runners import ColumnRunner, RowRunner
 from lashley.engine.settle import Ran, decided, settle_intact
 from lashley.engine.shortcuts import WORTH, TouchGroup, group_by_touch, touched_units
 from lashley.engine.stacking import out_of_memory
-from lashley.engine.verdict import Readings, check_empty
+from lashley.engine.sweeper import Sweeper
+from lashley.engine.verdict import Readings, RowNumbers, check_empty
 from lashley.graph.batch import Batched, parts_of
 
 _OnSome = tuple[TouchGroup, Tensor | None]  # ablations, and the examples they run on; None: all
 KEPT = 1 << 26  # numbers: all values of a batch are kept if they take no more
+
+
+@dataclass(eq=False)
+class Sweeping:
+    """Shares the prefix and stacks the suffixes.
+
+    Attributes:
+        name: Of what captured the network.
+        batch: Examples that it takes at once.
+        sweep: What to run.
+        settings: All ablations.
+        watch: The network itself.
+    """
+
+    name: str
+    batch: int
+    sweep: Sweeper
+    settings: Sequence[Setting]
+    watch: Watch
+
+    @property
+    def attrs(self) -> Mapping[str, Any]:
+        """As of `Engine`."""
+        return self.sweep.attrs
+
+    def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[RowNumbers, Readings]]:
+        """As `Engine.run`."""
+        settings = self.settings
+        if any(row not in rows for setting in settings for row in setting.rows):
+            settings = [kept for s in settings if (kept := s.among(rows)) is not None]
+        for setting, found in run_batch(self.sweep, settings, batch):
+            if setting is None and not batch.is_checked:
+                self.watch.check(batch, found)
+                batch.is_checked = True
+            yield (0,) if setting is None else setting.rows, found
 
 
 def run_batch(
@@ -50,7 +88,7 @@ def run_batch(
     last_drawn = max(drawing, default=0)
     walk = _walk(sweep, batch, min(waiting, default=0))
     intact = {name: value.cpu() for name, value in walk.intact.items()}
-    sweep.tally["settled"] += settle_intact(sweep, batch, intact)
+    sweep.tally.settled += settle_intact(sweep, batch, intact)
     yield None, intact
     for position, node in list(enumerate(program.nodes.values()))[walk.position :]:
         if node.op == "output" or not waiting:
@@ -66,34 +104,15 @@ def run_batch(
                 walk.donors.step(node)
 
 
-@dataclass(eq=False)
-class Walk:
-    """How far the intact network was run on a batch.
-
-    Attributes:
-        live: Its values.
-        donors: The same of the examples whose activations `resample` takes, or None.
-        intact: What it has as outcomes, (1, example) by name.
-        slack: How far rounding may move these; see `Verdict.slack`.
-        position: Of the node it has come to; what only nodes before that read is forgotten.
-    """
-
-    live: Live
-    donors: Live | None
-    intact: Readings
-    slack: Readings
-    position: int = 0
-
-
 def _walk(sweep: Sweeper, batch: Batch, position: int) -> Walk:
     """The one that was kept with the batch, if it has not gone past a position."""
-    if not batch.walks or batch.walks[0].position > position:
+    if batch.walk is None or batch.walk.position > position:
         live, donors = batch.live(sweep.fast)
         outputs = live[sweep.fast.output] if _is_small(live) else sweep.fast.run(batch.inputs)
         intact = sweep.verdict.of_rows(outputs, batch.labels)
         slack = sweep.verdict.slack(outputs, batch.labels)
-        batch.walks[:] = [Walk(live, donors, intact, slack)]
-    return batch.walks[0]
+        batch.walk = Walk(live, donors, intact, slack)
+    return batch.walk
 
 
 def _is_small(live: Live) -> bool:
@@ -152,13 +171,7 @@ def _found(
 def _runner(
     sweep: Sweeper, setting: Setting, batch: Batch, live: tuple[Live, Live | None]
 ) -> ColumnRunner | RowRunner:
-    place, savings = setting.place, sweep.savings
-    if place not in sweep.plans:
-        wide = None
-        if savings.consumers and savings.prefix and sweep.quick is None:
-            wide = columns(place, sweep.fast)
-        sweep.plans[place] = wide or RowPlans.of(place, sweep)
-    plan = sweep.plans[place]
+    plan = sweep.plan(setting.place)
     if isinstance(plan, Columns):
         return ColumnRunner(sweep, setting, ColumnStacks(plan, live[0]), batch.labels)
     return RowRunner(sweep, setting, plan, batch, live)

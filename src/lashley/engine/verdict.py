@@ -18,6 +18,7 @@ from lashley.readouts import CLASSIFICATION, Readout, check_measured
 _OWN = torch.contiguous_format  # a copy, to be used up
 _SHARE = 1e-3  # of the largest value; what is less is no effect of an ablation of no units
 Readings = dict[str, Tensor]  # (ablation, example) by name of what is measured
+RowNumbers = tuple[int, ...]  # of the outcomes; row 0 is the intact network
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from lashley.methods.replacement import (
     Donated,
     Function,
     Replacement,
+    is_noisy,
     needs_reference,
     takes_moments,
 )
@@ -25,5 +26,5 @@ from lashley.methods.zero_weights import ZERO_WEIGHTS, ZeroWeights
 __all__ = [
     "SILENCE", "ZEROS", "ZERO_WEIGHTS", "Channels", "Constant", "Constants", "Donated", "Function",
     "Mean", "Method", "Noise", "Replacement", "Resample", "Scale", "Silence", "Where",
-    "ZeroWeights", "as_method", "needs_reference", "normal", "takes_moments",
+    "ZeroWeights", "as_method", "is_noisy", "needs_reference", "normal", "takes_moments",
 ]  # fmt: skip

@@ -149,6 +149,11 @@ def takes_moments(replacement: Replacement) -> bool:
             return replacement.needs_spread
 
 
+def is_noisy(replacement: Replacement) -> bool:
+    """Whether it takes normal numbers."""
+    return isinstance(replacement, Function) and replacement.seed is not None
+
+
 def needs_reference(replacement: Replacement) -> bool:
     """Whether reference examples have to be given."""
     return isinstance(replacement, Donated) or takes_moments(replacement)

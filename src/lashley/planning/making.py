@@ -11,7 +11,7 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 
-from lashley.ablations import Ablation
+from lashley.ablations import Ablation, replacements
 from lashley.engine import Prepared, batch_size, check_classes
 from lashley.methods import takes_moments
 from lashley.outcomes import size_of
@@ -138,7 +138,7 @@ def _model(found: Timed) -> CostModel:
     """The model of a sweep, with what depends on all of its ablations at once."""
     sweep, each = found.sweep, found.laps.intact
     setup = found.setup
-    means = any(takes_moments(a.replacement) for a in sweep.ablations)
+    means = any(map(takes_moments, replacements(sweep.ablations).values()))
     reference = sweep.evaluation.reference
     if means and reference is not None:
         setup += each * len(reference)  # the activations there

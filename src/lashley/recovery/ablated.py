@@ -63,8 +63,8 @@ def ablated(
     held = zeros(place)
     put(place.network, held)
     inputs = first_inputs(examples, place.network)
-    wanted = wanted_constants(place, mean, inputs)
-    held |= carriers(place, at_carrier(place, wanted, inputs))
+    wanted = wanted_constants(place, mean)
+    held |= carriers(place, at_carrier(place, wanted))
     put(place.network, held)
     with _others_changed(place, held):
         _check_holds(place, wanted, inputs, _HOLDABLE)
@@ -95,7 +95,7 @@ def naively(
     put(place.network, held)
     if not place.acts_on_weights:
         inputs = first_inputs(examples, place.network)
-        _check_holds(place, wanted_constants(place, mean, inputs), inputs, _NAIVE)
+        _check_holds(place, wanted_constants(place, mean), inputs, _NAIVE)
     return place.network, held
 
 
@@ -104,7 +104,7 @@ def _check_separable(place: AblatedPlace) -> None:
     if not call.separable:
         mixing = [op(n, graph) for n in call.nodes[1:] if is_normalisation(n, graph)]
         raise SiteError(
-            f"site: behind {place.ablation.site.name} stands "
+            f"site: after {place.ablation.site.name} stands "
             f"{mixing[0] if mixing else 'a normalisation'}, which mixes its units, so "
             "that they hold no constant whatever their weights are; allowed are batch norm or "
             "none. Take another site, or measure without retraining, by la.evaluate."
@@ -140,10 +140,10 @@ def _check_holds(
         return
     unit, call, graph = wrong[0], place.units.call, place.units.graph
     least, most = (f"{float(value):.4g}" for value in found[unit].aminmax())
-    behind = [op(n, graph) for n in call.nodes[1:]]
+    after = [op(n, graph) for n in call.nodes[1:]]
     raise AblationError(
         f"method: '{place.ablation.method}' makes unit {unit} of {place.ablation.site.name} the "
         f"constant {float(wanted[unit]):.4g}, but its weights can only make it "
-        f"{least if least == most else f'{least} to {most}'} behind "
-        f"{', '.join(behind) or 'its layer'}; {way_out}"
+        f"{least if least == most else f'{least} to {most}'} after "
+        f"{', '.join(after) or 'its layer'}; {way_out}"
     )

@@ -11,9 +11,9 @@ from torch import Tensor
 from lashley.data import as_examples
 from lashley.data.inputs import Inputs, inputs_to, take, tensors
 from lashley.errors import AblationError
+from lashley.graph.zeroed import values_after_zeros
 from lashley.recovery.holding import Hold
 from lashley.recovery.place import AblatedPlace
-from lashley.units import upto
 
 _BATCH = 250  # examples at once
 
@@ -45,24 +45,23 @@ def asked_mean(place: AblatedPlace, examples: Any) -> Float[Tensor, " unit"] | N
     return mean_activation(place, examples) if place.replacement.needs_mean else None
 
 
-def wanted_constants(
-    place: AblatedPlace, mean: Tensor | None, inputs: Inputs
-) -> Float[Tensor, " unit"]:
-    """What the method puts in place of the units, which have weights of 0 already."""
-    zeroed = columns(place, inputs)[:, 0]
+def wanted_constants(place: AblatedPlace, mean: Tensor | None) -> Float[Tensor, " unit"]:
+    """What the method puts in place of the units."""
     if place.acts_on_weights:
-        return zeroed
-    return place.replacement.numbers(len(zeroed), 1, mean).to(zeroed)
+        return place.units.after_zeroed_weights()
+    found = place.replacement.numbers(place.units.site.n_units, 1, mean)
+    return found.to(place.network.get_parameter(place.layer.weight))
 
 
-def at_carrier(place: AblatedPlace, wanted: Tensor, inputs: Inputs) -> Float[Tensor, " unit"]:
-    """What the carrier has to put out, so that the nonlinearity behind it puts out `wanted`."""
+def at_carrier(place: AblatedPlace, wanted: Tensor) -> Float[Tensor, " unit"]:
+    """What the carrier has to put out, so that the nonlinearity after it puts out `wanted`."""
     if not place.acts_on_weights:
         return wanted
     if not place.norms:
         return torch.zeros_like(wanted)
-    held = upto(place.units.graph, place.norms[-1].node)(*tensors(inputs))
-    return held.movedim(place.units.site.axis, 0).flatten(1)[:, 0]
+    units, norm = place.units, place.norms[-1].node
+    held = values_after_zeros(units.call, units.graph, wanted.dtype)[norm.name]
+    return held.movedim(units.site.axis, 0).flatten(1)[:, 0]
 
 
 def carriers(place: AblatedPlace, constants: Float[Tensor, " unit"]) -> dict[str, Hold]:
@@ -76,7 +75,7 @@ def carriers(place: AblatedPlace, constants: Float[Tensor, " unit"]) -> dict[str
         names = place.norms[-1].names
         if not {"weight", "bias"} <= set(names):
             raise AblationError(
-                f"ablation: the batch norm behind {site} has no gain and shift of its own "
+                f"ablation: the batch norm after {site} has no gain and shift of its own "
                 "(affine=False), so that nothing holds its units against its moving statistics; "
                 "allowed are batch norms with both. Take another site."
             )
@@ -87,7 +86,7 @@ def carriers(place: AblatedPlace, constants: Float[Tensor, " unit"]) -> dict[str
     if constants[mask].any():
         raise AblationError(
             f"method: given '{place.ablation.method}' for {site}, which has neither a bias nor a "
-            "batch norm behind it that could carry a constant other than 0; allowed are 'silence' "
+            "batch norm after it that could carry a constant other than 0; allowed are 'silence' "
             "and 'zero_weights'."
         )
     return {}

@@ -183,7 +183,7 @@ def _check_axes(place: AblatedPlace, inputs: Inputs) -> None:
     for norm in place.norms:
         if upto(graph, norm.node)(*tensors(inputs)).ndim + site.axis != 1:
             raise SiteError(
-                f"site: the batch norm behind {site.name} normalises another axis than that of "
+                f"site: the batch norm after {site.name} normalises another axis than that of "
                 "the units, so that it mixes them; allowed is one over the units. Take another "
                 "site, or measure without retraining, by la.evaluate."
             )

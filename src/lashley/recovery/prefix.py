@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Shaped
 from torch import Tensor, fx, nn
 
+from lashley.engine import network_fingerprint
 from lashley.graph.intact import intact
 from lashley.graph.running import Refused
 from lashley.graph.symbolic import traced
@@ -39,10 +41,62 @@ class Split:
     suffix: fx.GraphModule
 
 
+@dataclass(eq=False)
+class PrefixCache:
+    """What a frozen prefix made of the examples; there is room for that of one prefix.
+
+    Attributes:
+        limit_gb: The largest result of some examples that is kept, in GB (1e9 bytes).
+    """
+
+    limit_gb: float
+    _kept: tuple[str, list[Tensor]] | None = field(default=None, init=False)
+
+    def of(self, split: Split, inputs: Sequence[Tensor], recipe: Recipe) -> list[Tensor] | None:
+        """Its outputs for the inputs of train, test and validation; None if they are larger."""
+        name = str(network_fingerprint(split.prefix))
+        if self._kept is None or self._kept[0] != name:
+            exact = replace(recipe, autocast=False)
+            found: list[Tensor] = []
+            for part, own in zip(inputs, (recipe, exact, exact), strict=False):
+                values = cached(split, part, own, self.limit_gb)
+                if values is None:
+                    return None
+                found.append(values)
+            self._kept = name, found
+        return self._kept[1]
+
+
+def after_prefix(
+    networks: Sequence[nn.Module], inputs: list[Tensor], frozen: Frozen, recipe: Recipe,
+    cache: PrefixCache,
+) -> tuple[Sequence[nn.Module], list[Tensor]]:  # fmt: skip
+    """The parts to train, and what they take as inputs.
+
+    They are the networks themselves and the examples' own inputs, unless the networks share a
+    frozen prefix that is worth running once, and all that it makes of the examples has room.
+
+    Args:
+        networks: Left as they are.
+        inputs: Of train, test and, if there is one, validation.
+        frozen: What is not trained.
+        recipe: How the rest is.
+        cache: Of the results.
+    """
+    if recipe.augmentation != "none" or not cache.limit_gb:
+        return networks, inputs
+    splits = [split(network, frozen, inputs[0]) for network in networks]
+    found = [s for s in splits if s is not None]
+    if len(found) < len(splits) or len({str(network_fingerprint(s.prefix)) for s in found}) > 1:
+        return networks, inputs  # the ablated layer may be frozen, in another way in each
+    values = cache.of(found[0], inputs, recipe)
+    return (networks, inputs) if values is None else ([s.suffix for s in found], values)
+
+
 def split(
     network: nn.Module, frozen: Frozen, inputs: Shaped[Tensor, "example ..."]
 ) -> Split | None:
-    """Cut a network behind the last of what is frozen and depends on nothing trained.
+    """Cut a network after the last of what is frozen and depends on nothing trained.
 
     Args:
         network: Left as it is.

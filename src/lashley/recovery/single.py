@@ -18,11 +18,11 @@ from lashley.errors import DivergenceError, OnProgress, TrainingError, check_pro
 from lashley.graph.intact import restored
 from lashley.graph.reading import Output
 from lashley.recovery.begin import Start, start_of
-from lashley.recovery.behind import behind_prefix
 from lashley.recovery.diary import Diary, Seen, diary
 from lashley.recovery.freezing import freeze
 from lashley.recovery.measuring import measured
 from lashley.recovery.patience import Patience
+from lashley.recovery.prefix import after_prefix
 from lashley.recovery.result import Recovery, result
 from lashley.recovery.task import RecoveryTask, task_of
 from lashley.recovery.trainees import Trainees, trainees
@@ -58,7 +58,7 @@ def recover(
 ) -> Recovery:
     """Retrain a network after an ablation, which is held, and measure what comes back.
 
-    Held units stay constants: their incoming weights and biases are 0, and with batch norm behind
+    Held units stay constants: their incoming weights and biases are 0, and with batch norm after
     them its gain for them is 0 and its shift the constant; all of this is put back after every
     step, and the optimiser's state for it is 0. So `silence` trains as if the units were not
     there. Frozen modules run in eval mode and keep every bit.
@@ -145,10 +145,11 @@ def _ready(task: RecoveryTask, starts: Sequence[Start]) -> tuple[Trainees, Train
     networks = [start.network for start in starts]
     for network in networks:
         freeze(network, task.frozen)
-    parts, inputs = behind_prefix(task, networks)
+    seen = [e for e in (task.train, task.test, task.validation) if e is not None]
+    given = [task.on_device(examples)[0] for examples in seen]
+    parts, inputs = after_prefix(networks, given, task.frozen, task.recipe, task.cache)
     team = trainees(starts, parts, task.frozen, task.recipe)
-    given = (task.train, task.test, task.validation)
-    labels = [e.labels.to(inputs[0].device) for e in given if e is not None]
+    labels = [e.labels.to(inputs[0].device) for e in seen]
     train, test, *validation = map(Seen, inputs, labels)
     if team.stack is not None:
         _check_together(team, task, train)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypedDict
 
 import torch
@@ -23,6 +23,7 @@ from lashley.networks import as_network, check_finite
 from lashley.recovery.begin import STARTS
 from lashley.recovery.freezing import Frozen, frozen_by
 from lashley.recovery.patience import Patience
+from lashley.recovery.prefix import PrefixCache
 from lashley.sites import eval_mode
 from lashley.training.augmentation import check_images
 from lashley.training.checks import as_taken, check_outputs, on_device
@@ -43,8 +44,7 @@ class RecoveryTask:
     start: str
     hold: bool
     frozen: Frozen
-    cache_gb: float
-    kept: dict[str, list[Tensor]] = field(default_factory=dict)  # of the frozen prefix, by its hash
+    cache: PrefixCache
 
     def on_device(self, examples: Examples) -> tuple[Tensor, Tensor]:
         """Inputs and classes, where the network is."""
@@ -95,7 +95,7 @@ def task_of(
         frozen = frozen_by(network, ablations[0].site, freeze, train_ablated, train)
     return RecoveryTask(
         network, intact, train, test, validation, recipe, stop, start, hold, frozen,
-        cache_gb,
+        PrefixCache(cache_gb),
     )  # fmt: skip
 
 

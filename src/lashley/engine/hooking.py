@@ -1,84 +1,51 @@
-"""The three ways to carry out an evaluation: sweep, hooks, naive."""
+"""Hooks: full passes of the network, with several ablations at once, their calls intercepted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from lashley.ablations import Ablation
-from lashley.engine.batch import Batch, Sweeper
+from lashley.engine.batch import Batch
+from lashley.engine.calls import hook_places
+from lashley.engine.case import STRUCTURE, Case
+from lashley.engine.checks import scale_of
 from lashley.engine.hooks import Donors, HookPlace, activations, forward, replaced
 from lashley.engine.margins import ENOUGH, RESERVE, chosen, errors
 from lashley.engine.naive import Naive
-from lashley.engine.plan import Setting
-from lashley.engine.sweep import run_batch
-from lashley.engine.verdict import Readings, Verdict, check_empty, finite
-from lashley.engine.watch import Watch
+from lashley.engine.verdict import Readings, RowNumbers, Verdict, check_empty, finite
+from lashley.graph.anatomy import Organ
+from lashley.graph.copies import copied
+from lashley.graph.layout import Layout
 from lashley.methods import Donated, Method
 
-RowNumbers = tuple[int, ...]
+_AT_ONCE = 8  # ablations in one full pass
+_COARSE = 1e-3  # of the largest number: what two runs of the network may differ by
 
 
-@runtime_checkable
-class Engine(Protocol):
-    """Finds out what ablations do to a batch of examples."""
-
-    def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[RowNumbers, Readings]]:
-        """Rows of the outcomes, row 0 of the intact network, and what was found, in main memory.
-
-        Args:
-            batch: In float32.
-            rows: Those wanted; 0 is found in any case.
-        """
-        ...
-
-
-@dataclass(frozen=True, eq=False)
-class Sweeping:
-    """Shares the prefix and stacks the suffixes.
-
-    Attributes:
-        sweep: What to run.
-        settings: All ablations.
-        watch: The network itself.
-    """
-
-    sweep: Sweeper
-    settings: Sequence[Setting]
-    watch: Watch
-
-    def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[RowNumbers, Readings]]:
-        """As `Engine.run`."""
-        settings = self.settings
-        if any(row not in rows for setting in settings for row in setting.rows):
-            settings = [kept for s in settings if (kept := s.among(rows)) is not None]
-        for setting, found in run_batch(self.sweep, settings, batch):
-            if setting is None and not batch.seen:
-                self.watch.check(batch, found)
-                batch.seen.append(True)
-            yield (0,) if setting is None else setting.rows, found
-
-
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Hooking:
     """A full forward pass with hooks for each stack of ablations, in float32.
 
     Attributes:
+        batch: Examples that it takes at once.
         network: In float32.
-        naive: Settles what rounding could have turned.
+        naive: Settles what rounding could have flipped.
         verdict: What is kept of an output.
         places: By names of sites and methods.
         ablations: All of them; row i + 1 is that of ablation i.
         stacked: The places of which several ablations can run in one pass.
         at_once: How many.
         dtype: That the naive engine computes in.
-        margins: By rows, how far apart logits have to be for their order to be sure.
+        margins: By rows, how far apart logits have to be for their order to be sure; of those that
+            were looked at so far.
     """
 
+    batch: int
     network: nn.Module
     naive: Naive
     verdict: Verdict
@@ -87,7 +54,13 @@ class Hooking:
     stacked: frozenset[tuple[str, Method]]
     at_once: int
     dtype: torch.dtype
-    margins: dict[int, float] = field(default_factory=dict)
+    margins: dict[int, float] = field(default_factory=dict, init=False)
+    name: str = field(default="hooks", init=False)
+
+    @property
+    def attrs(self) -> Mapping[str, Any]:
+        """As of `Engine`."""
+        return {}
 
     def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[RowNumbers, Readings]]:
         """As `Engine.run`."""
@@ -158,7 +131,7 @@ class Hooking:
     def _settled(
         self, found: Readings, outputs: Tensor, rows: RowNumbers, batch: Batch
     ) -> Readings:
-        """The same, what rounding could have turned decided by the naive engine."""
+        """The same, what rounding could have flipped decided by the naive engine."""
         if not self.verdict.classifies:
             return {name: value.cpu() for name, value in found.items()}
         for i, row in enumerate(rows):
@@ -184,27 +157,38 @@ class Hooking:
         return raised
 
 
-@dataclass(frozen=True, eq=False)
-class NaiveEngine:
-    """One ablation, one full forward pass, in float64.
+def hooking(case: Case, organs: Mapping[str, Organ]) -> Hooking:
+    """Full passes; several ablations at once where values have one row per example."""
+    network = copied(case.network).to(case.options.device)
+    hooks, moments = hook_places(case, organs)
+    along = {key: one for place in hooks.values() for key, one in place.along.items()}
+    naive = Naive(case.exact, case.names, None, organs, case.methods, hooks, moments, along)
+    verdict = case.verdict(forward(network, case.in_float32, case.names))
+    alone = case.is_one_by_one or len(case.inputs[0]) < STRUCTURE
+    stacked = frozenset() if alone else _stacked(case, hooks)
+    rows, batch = case.fitting(torch.float32), min(case.plain_batch, case.n_examples)
+    at_once = max(1, min(_AT_ONCE, rows // batch - 1))  # the ablation of no units runs along
+    return Hooking(
+        batch, network, naive, verdict, hooks, case.ablations, stacked, at_once, case.truth.dtype
+    )
 
-    Attributes:
-        naive: The network.
-        verdict: What is kept of an output.
-        ablations: All of them; row i + 1 is that of ablation i.
-        dtype: That the network computes in.
-    """
 
-    naive: Naive
-    verdict: Verdict
-    ablations: Sequence[Ablation]
-    dtype: torch.dtype
+def _stacked(
+    case: Case, hooks: Mapping[tuple[str, Method], HookPlace]
+) -> frozenset[tuple[str, Method]]:
+    """The places whose values have their examples along axis 0, slice by slice."""
+    plain = {name: place for name, place in hooks.items()
+             if all(isinstance(layout, Layout) for layout in place.layouts)}  # fmt: skip
+    keys = tuple({key for place in plain.values() for key in place.keys})
+    few, more = (activations(case.exact, keys, [i[:n] for i in case.inputs], case.names)
+                 for n in (2, 3))  # fmt: skip
+    rows = {key for key in few.keys() & more.keys() if _is_first_of(few[key], more[key])}
+    return frozenset(name for name, place in plain.items() if rows >= set(place.keys))
 
-    def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[RowNumbers, Readings]]:
-        """As `Engine.run`."""
-        exact = batch.to(self.dtype)
-        for row, ablation in enumerate([None, *self.ablations]):
-            if row == 0 or row in rows:
-                outputs = finite(self.naive.outputs(ablation, exact), ablation)
-                found = self.verdict.exactly(outputs, exact.labels)
-                yield (row,), {name: value.cpu() for name, value in found.items()}
+
+def _is_first_of(few: Tensor, more: Tensor) -> bool:
+    """Whether a value of two examples is the first two thirds of that of three."""
+    if not few.ndim or few.shape[1:] != more.shape[1:] or len(few) * 3 != len(more) * 2:
+        return False
+    near = _COARSE * scale_of(few)
+    return torch.allclose(more[: len(few)].double(), few.double(), rtol=0, atol=near)

@@ -1,8 +1,11 @@
-"""Which positions count: what is padding takes no part in `mean`, and `resample` hands none on."""
+"""The reference: of the kind of the evaluated examples, and none of them; which positions count.
+
+What is padding takes no part in `mean`, and `resample` hands none of it on.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,18 +14,54 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from lashley.ablations import Ablation
 from lashley.data import Examples
 from lashley.data.examples import fingerprint
-from lashley.engine.apart import takes_donors
-from lashley.errors import EngineError
-from lashley.methods import needs_reference
+from lashley.errors import DataError, EngineError
+from lashley.methods import Donated, Method, Replacement, needs_reference
 
 MASK = "attention_mask"  # the input that says so, if nothing else is said
 _ALLOWED = (
     "allowed are the name of an input (example, position) of truth values, or of 1 and 0, and a "
     "boolean tensor (reference example, position)"
 )
+
+
+Methods = Mapping[tuple[str, Method], Replacement]  # by names of sites
+
+
+def check_reference(reference: Examples | None, examples: Examples, methods: Methods) -> None:
+    """Refuse methods without the reference examples they need, and ones that are evaluated too.
+
+    Raises:
+        EngineError: If there are none, or of another shape; the lengths may differ where only means
+            are taken of them.
+        DataError: If more than one in a hundred is among the evaluated examples.
+    """
+    needing = sorted({str(method) for (_, method), r in methods.items() if needs_reference(r)})
+    if not needing:
+        return
+    if reference is None:
+        raise EngineError(
+            f"reference: the method {needing[0]!r} needs examples to take activations from. Give "
+            "some that are not evaluated, such as training examples: evaluate(..., reference=...)."
+        )
+    given, wanted = ({n: tuple(p.shape[1:]) for n, p in e.tensors().items()}
+                     for e in (reference, examples))  # fmt: skip
+    alike = {n: len(s) for n, s in given.items()} == {n: len(s) for n, s in wanted.items()}
+    if given != wanted and (takes_donors(methods) or not alike):
+        may = " Only methods that take a mean allow other lengths." if alike else ""
+        raise EngineError(
+            f"reference: its examples are of shape {given}, the evaluated ones of {wanted}; "
+            f"allowed are examples of the same kind.{may} Cut them alike, or pad them and give the "
+            "network a mask of what counts."
+        )
+    shared = _shared(reference, examples)
+    if shared > len(reference) // 100:
+        raise DataError(
+            f"reference: {shared} of its {len(reference)} examples are among the evaluated ones, "
+            "so the ablation would know what it is tested on. Give others, such as training "
+            "examples."
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +85,7 @@ class Counted:
 
 
 def counted_of(
-    given: Any, examples: Examples, reference: Examples | None, ablations: Sequence[Ablation]
+    given: Any, examples: Examples, reference: Examples | None, methods: Methods
 ) -> Counted | None:
     """The positions that count in `mean` and `resample`; None where all do, or none is asked for.
 
@@ -54,12 +93,12 @@ def counted_of(
         given: As of `evaluate`.
         examples: Those to be evaluated.
         reference: Those that activations are taken from, or None.
-        ablations: Those to be measured.
+        methods: From `replacements`.
 
     Raises:
         EngineError: If it is no mask.
     """
-    if reference is None or not any(needs_reference(a.replacement) for a in ablations):
+    if reference is None or not any(map(needs_reference, methods.values())):
         return None
     if given is None or isinstance(given, str):
         name, mask = MASK if given is None else given, _input(given, reference)
@@ -79,7 +118,7 @@ def counted_of(
 
 def donors_of(
     counted: Counted | None, examples: Examples, reference: Examples | None,
-    ablations: Sequence[Ablation], seed: int,
+    methods: Methods, seed: int,
 ) -> Int[Tensor, " example"] | None:  # fmt: skip
     """For each example the reference example that `resample` takes activations from.
 
@@ -89,13 +128,13 @@ def donors_of(
         counted: What counts; None: all.
         examples: Those to be evaluated.
         reference: Those that are drawn from.
-        ablations: Those to be measured.
+        methods: From `replacements`.
         seed: Of the draw.
 
     Raises:
         EngineError: If there is none for an example.
     """
-    if reference is None or not takes_donors(ablations):
+    if reference is None or not takes_donors(methods):
         return None
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randint(len(reference), (len(examples),), generator=generator)
@@ -159,3 +198,29 @@ def _tensor(given: Any, n: int) -> Tensor:
     else:
         what = f"a tensor of {found.dtype}" if isinstance(found, Tensor) else repr(given)
     raise EngineError(f"counted: given {what}; {_ALLOWED}. Leave it out for {MASK!r}.")
+
+
+def takes_donors(methods: Methods) -> bool:
+    """Whether any takes the activations of other examples."""
+    return any(isinstance(replacement, Donated) for replacement in methods.values())
+
+
+def _shared(reference: Examples, examples: Examples) -> int:
+    """How many of the reference examples are also evaluated."""
+    if reference.fingerprint == examples.fingerprint:
+        return len(reference)
+    known = set(_rows(examples))
+    return sum(row in known for row in _rows(reference))
+
+
+def _rows(examples: Examples) -> list[int]:
+    inputs = examples.inputs
+    parts = list(inputs.values()) if isinstance(inputs, Mapping) else [inputs]
+    found = []
+    for i in range(0, len(examples), 4096):
+        columns = [
+            p[i : i + 4096].detach().cpu().reshape(len(p[i : i + 4096]), -1).contiguous().numpy()
+            for p in parts
+        ]
+        found += [hash(tuple(row.tobytes() for row in rows)) for rows in zip(*columns, strict=True)]
+    return found
