@@ -21,6 +21,7 @@ from lashley.errors import CodeError
 Made = TypeVar("Made")
 
 _FORM = "allowed is package.module:callable or file.py:callable"
+_PREFIX = "_given_"  # of the names of modules that are made of files
 _NOT_OWN = (__file__, importlib.__file__, "<frozen importlib")
 
 
@@ -78,6 +79,11 @@ def called(
         return _own(lambda: function(**(arguments or {})), given, what)
 
 
+def modules_of_files() -> list[ModuleType]:
+    """The modules that were made of files: another process cannot import them by their name."""
+    return [module for name, module in sys.modules.items() if name.startswith(_PREFIX)]
+
+
 @contextmanager
 def _importable(folder: Path) -> Iterator[None]:
     """The folder's own modules can be imported inside, as Python does for a script there."""
@@ -92,7 +98,7 @@ def _importable(folder: Path) -> Iterator[None]:
 def _file(path: Path, what: str) -> ModuleType:
     if not path.is_file():
         raise CodeError(f"{what}: there is no file {str(path)!r}; {_FORM}. Look at the path.")
-    spec = importlib.util.spec_from_file_location(f"_given_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(f"{_PREFIX}{path.stem}", path)
     assert spec is not None
     loader = spec.loader
     assert loader is not None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import xarray as xr
 
+from lashley.code import modules_of_files
 from lashley.data import Examples
 from lashley.distribute.address import checked, join
 from lashley.distribute.cells import Cells
@@ -168,6 +169,8 @@ class Cluster:
     def _shared(self, name: str, value: Any) -> Shared:
         """A value on its way to the workers."""
         ray, found = _ray(), fingerprint_of(value)
+        for module in modules_of_files():
+            ray.cloudpickle.register_pickle_by_value(module)
         if not isinstance(value, Examples):
             return Shared(name, partial(_got, ray.put(value)), found)
         if self.share is not None:

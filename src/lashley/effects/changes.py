@@ -42,7 +42,8 @@ def mean_changes(outcomes: xr.Dataset) -> xr.Dataset:
     for name in schema.measured_names(outcomes):
         own, total = _mean_by_example(outcomes, name), _sums(outcomes, name)[0]
         squares = np.bincount(label, own**2, minlength=n_classes)
-        parts = {f"overall_{name}": (own.sum(), squares.sum(), sizes.sum(), total.sum(1))}
+        whole = [np.asarray(part.sum()) for part in (own, squares, sizes)]
+        parts = {f"overall_{name}": (*whole, total.sum(1))}
         if by_class:
             parts[name] = (total.mean(0), squares, sizes, total)
         for prefix, (sums, spread, n, each) in parts.items():

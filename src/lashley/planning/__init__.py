@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from lashley.planning.making import model_of, planned
 from lashley.planning.model import CostModel, SiteCost, seconds_by_site, seconds_of, seconds_on
 from lashley.planning.planned import Plan
 from lashley.planning.sampling import BUILT_ON, PlannedSweep, sample
+from lashley.readouts import Readout
 
 __all__ = [
     "CostModel", "Plan", "SiteCost", "costs", "plan", "seconds_by_site", "seconds_of", "seconds_on",
@@ -27,6 +28,7 @@ def plan(
     examples: Any,
     ablations: Sequence[Ablation],
     *,
+    readout: str | Readout | Callable[..., Any] = "classification",
     reference: Any = None,
     precision: float | None = None,
     devices: int = 1,
@@ -48,6 +50,7 @@ def plan(
         network: As for `evaluate`.
         examples: As for `evaluate`; or a part of them, with `n_examples`.
         ablations: As for `evaluate`.
+        readout: As for `evaluate`.
         reference: As for `evaluate`.
         precision: As for `evaluate`; how many examples an ablation will need is estimated from how
             many outcomes changed in the sample.
@@ -70,8 +73,8 @@ def plan(
     """
     check_plan(devices, seconds, n_examples)
     evaluation = asked(
-        network, examples, ablations, reference=reference, precision=precision, seed=seed,
-        device=device, dtype=dtype, output=output, counted=counted,
+        network, examples, ablations, readout=readout, reference=reference, precision=precision,
+        seed=seed, device=device, dtype=dtype, output=output, counted=counted,
     )  # fmt: skip
     sweep = _sweep(evaluation, n_examples)
     with evaluation_of(evaluation.network, sweep.sample), torch.no_grad():

@@ -34,6 +34,7 @@ from lashley.planning.sampling import (
     work_of,
 )
 from lashley.planning.stopping import changed_in, expected_examples
+from lashley.readouts import CLASSIFICATION
 from lashley.stats import confidence_sequence
 
 _ROUGH = 1.35  # an estimate may be off by this factor
@@ -98,7 +99,8 @@ def _found(sweep: PlannedSweep, prepared: Prepared, setup: float, seconds: float
     evaluation = sweep.evaluation
     names = dict.fromkeys(a.site.name for a in sweep.ablations)
     counted = flops(evaluation.network, evaluation.examples, names)
-    check_classes(evaluation.examples, counted.n_outputs)
+    if evaluation.readout.name == CLASSIFICATION.name:
+        check_classes(evaluation.examples, counted.n_outputs)
     rows, batch = prepared.distinct_rows, _batch(prepared, sweep)
     work = work_of(prepared, sweep, rows, counted, batch)
     laps = calibrate(work, seconds)

@@ -6,7 +6,7 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import ValidationError
@@ -116,7 +116,7 @@ def _read(source: str) -> dict[str, Any]:
             f"{_nearest(source, texts())} Or give the path of a .yaml file."
         )
     try:
-        content = yaml.safe_load(text)
+        content = yaml.load(text, _Once)  # safe
     except yaml.YAMLError as error:
         raise StudyError(f"study: {source} is no valid YAML ({error}).") from error
     if not isinstance(content, dict):
@@ -163,12 +163,34 @@ def _explain(source: str, model: type[Form], error: ValidationError) -> str:
     return "\n".join(lines) + "\nSee the built-in studies for what is allowed: lashley list."
 
 
-def _keys(model: Any, parents: Sequence[Any]) -> Mapping[str, Any]:
+def _keys(form: Any, parents: Sequence[Any]) -> Mapping[str, Any]:
+    """The keys that are known below some parents."""
     for parent in parents:
-        annotation = model.model_fields[str(parent)].annotation
-        parts = [a for a in get_args(annotation) if hasattr(a, "model_fields")]  # of `Part | None`
-        model = parts[0] if parts else annotation
-    return model.model_fields
+        form = _below(form, parent)
+    return getattr(form, "model_fields", {})
+
+
+def _below(form: Any, key: Any) -> Any:
+    """The form of what stands at a key."""
+    if get_origin(form) is dict:
+        return get_args(form)[1]
+    found = form.model_fields[str(key)].annotation
+    if get_origin(found) is dict:
+        return found
+    return next((p for p in get_args(found) if hasattr(p, "model_fields")), found)  # `Part | None`
+
+
+class _Once(yaml.SafeLoader):
+    """A key that stands twice is refused: YAML would take the last one."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice is not None:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"the key {twice!r} stands twice; rename one", node.start_mark
+            )
+        return super().construct_mapping(node, deep)
 
 
 def _nearest(word: str, allowed: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from lashley import data, networks
 from lashley.code import called, is_code, named_code
 from lashley.data import Examples, as_examples
 from lashley.data.array_file import arrays_in
+from lashley.data.classes import may_be_classes
 from lashley.data.examples import require_classes
 from lashley.data.inputs import take
 from lashley.data.subset import stratified
@@ -182,7 +183,7 @@ def _some(examples: Examples, part: DataPart, what: str) -> Examples:
             "are. Lower it, or leave it out."
         )
     labels = examples.labels
-    of_classes = bool(examples.class_names) and isinstance(labels, torch.Tensor)
+    of_classes = isinstance(labels, torch.Tensor) and may_be_classes(labels)
     strata = labels.cpu().numpy() if of_classes else np.zeros(len(examples), np.int64)
     which = stratified(strata, n, part.seed)
     own = labels[torch.from_numpy(which)]
