@@ -130,11 +130,37 @@ def test_of_a_class_without_examples_there_is_none():
     assert not np.isnan(found["overall_drop_pp"])
 
 
-def test_refuses_what_is_no_classification():
-    inputs = (torch.randn(6, 4), torch.arange(6) % 3)
+@pytest.mark.parametrize("classes", [True, False])
+def test_of_another_readout_is_the_mean_change(classes):
+    inputs, labels = torch.randn(12, 4), torch.arange(12) % 3
     network = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 3))
-    cuts = la.singles(la.find_sites(network, inputs)["0"])
-    with pytest.raises(OutcomesError, match="given 'loss', which measures no ranks"):
-        mean_effect(la.evaluate(network, inputs, cuts, readout="loss"))
+    data = (inputs, labels if classes else labels.float())
+    cuts = la.singles(la.find_sites(network, data)["0"])
+    outcomes = la.evaluate(network, data, cuts, readout=largest)
+    found = mean_effect(outcomes)
+    change = (outcomes["largest"] - outcomes["intact_largest"]).values.astype(float)
+    own = change.mean(0)
+    ends = la.stats.mean_interval(own.sum(), (own**2).sum(), 12)
+    assert found["example_largest_change"].values == pytest.approx(own)
+    assert float(found["overall_largest_change"]) == pytest.approx(own.mean())
+    assert float(found["overall_largest_change_low"]) == pytest.approx(float(ends.low))
+    assert float(found["overall_largest_sd"]) == pytest.approx(change.mean(1).std())
+    assert ("largest_change" in found) == classes
+    if classes:
+        for label in range(3):
+            member = labels.numpy() == label
+            part, mean = found.isel({"class": label}), own[member]
+            ends = la.stats.mean_interval(mean.sum(), (mean**2).sum(), 4)
+            assert float(part["largest_change"]) == pytest.approx(mean.mean())
+            assert float(part["largest_change_high"]) == pytest.approx(float(ends.high))
+            sd = change[:, member].mean(1).std()
+            assert float(part["largest_sd"]) == pytest.approx(sd)
+
+
+def largest(outputs, _targets):
+    return {"largest": outputs.amax(1)}
+
+
+def test_refuses_a_top_that_there_is_not():
     with pytest.raises(OutcomesError, match="top: given 4"):
         mean_effect(random(0), 4)

@@ -172,7 +172,7 @@ def test_a_paper_of_ones_own_is_a_folder_and_nothing_more(bare):
     assert shown == (0, "total,holds 15,True")
     assert key[0] == kind[0] == 1
     assert "lost: there is no such key; did you mean last?" in key[1]
-    assert "kind: given 'summ'; allowed are sum; did you mean sum?" in kind[1]
+    assert "kind: given 'summ'; allowed are ablation, sum; did you mean sum?" in kind[1]
 
 
 def test_a_kind_that_nobody_brings(tmp_path):

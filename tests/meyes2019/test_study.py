@@ -160,12 +160,14 @@ class TestFile:
         assert load(written(ablation__method=given)).ablation.method == text
 
     def test_missing_keys_and_all_else_are_told_at_once(self, tmp_path):
-        (tmp_path / "s.yaml").write_text("name: x\ntitle: x\ndata: {}\nnetwrok: {}\n")
+        (tmp_path / "s.yaml").write_text(
+            "name: x\ntitle: x\npopulation: {}\ndata: {}\nnetwrok: {}\n"
+        )
         with pytest.raises(StudyError) as caught:
             load(str(tmp_path / "s.yaml"))
         message = str(caught.value)
         for words in (
-            "6 things",
+            "7 things",
             "data.name: is missing",
             "network: is missing",
             "training: is missing",
