@@ -167,7 +167,7 @@ class TestFile:
             load(str(tmp_path / "s.yaml"))
         message = str(caught.value)
         for words in (
-            "7 things",
+            "6 things",
             "data.name: is missing",
             "network: is missing",
             "training: is missing",
