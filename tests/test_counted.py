@@ -269,7 +269,7 @@ def test_positions_of_another_number_all_count_and_it_is_said(engine):
     _, data, reference, *_ = made()
     network = Pairs().eval()
     cut = [la.Ablation(la.find_sites(network, data)["after"], (1,), "mean")]
-    with pytest.warns(UserWarning, match=r"counted says it of 6 positions.*after: 3"):
+    with pytest.warns(UserWarning, match=r"counted has 6 positions.*after: 3"):
         found = la.evaluate(network, data, cut, readout=logits, reference=reference, engine=engine)
     twin = copy.deepcopy(network).double()
     with torch.no_grad():

@@ -182,7 +182,7 @@ def test_outputs_and_forwards_that_do_not_go_are_told(data, forward, match):
 def test_a_network_that_runs_in_float64_alone_is_told(data, engine):
     network, x = Net(lambda s, x: s.a(x).relu().double()).double().eval(), data[0].double()
     cuts = la.singles(la.find_sites(network, (x, data[1]))["a"])
-    with pytest.raises(EngineError, match="forward writes float64, so that it runs in no other"):
+    with pytest.raises(EngineError, match="forward writes float64, so it runs in no other"):
         la.evaluate(network, (x, data[1]), cuts, engine=engine)
 
 

@@ -1,4 +1,4 @@
-"""What is written down of a recovery, epoch by epoch."""
+"""What is written down about a recovery, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Diary:
     """A `Watch` that measures the trainees after every epoch; kept in the training's checkpoint.
 
     Attributes:
-        trainees: Who are trained.
+        trainees: Who is trained.
         test: What to measure them on.
         validation: What the stop rule looks at; None without one.
         stop: When to end before the last epoch.
@@ -73,7 +73,7 @@ class Diary:
         self.trainees.resume()
 
     def _measured(self, network: nn.Module, seen: Seen, epochs: int) -> NetworkOutcomes:
-        """What the network does, if that is finite: of NaN every rank would be 0."""
+        """What the network does, if that is finite: with NaN every rank would be 0."""
         found = measured(network, seen.inputs, seen.labels)
         if math.isfinite(found.loss):
             return found
@@ -100,8 +100,8 @@ class Diary:
         if moved:
             raise IntegrityError(
                 f"hold: after epoch {epochs} the ablated units have moved by {max(moved):.3g}, so "
-                "the ablation is held no more. Nothing but the training may write to the network: "
-                "look for a forward or a hook that does."
+                "the ablation is no longer held. Nothing but the training may write to the "
+                "network: look for a forward or a hook that does."
             )
 
     def enough(self, epochs: int) -> bool:
@@ -112,7 +112,7 @@ class Diary:
         return all(self.stop.ends(accuracy) for accuracy in by_member)
 
     def go_back(self) -> int:
-        """Make the trainees what they were after the last epoch; which that was."""
+        """Make the trainees what they were after the last epoch, and return its number."""
         good = {n.removeprefix("good."): v for n, v in self.book.items() if n.startswith("good.")}
         self.trainees.put_back(good)
         return int(self.book["epochs"])

@@ -1,4 +1,4 @@
-"""Studies: what to do as one YAML file, and what was found as one folder."""
+"""Studies: one YAML file says what to do, one folder holds what was found."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def kind_of(study: Study) -> Kind:
 
 
 def run(study: Study, path: Path, *, where: Workplace = _LOCAL, tell: Tell) -> RunFolder:
-    """Carry out a study, or go on with one that was stopped; what is finished is not run again.
+    """Carry out a study, or continue one that was stopped; what is finished is not run again.
 
     Args:
         study: What to do.
         path: The run folder: new, empty, or of the same study.
         where: Who runs the networks: this process, or a cluster.
-        tell: Told of each stage and its progress.
+        tell: Called with each stage and its progress.
 
     Raises:
         RunError: If the folder cannot be used or another process uses it, or the disk is full.
@@ -76,7 +76,7 @@ def take_steps(study: Study, folder: RunFolder, where: Workplace, tell: Tell) ->
         study: Which.
         folder: Of its run.
         where: Who runs the networks.
-        tell: Told of each stage and its progress.
+        tell: Called with each stage and its progress.
     """
     carry_out(kind_of(study).stages(study), Job(study, folder, where, tell))
 
@@ -87,8 +87,8 @@ def plan(study: Study, *, device: str = "cpu", devices: int = 1, seconds: float 
     Args:
         study: Which.
         device: Where networks will be evaluated.
-        devices: How many of these.
-        seconds: For the calibration, about; building the engine comes on top.
+        devices: How many of them.
+        seconds: For the calibration, about; building the engine takes extra time.
 
     Raises:
         EngineError: If devices or seconds are not above 0.
@@ -103,8 +103,8 @@ def draw_figures(folder: RunFolder, tell: Tell, *, again: bool = False) -> None:
 
     Args:
         folder: A run that has its tables.
-        tell: Told of the progress.
-        again: Draw those that are there, too.
+        tell: Called with the progress.
+        again: Also draw those that exist already.
     """
     draw_galleries(kind_of(study_of(folder)).galleries(folder), tell, again=again)
 

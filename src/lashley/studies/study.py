@@ -12,7 +12,7 @@ Seed = Annotated[int, Field(ge=0)]
 
 
 class Part(BaseModel):
-    """A part of a study: frozen, without keys that it does not know, numbers finite."""
+    """A part of a study: frozen, with known keys only and finite numbers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -26,14 +26,14 @@ class EmbeddingPart(Part):
 
 
 class Study(Part):
-    """Everything that determines the numbers of a run; what else it says depends on its kind."""
+    """Everything that determines the numbers of a run; the rest depends on its kind."""
 
     kind: str
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
     title: str
 
     def check(self) -> None:
-        """Refuse what no single key can tell.
+        """Refuse what no single key shows to be wrong.
 
         Raises:
             StudyError: If the study cannot be run as it is.
