@@ -29,7 +29,7 @@ from lashley.papers.meyes2019.figures.layers import (
 )
 from lashley.papers.meyes2019.figures.layers.choice import choose_proportions
 from lashley.papers.meyes2019.figures.layers.classes import class_curves
-from lashley.papers.meyes2019.figures.layers.constants import constants, left_behind
+from lashley.papers.meyes2019.figures.layers.constants import constants, left_after_zeros
 from lashley.papers.meyes2019.figures.layers.curves import curve
 from lashley.papers.meyes2019.figures.layers.distances import by_likeness, reach, square
 from lashley.papers.meyes2019.figures.layers.distribution import boxes, whole
@@ -409,9 +409,9 @@ def test_what_is_left_behind(small: LayerResults):
     held = pd.DataFrame(
         {"site": "fc1", "constant": [0, 0.2, 0.3, 0.5], "mean_activation": [0.2, 0.2, 0.2, 0.6]}
     )
-    found = left_behind(replace(two_methods([1], [1]), constants=held), "fc1")
+    found = left_after_zeros(replace(two_methods([1], [1]), constants=held), "fc1")
     assert (found.above_zero, found.above_mean) == (0.75, 0.25)
-    nothing = left_behind(small, "fc9")
+    nothing = left_after_zeros(small, "fc9")
     assert len(nothing.constant) == 0
     assert np.isnan(nothing.above_zero)
 

@@ -392,7 +392,7 @@ class TestADiskWithLittleRoom:
     def test_is_told_of_and_used(self, study_file, finished, tmp_path, no_figures, monkeypatch):
         usage = shutil.disk_usage("/")._replace(free=10)
         monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-        with pytest.warns(UserWarning, match=r"may take up to .* GB .* If it fills up nothing is"):
+        with pytest.warns(UserWarning, match=r"may take up to .* GB .* If it fills up, nothing is"):
             studies.run(studies.load(str(study_file)), tmp_path / "run", tell=silent)
         assert_same_tables(tmp_path / "run", finished.path)
 
