@@ -245,7 +245,7 @@ class TestWhatCannotBeHeld:
     def test_units_behind_layer_norm(self):
         network = nn.Sequential(nn.Flatten(), nn.Linear(192, 6), nn.LayerNorm(6), nn.ReLU(),
                                 nn.Linear(6, 3)).eval()  # fmt: skip
-        self.refuses(SiteError, "after 1 stands layer_norm, which mixes its units",
+        self.refuses(SiteError, "1 is followed by layer_norm, which mixes its units",
                      network, cut_of(network, site="1"))  # fmt: skip
 
     def test_a_mean_without_a_bias(self):
