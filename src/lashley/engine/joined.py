@@ -140,7 +140,7 @@ class _Pass:
         return self._program.value(node, args, kwargs)
 
     def _read(self, node: fx.Node, rows: int) -> Any:
-        """A value with so many rows."""
+        """A value with this many rows."""
         known = self._program.batch.get(node.name)
         if isinstance(known, Count):
             return known.of(rows)  # without the value that it counts

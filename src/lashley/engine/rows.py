@@ -82,7 +82,7 @@ class Rows:
 
 @runtime_checkable
 class LiveValues(Protocol):
-    """The intact network's values on one batch, of so many examples, by nodes.
+    """The intact network's values on one batch, by nodes.
 
     Attributes:
         size: How many examples.
@@ -241,7 +241,7 @@ def consecutive(which: Int[Tensor, " cell"]) -> list[tuple[int, slice]]:
 def stacked(
     value: Any, known: Any, n_rows: int, of_rows: Callable[[Tensor, Batched], Tensor]
 ) -> Any:
-    """A value for a stack of so many rows.
+    """A value for a stack of this many rows.
 
     Args:
         value: On a batch.

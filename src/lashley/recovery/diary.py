@@ -53,7 +53,7 @@ class Diary:
         return {f"diary.{name}": values for name, values in self.book.items()}
 
     def look(self, epochs: int, losses: Tensor) -> None:
-        """Measure every member after so many epochs, and keep its state."""
+        """Measure every member after this many epochs, and keep its state."""
         self.trainees.settle()
         test = [self._measured(network, self.test, epochs) for network in self.trainees.trained]
         for name in ("rank", "prediction"):
@@ -105,7 +105,7 @@ class Diary:
             )
 
     def enough(self, epochs: int) -> bool:
-        """Whether the stop rule ends the training after so many epochs."""
+        """Whether the stop rule ends the training after this many epochs."""
         if self.stop is None:
             return False
         by_member: Sequence[list[float]] = self.book["validation"][: epochs + 1].T.tolist()
@@ -121,7 +121,7 @@ class Diary:
 def diary(
     trainees: Trainees, test: Seen, validation: Seen | None, stop: Patience | None, epochs: int
 ) -> Diary:
-    """An empty diary for so many epochs."""
+    """An empty diary for this many epochs."""
     cells = (epochs + 1, len(trainees.starts))
     book = {n: torch.full((*cells, len(test.labels)), -1) for n in ("rank", "prediction")}
     for name in ("loss", "train_loss", "validation", "held_norm"):

@@ -65,7 +65,7 @@ def result(
     task: RecoveryTask, start: Start, ablation: Ablation, diary: Diary, member: int,
     intact: NetworkOutcomes, epochs: int, ended: str,
 ) -> Recovery:  # fmt: skip
-    """The member's recovery after so many epochs."""
+    """The member's recovery after this many epochs."""
     book = {
         name: _numbers(values[: epochs + 1, member])
         for name, values in diary.book.items()

@@ -42,7 +42,7 @@ class Ranks:
         return {_INTACT: self.intact, **named}
 
     def change(self, key: RankKey, epoch: int, top: int) -> np.ndarray:
-        """(image,) 1 if right when intact and wrong after so many epochs, -1 the other way."""
+        """(image,) 1 if right when intact and wrong after this many epochs, -1 the other way."""
         ranks = self.by_run[key]
         epoch = epoch if epoch < 0 else min(epoch, len(ranks) - 1)  # a run may end early
         return (self.intact < top).astype(float) - (ranks[epoch] < top)
