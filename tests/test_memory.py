@@ -86,6 +86,7 @@ class Deep(nn.Module):
         return self.out(x.mean(1))
 
 
+@pytest.mark.thinned(1, by=lambda method, branches, joining: (method, branches))
 @pytest.mark.filterwarnings("ignore:examples")
 @pytest.mark.parametrize("joining", [True, False])
 @pytest.mark.parametrize("branches", [False, True])
