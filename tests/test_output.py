@@ -67,6 +67,7 @@ def plain():
     return made(lambda both: both[1])
 
 
+@pytest.mark.thinned(3, by="engine")
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("engine", ["auto", "fx", "export", "naive"])
 def test_outcomes_are_those_of_a_network_that_returns_that_part_alone(form, engine):

@@ -55,6 +55,7 @@ def without(h, unit=2):
     return h
 
 
+@pytest.mark.thinned(1, by="engine")
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("turn", [
     lambda w: w.T, lambda w: w.mT, lambda w: w.t(), lambda w: w.transpose(0, 1),
@@ -78,6 +79,7 @@ def test_a_bias_that_the_network_itself_holds_goes_with_its_weights(data, engine
     torch.testing.assert_close(got, wanted, rtol=0, atol=1e-6)
 
 
+@pytest.mark.thinned(2, by="engine")
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("act", [
     torch.special.expit, torch.special.erfc, torch.cosh, torch.acos, torch.sinc,
