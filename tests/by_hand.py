@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, fx, nn
 
@@ -21,6 +22,11 @@ import lashley as la
 from lashley.errors import EngineError
 
 ENGINES = ("auto", "fx", "export", "hooks", "naive")  # the last is the slow one
+# "auto" takes one of the others, which test_contract.py and test_engine.py check for any network.
+every_engine = pytest.mark.parametrize(
+    "engine", [pytest.param("auto", marks=pytest.mark.slow), *ENGINES[1:]]
+)
+each_engine = pytest.mark.parametrize("engine", ENGINES[1:])
 METHODS = ("silence", "zero_weights", "mean", "resample")
 N, N_REFERENCE = 24, 7  # examples to be evaluated, and such that activations are taken from
 

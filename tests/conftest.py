@@ -22,16 +22,33 @@ settings.load_profile("shared machine")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of a test that is `thinned(n)` n cases are drawn by its name; the others are slow."""
-    cases: dict[tuple[str, int], list[pytest.Item]] = defaultdict(list)
+    """Of a test that is `thinned(n)` n cases are drawn by its name; the others are slow.
+
+    `thinned(n, by="engine")` draws n for each value of that parameter. `by` may be a function of
+    the parameters, too.
+    """
+    cases: dict[str, dict[Any, list[pytest.Item]]] = defaultdict(lambda: defaultdict(list))
+    most: dict[str, int] = {}
     for item in items:
         for mark in item.iter_markers("thinned"):
-            cases[item.nodeid.partition("[")[0], mark.args[0]].append(item)
-    for (name, n), own in cases.items():
-        kept = Random(name).sample(own, min(n, len(own)))
-        for item in own:
-            if item not in kept:
-                item.add_marker(pytest.mark.slow)
+            name = item.nodeid.partition("[")[0]
+            most[name] = mark.args[0]
+            cases[name][_kind(item, **mark.kwargs)].append(item)
+    for name, kinds in cases.items():
+        draw = Random(name)
+        for own in kinds.values():
+            kept = draw.sample(own, min(most[name], len(own)))
+            for item in own:
+                if item not in kept:
+                    item.add_marker(pytest.mark.slow)
+
+
+def _kind(item: Any, by: str | Callable[..., Any] | None = None) -> Any:
+    """The kind of a case: of each the fast suite takes some."""
+    if by is None:
+        return None
+    given = item.callspec.params
+    return given[by] if isinstance(by, str) else by(**given)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 from lashley.graph import capture
 from lashley.graph.anatomy import anatomy
 from lashley.graph.nodes import op
-from lashley.graph.ways import behind
+from lashley.graph.ways import after
 
 from forward import Forward
 
@@ -207,11 +207,11 @@ class TestOrgans:
 class TestOutputLayers:
     @both
     @pytest.mark.parametrize(
-        "behind", [lambda y: y, F.relu, lambda y: y.log_softmax(1), lambda y: y.flip(1) * 2]
+        "last", [lambda y: y, F.relu, lambda y: y.log_softmax(1), lambda y: y.flip(1) * 2]
     )
-    def test_whose_units_are_not_mixed_again_are_none(self, behind, tracer):
+    def test_whose_units_are_not_mixed_again_are_none(self, last, tracer):
         network = Forward(
-            lambda n, x: behind(n.b(F.relu(n.a(x)))), a=nn.Linear(4, 6), b=nn.Linear(6, 5)
+            lambda n, x: last(n.b(F.relu(n.a(x)))), a=nn.Linear(4, 6), b=nn.Linear(6, 5)
         )
         assert list(found_in(network, 4, tracer=tracer)[1]) == ["a"]
 
@@ -252,5 +252,5 @@ def test_behind_are_all_that_depend_on_a_node():
     )  # fmt: skip
     module, organs = found_in(network, 4)
     (call,) = organs["a"].calls
-    assert sorted(op(n, module) for n in behind({call.source})) == ["", "add", "linear", "relu"]
-    assert call.source not in behind({call.source})
+    assert sorted(op(n, module) for n in after({call.source})) == ["", "add", "linear", "relu"]
+    assert call.source not in after({call.source})

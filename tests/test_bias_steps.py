@@ -7,9 +7,8 @@ from torch.nn import functional as F
 
 import lashley as la
 
-from by_hand import ENGINES, Units, Written, assert_as_by_hand, examples
+from by_hand import Units, Written, assert_as_by_hand, every_engine, examples
 
-every_engine = pytest.mark.parametrize("engine", ENGINES)
 N_UNITS = 6
 
 
@@ -45,6 +44,7 @@ MOVES = {
 }
 
 
+@pytest.mark.thinned(1, by="engine")
 @every_engine
 @pytest.mark.parametrize("move", MOVES)
 def test_behind_units_in_another_order_it_is_none_of_theirs(move, engine):

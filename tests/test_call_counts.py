@@ -85,7 +85,7 @@ def test_a_mean_of_what_no_reference_example_has_is_an_error():
     network, x, others = made(steps)
     data = of_size(x, 3.5), torch.arange(12) % 3
     cut = [la.Ablation(la.find_sites(network, data)["b"], (0,), "mean")]
-    with pytest.raises(EngineError, match="none of its examples comes to all calls of b"):
+    with pytest.raises(EngineError, match="none of its examples reaches all calls of b"):
         la.evaluate(network, data, cut, reference=(of_size(others, 1.5), torch.arange(7) % 3))
 
 

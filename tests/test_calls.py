@@ -21,11 +21,11 @@ from by_hand import (
     assert_as_by_hand,
     assert_logits,
     donors,
+    every_engine,
     logits,
 )
 from twins import TRACERS, tracer_of, twin
 
-every_engine = pytest.mark.parametrize("engine", ENGINES)
 within_reach = pytest.mark.parametrize(("tracer", "engine"), [
     (tracer, engine) for i, tracer in enumerate(TRACERS) for engine in ENGINES
     if engine not in TRACERS[:i]
@@ -58,7 +58,7 @@ def projected(function):
         return network, torch.randn(N, T, C), torch.randn(N_REFERENCE, T, C)
 
 
-@pytest.mark.thinned(8)
+@pytest.mark.thinned(1, by="engine")
 @within_reach
 @pytest.mark.parametrize("function", [relative, relative_without_an_axis])
 def test_a_second_call_without_examples(function, tracer, engine):
@@ -131,7 +131,7 @@ def tokens_first(n, x, at):
     return n.out(n.mix(h).tanh().transpose(0, 1).flatten(1))
 
 
-@pytest.mark.thinned(4)
+@pytest.mark.thinned(1, by="engine")
 @within_reach
 def test_tokens_first(tracer, engine):
     with la.networks.seeded(1):
@@ -205,7 +205,7 @@ def test_buffers_come_back_as_they_were_from_finding_and_planning(kind):
     assert_untouched(network)
 
 
-@pytest.mark.thinned(5)
+@pytest.mark.thinned(1, by="engine")
 @every_engine
 @pytest.mark.parametrize("kind", [Counting, Rebinding, Membrane])
 def test_a_state_that_nothing_reads_does_no_harm(kind, engine):

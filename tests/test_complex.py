@@ -49,6 +49,7 @@ def by_hand(network, x, others, unit, method):
     return forward(n, wide(x), at).detach()
 
 
+@pytest.mark.thinned(2, by="engine")
 @pytest.mark.parametrize("complex_inputs", [False, True])
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("function", [forward, split, viewed])

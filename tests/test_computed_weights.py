@@ -14,9 +14,8 @@ from torch.nn.utils import prune, spectral_norm, weight_norm
 import lashley as la
 from test_finding import Adapted, Dense, Masked, Scaled, Standardised
 
-from by_hand import ENGINES, N_REFERENCE, N, assert_logits, donors, examples, logits
+from by_hand import ENGINES, N_REFERENCE, N, assert_logits, donors, every_engine, examples, logits
 
-every_engine = pytest.mark.parametrize("engine", ENGINES)
 METHODS = ("silence", "zero_weights", "mean", "resample")
 UNITS = ((0,), (1, 3))
 
@@ -128,7 +127,7 @@ def test_the_effective_weights_are_those(kind, name):
         torch.testing.assert_close(network.layer(x), by)
 
 
-@pytest.mark.thinned(25)
+@pytest.mark.thinned(3, by="engine")
 @every_engine
 @pytest.mark.parametrize(("kind", "name"), ALL)
 def test_outcomes_are_those_of_the_effective_weights(kind, name, engine):
@@ -156,6 +155,7 @@ def test_the_network_is_left_as_it_was(name):
 # --- parts of an adapted layer -------------------------------------------------------------------
 
 
+@pytest.mark.thinned(1, by="engine")
 @every_engine
 @pytest.mark.parametrize("part", ["base_layer", "lora_B", "lora_A"])
 def test_a_part_of_an_adapted_layer_goes_alone(part, engine):

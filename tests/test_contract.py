@@ -19,10 +19,10 @@ from lashley.data import Examples
 from lashley.engine import Savings, columns, passes, rows, stacking, sweeping, winograd
 from lashley.errors import EngineError
 
-from architectures import REMOVABLE, cases, initialised, removed, trained
+from architectures import REMOVABLE, cases, families, initialised, removed, trained
 from rounding import assert_readouts_close
 
-CASES = cases()
+CASES, FAMILIES = cases(), families()
 METHODS = ("silence", "zero_weights", "mean", "resample")
 VARIABLES = ("rank", "prediction", "intact_rank", "intact_prediction", "label")
 ADDED = ("residual", "embedding")  # kinds that a case does not list
@@ -120,7 +120,7 @@ def best_tracer(name):
 # --- every path, on every architecture -----------------------------------------------------------
 
 
-@pytest.mark.thinned(20)
+@pytest.mark.thinned(1, by=lambda name: FAMILIES[name])
 @every_case
 def test_ablations_have_effects_and_methods_differ(name):
     truth = trial(name).truth
@@ -132,6 +132,7 @@ def test_ablations_have_effects_and_methods_differ(name):
     assert name == BRANCHING or not np.array_equal(found["silence"], found["resample"])
 
 
+@pytest.mark.thinned(2, by=lambda name: (FAMILIES[name], best_tracer(name)))
 @every_case
 def test_auto_equals_the_reference(name):
     outcomes = trial(name).run()
@@ -139,7 +140,7 @@ def test_auto_equals_the_reference(name):
     trial(name).check(outcomes)
 
 
-@pytest.mark.thinned(15)
+@pytest.mark.thinned(4, by=lambda name: CASES[name].tracers)
 @pytest.mark.parametrize("name", [n for n in CASES if best_tracer(n) != "hooks"])
 def test_a_suffix_for_each_place_equals_the_reference(name):
     tracer = CASES[name].tracers[-1]  # "auto" takes the first one
@@ -148,7 +149,7 @@ def test_a_suffix_for_each_place_equals_the_reference(name):
     trial(name).check(outcomes)
 
 
-@pytest.mark.thinned(20)
+@pytest.mark.thinned(1, by=lambda name: FAMILIES[name])
 @every_case
 def test_hooks_equal_the_reference_where_they_reach_the_units(name):
     cuts, outcomes = trial(name).cuts[::3], None  # full passes take their time; all kinds are left
@@ -171,6 +172,7 @@ def reached(cuts, refusal):
     return others if tried else [c for c in cuts if c in weights or c.site.name != site]
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("name", ["mlp", "mlp batch norm", "conv3d", "group norm", "pooling",
                                   "control flow", "u-net transposed"])  # fmt: skip
 def test_hooks_reach_every_unit_behind_modules(name):
@@ -197,6 +199,7 @@ def test_bfloat16_equals_the_reference_and_says_what_was_run_again(name):
     assert 0 < outcomes.attrs["share_run_again"] < 0.9
 
 
+@pytest.mark.thinned(2, by="saving")
 @pytest.mark.parametrize("saving", [f.name for f in dataclasses.fields(Savings)])
 @a_few
 def test_outcomes_are_the_same_without_a_saving(name, saving):
@@ -228,6 +231,7 @@ def test_compiled_suffixes_equal_the_reference():
     one.check(one.run(cuts, compile=True), cuts)
 
 
+@pytest.mark.thinned(1, by=lambda name, engine, dtype: (engine, dtype))
 @pytest.mark.parametrize(
     ("engine", "dtype"), [("auto", torch.float32), ("auto", torch.bfloat16),
                           ("hooks", torch.float32), ("naive", torch.float32)])  # fmt: skip
@@ -272,6 +276,7 @@ def test_the_order_of_ablations_is_kept_and_equal_ones_come_twice(name):
     trial(name).check(outcomes, cuts + cuts[:3])
 
 
+@pytest.mark.thinned(1, by="engine")
 @pytest.mark.parametrize("engine", ["fx", "export", "hooks"])
 @pytest.mark.parametrize("name", ["mlp", "conv2d", "group norm"])
 def test_losses_equal_the_references_to_rounding(name, engine):
@@ -468,7 +473,7 @@ def _widened(value, by):
 
 
 @given(plan=plans(), seed=st.integers(0, 1000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_the_contract_holds_for_any_small_graph(plan, seed):
     with la.networks.seeded(seed):
         network = Drawn(plan).eval()
@@ -492,6 +497,7 @@ def by_class(outputs, labels):
     return {f"logit{i}": column for i, column in enumerate(outputs.unbind(1))}
 
 
+@pytest.mark.thinned(7, by="engine")
 @pytest.mark.parametrize("engine", ["auto", "naive"])
 @pytest.mark.parametrize("name", REMOVABLE)
 def test_silence_equals_a_network_without_the_units(name, engine):

@@ -10,9 +10,8 @@ from torch.nn import functional as F
 import lashley as la
 from lashley.errors import LashleyError
 
-from by_hand import ENGINES, logits, measured
+from by_hand import every_engine, logits, measured
 
-every_engine = pytest.mark.parametrize("engine", ENGINES)
 T, WIDTH, UNITS, VOCABULARY = 6, 5, 4, 12
 MASK = "attention_mask"
 
@@ -163,6 +162,7 @@ def test_resample_takes_positions_that_count(engine):
     assert len(set(drawn[0].float().argmax(0).tolist())) > 3, "donors differ"
 
 
+@pytest.mark.thinned(1, by="engine")
 @every_engine
 @pytest.mark.parametrize("method", ["mean", "resample"])
 def test_the_embedding_of_the_padding_moves_no_outcome(method, engine):
@@ -269,7 +269,7 @@ def test_positions_of_another_number_all_count_and_it_is_said(engine):
     _, data, reference, *_ = made()
     network = Pairs().eval()
     cut = [la.Ablation(la.find_sites(network, data)["after"], (1,), "mean")]
-    with pytest.warns(UserWarning, match=r"counted says it of 6 positions.*after: 3"):
+    with pytest.warns(UserWarning, match=r"counted has 6 positions.*after: 3"):
         found = la.evaluate(network, data, cut, readout=logits, reference=reference, engine=engine)
     twin = copy.deepcopy(network).double()
     with torch.no_grad():

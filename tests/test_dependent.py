@@ -12,7 +12,7 @@ from lashley.errors import EngineError, NetworkError, SiteError
 
 from by_hand import ENGINES, Units, Written, by_hand, examples, logits, measured
 
-every_engine = pytest.mark.parametrize("engine", ENGINES)
+every_engine = pytest.mark.parametrize("engine", ENGINES)  # "auto" does what most refuse
 N, N_REFERENCE = 1500, 1200  # more than any batch of a plain network
 L = Units("l", rows=("l.weight", "l.bias"))
 
@@ -63,7 +63,7 @@ def network(function, n=None):
 TOGETHER = [centred, by_batch_statistics, attending_to_each_other, sorted_together]
 
 
-@pytest.mark.thinned(7)
+@pytest.mark.thinned(1, by="engine")
 @every_engine
 @pytest.mark.parametrize("function", TOGETHER, ids=lambda f: f.__name__)
 def test_outcomes_are_those_of_all_examples_in_one_batch(function, engine):
@@ -71,7 +71,7 @@ def test_outcomes_are_those_of_all_examples_in_one_batch(function, engine):
     assert_whole(net, x, engine, ("silence", "zero_weights"))
 
 
-@pytest.mark.thinned(7)
+@pytest.mark.thinned(1, by="engine")
 @every_engine
 @pytest.mark.parametrize("function", TOGETHER, ids=lambda f: f.__name__)
 def test_means_are_those_of_all_reference_examples_in_one_batch(function, engine):
@@ -189,6 +189,7 @@ class Deciding(nn.Module):
         return self.o((self.b if DECIDED[self.way](h, self.least) else self.c)(h).relu())
 
 
+@pytest.mark.thinned(2, by="engine")
 @pytest.mark.parametrize("engine", ["auto", "naive"])
 @pytest.mark.parametrize("way", DECIDED)
 def test_a_decision_by_the_whole_batch_is_made_by_all_examples(way, engine):

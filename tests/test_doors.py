@@ -349,7 +349,7 @@ class TestNames:
         network, inputs, labels = made()
         cuts = [la.Ablation(c.site, c.units, columns={"m_change": 1})
                 for c in cuts_of(network, inputs)]  # fmt: skip
-        with pytest.raises(ReadoutError, match=r"returned 'm', which is a column .*effects called"):
+        with pytest.raises(ReadoutError, match=r"returned 'm', which is a column .*effects would"):
             la.evaluate(
                 network, (inputs, labels), cuts, readout=lambda out, _: {"m": out[:, 0]}
             )  # fmt: skip

@@ -339,7 +339,7 @@ def test_the_papers_numbers_are_reproduced_to_the_digit(replay):
 
 
 def test_measuring_ablated_networks_on_changed_data_invents_drops_of_dead_units(replay):
-    """The paper's mistake: dead units seem to cost 1.4 %p."""
+    """The paper's mistake: dead units seem to cost 1.4 pp."""
     for name, seeming in (("clean", 0.0), ("published", 1.44)):
         drops = la.effects(replay[name])["overall_drop_pp"].values
         assert [round(float(drops[u]), 2) for u in (5, 10, 17)] == [seeming] * 3

@@ -352,7 +352,7 @@ def test_a_readout_that_mixes_examples_is_refused():
         ({"seed": -1}, "seed: given -1"), ({"seed": True}, "seed: given True"),
         ({"memory": "1GB"}, "memory: given '1GB'; allowed is a whole number of bytes"),
         ({"memory": 0}, "memory: given 0"), ({"savings": True}, "savings: given True; allowed"),
-        ({"device": None}, "device: None is not to be had here"),
+        ({"device": None}, "device: None is not available here"),
         ({"precision": True}, "precision: given True"),
         ({"dtype": torch.float16}, r"dtype: given torch\.float16; allowed are torch\.float32"),
     ],

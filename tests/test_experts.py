@@ -14,18 +14,17 @@ from benchmarks.zoo.torchvision_here import declare
 from lashley.errors import EngineError
 
 from by_hand import (
-    ENGINES,
     N_REFERENCE,
     N,
     Units,
     Written,
     assert_as_by_hand,
     assert_logits,
+    every_engine,
     examples,
     logits,
 )
 
-every_engine = pytest.mark.parametrize("engine", ENGINES)
 E, WIDTH, HIDDEN = 3, 6, 10
 
 
@@ -140,7 +139,7 @@ def test_experts_and_router_are_found(name):
     assert {"w1", "w2", "gate.weight"} <= inside | {row.name for row in sites.left_out}
 
 
-@pytest.mark.thinned(8)
+@pytest.mark.thinned(1, by="engine")
 @every_engine
 @pytest.mark.parametrize("name", FORMS)
 def test_hidden_units_of_an_expert(name, engine):
@@ -156,7 +155,7 @@ def test_hidden_units_of_an_expert(name, engine):
                           which=((2,), (0, 7)), methods=methods)  # fmt: skip
 
 
-@pytest.mark.thinned(8)
+@pytest.mark.thinned(1, by="engine")
 @every_engine
 @pytest.mark.parametrize("name", FORMS)
 def test_rows_of_an_expert(name, engine):
@@ -171,7 +170,7 @@ def test_rows_of_an_expert(name, engine):
         assert_logits(found, right[None], cuts)
 
 
-@pytest.mark.thinned(8)
+@pytest.mark.thinned(1, by="engine")
 @every_engine
 @pytest.mark.parametrize("name", FORMS)
 def test_an_expert_that_is_silent_adds_nothing(name, engine):

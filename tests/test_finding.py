@@ -232,7 +232,7 @@ every_tracer = pytest.mark.parametrize("tracer", TRACERS)
 every_network = pytest.mark.parametrize("name", NETWORKS)
 
 
-@pytest.mark.thinned(25)
+@pytest.mark.thinned(5, by="tracer")
 @every_network
 @every_tracer
 def test_sites_are_those_expected_by_every_tracer(name, tracer):
@@ -248,7 +248,7 @@ def test_twins_are_out_of_reach_of_the_tracers_before(tracer):
     assert torch.equal(network(x), made("mlp", "fx")[0](x))
 
 
-@pytest.mark.thinned(15)
+@pytest.mark.thinned(4, by="tracer")
 @every_network
 @every_tracer
 def test_every_parameter_is_of_a_site_or_left_out(name, tracer):
@@ -264,6 +264,7 @@ def test_every_parameter_is_of_a_site_or_left_out(name, tracer):
         assert row.reason
 
 
+@pytest.mark.thinned(8)
 @every_network
 def test_an_account_is_the_same_by_every_tracer(name):
     rows = [

@@ -49,7 +49,7 @@ def by_hand(net, x, name):
     return net.c(h).detach()
 
 
-@pytest.mark.thinned(16)
+@pytest.mark.thinned(3, by="engine")
 @pytest.mark.parametrize("engine", ["auto", "naive"])
 @pytest.mark.parametrize("guard", GUARDS)
 @pytest.mark.parametrize("k", [1, 3, 5])

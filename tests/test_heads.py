@@ -18,14 +18,14 @@ from by_hand import (
     Written,
     assert_as_by_hand,
     assert_logits,
+    each_engine,
+    every_engine,
     examples,
     logits,
     measured,
     unchanged,
 )
 
-every_engine = pytest.mark.parametrize("engine", ENGINES)
-each_engine = pytest.mark.parametrize("engine", ENGINES[1:])
 T, H, D = 4, 2, 3  # tokens, heads, channels of a head
 SCALE = D**-0.5
 
@@ -288,7 +288,7 @@ def test_heads_are_found_by_the_name_of_their_module(name):
     assert found == {"attn": 4 if "grouped" in name else H}
 
 
-@pytest.mark.thinned(30)
+@pytest.mark.thinned(4, by="engine")
 @each_engine
 @pytest.mark.parametrize("name", SPELLED)
 def test_outcomes_of_heads_are_those_by_hand(name, engine):
@@ -300,6 +300,7 @@ def test_outcomes_of_heads_are_those_by_hand(name, engine):
 # --- nn.MultiheadAttention -----------------------------------------------------------------------
 
 
+@pytest.mark.thinned(1, by="engine")
 @every_engine
 @pytest.mark.parametrize("batch_first", [True, False])
 def test_heads_of_the_module_by_its_own_numbers(engine, batch_first):

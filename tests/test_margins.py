@@ -10,9 +10,8 @@ from torch.nn import functional as F
 import lashley as la
 from lashley.readouts import classification
 
-from by_hand import ENGINES, N_REFERENCE, Units, Written, by_hand
+from by_hand import N_REFERENCE, Units, Written, by_hand, every_engine
 
-every_engine = pytest.mark.parametrize("engine", ENGINES)
 EMB = Units("emb", rows=("emb.weight",))
 SIZE, UNITS, CLASSES = 8, 12, 10
 
@@ -53,6 +52,7 @@ def halves(n, apart=1e-6, seed=1):
         return torch.cat((half, half + apart * torch.randn(n, SIZE)), 1)
 
 
+@pytest.mark.thinned(1, by="engine")
 @every_engine
 def test_ranks_after_a_cancellation_are_those_of_float64(network, engine):
     """The issue's own: 42 of 400 ranks were wrong, none settled, and nothing said so."""

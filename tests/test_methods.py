@@ -157,6 +157,7 @@ METHODS = [la.methods.Constant(0.7), la.methods.Scale(0.5), la.methods.Scale(-2)
            la.methods.Noise(0.5), la.methods.Noise(2.0, seed=3), Clipped(), HalfMean()]  # fmt: skip
 
 
+@pytest.mark.thinned(2, by="engine")
 @pytest.mark.parametrize(("name", "engine"), [
     (case[0], engine) for case in cases() for engine in ENGINES
     if (case[0], engine) != ("branching", "export")])  # fmt: skip
@@ -179,6 +180,7 @@ def test_each_equals_its_hand_written_twin(name, engine):
         assert found["method"].values.tolist() == [str(c.method) for c in cuts]
 
 
+@pytest.mark.thinned(1, by="name")
 @pytest.mark.parametrize("savings", [la.Savings(), la.Savings(joining=False),
                                      la.Savings(consumers=False, folding=False)])  # fmt: skip
 @pytest.mark.parametrize("name", ["dense", "filters", "heads", "twice"])
@@ -403,6 +405,7 @@ class TestOfOnesOwn:
         _, mean = self.outcomes(engine, Own("doubles"), "mean")
         torch.testing.assert_close(mean, self.outcomes(engine, "mean")[0])
 
+    @pytest.mark.thinned(2, by="engine")
     @pytest.mark.parametrize("engine", ["auto", "hooks", "naive"])
     @pytest.mark.parametrize(("name", "words"), [
         ("raises", r"its function raised AttributeError \(.*nowhere.*\); .*by hand"),

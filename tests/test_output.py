@@ -67,6 +67,7 @@ def plain():
     return made(lambda both: both[1])
 
 
+@pytest.mark.thinned(3, by="engine")
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("engine", ["auto", "fx", "export", "naive"])
 def test_outcomes_are_those_of_a_network_that_returns_that_part_alone(form, engine):
@@ -120,7 +121,7 @@ def test_parts_that_are_made_into_two_columns():
         (nn.Linear(6, 1), r"one number per example, \(example, 1\).*torch\.cat\(\[torch\.zeros"),
         (nn.Sequential(nn.Linear(6, 1), nn.Flatten(0)), r"\(example,\).*torch\.stack\(\[torch\.z"),
         (nn.Sequential(nn.Linear(6, 8), nn.Unflatten(1, (4, 2))),
-         r"network returned \(9, 4, 2\); .*readout='loss', of next tokens.*output="),
+        r"network returned \(9, 4, 2\); .*for next tokens readout='loss'.*output="),
     ],
 )  # fmt: skip
 def test_outputs_that_are_no_logits_are_told_of_output_and_readout(last, words):

@@ -76,6 +76,7 @@ def test_sites_are_called_after_their_layers(root):
         f"params.{root}out/kernel", f"params.{root}out/bias"}  # fmt: skip
 
 
+@pytest.mark.thinned(1, by="engine")
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("site", SITES)
 def test_outcomes_are_those_of_layers_with_modules(site, engine):

@@ -11,19 +11,18 @@ import lashley as la
 from lashley.errors import EngineError
 
 from by_hand import (
-    ENGINES,
     N_REFERENCE,
     N,
     Units,
     Written,
     assert_as_by_hand,
     assert_logits,
+    every_engine,
     examples,
     logits,
 )
 from networks_under_test import statistics
 
-every_engine = pytest.mark.parametrize("engine", ENGINES)
 CONV = Units("c", -3, rows=("c.weight", "c.bias"))
 SHAPE = (2, 2, 3)
 
@@ -76,6 +75,7 @@ SPREAD = {
 }
 
 
+@pytest.mark.thinned(1, by="engine")
 @every_engine
 @pytest.mark.parametrize("spread", SPREAD)
 def test_a_norm_whose_deviation_is_spread_over_the_shape(spread, engine):
@@ -92,7 +92,7 @@ def test_a_norm_whose_deviation_is_spread_over_the_shape(spread, engine):
     assert_as_by_hand(network, network, CONV, x, reference, engine, methods=("silence", "mean"))
 
 
-@pytest.mark.thinned(25)
+@pytest.mark.thinned(2, by="engine")
 @every_engine
 @pytest.mark.parametrize("name", SHAPES_READ)
 def test_to_read_a_shape_moves_no_point(name, engine):
@@ -129,6 +129,7 @@ def squared(n, h):
 # --- a bias in parts, and a layer of positions ---------------------------------------------------
 
 
+@pytest.mark.thinned(1, by="engine")
 @every_engine
 @pytest.mark.parametrize("fused", [True, False])
 def test_a_bias_made_of_parts_is_zeroed_with_its_row(fused, engine):
@@ -186,6 +187,7 @@ def test_a_layer_that_reads_positions_only(engine):
 # --- written in place ----------------------------------------------------------------------------
 
 
+@pytest.mark.thinned(1, by="engine")
 @every_engine
 @pytest.mark.parametrize(
     "write",
@@ -247,6 +249,7 @@ CUTS = {
 }
 
 
+@pytest.mark.thinned(1, by="engine")
 @every_engine
 @pytest.mark.parametrize("name", CUTS)
 def test_what_is_cut_away_is_no_part_of_a_mean_wherever_it_is_cut(name, engine):
@@ -270,6 +273,7 @@ PADS = {
 }
 
 
+@pytest.mark.thinned(1, by="engine")
 @every_engine
 @pytest.mark.parametrize("name", PADS)
 def test_what_is_padded_with_is_no_unit(name, engine):

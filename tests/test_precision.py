@@ -12,7 +12,7 @@ from lashley.errors import EngineError, OutcomesError
 
 from stopping import Stopped, stop_at
 
-WANTED = 3.0  # %p
+WANTED = 3.0  # pp
 # Shares of all examples that an ablation loses and gains: none, rare, common; one way and both.
 PLANTED = [(lost, gained) for lost in (0, 0.005, 0.02, 0.1, 0.3) for gained in (0, 0.01, 0.05)]
 DROPS = np.array([100 * (lost - gained) for lost, gained in PLANTED])
@@ -204,7 +204,7 @@ class TestInAStore:
 
 @pytest.mark.parametrize("wrong", [0, -1, "x", float("nan"), float("inf"), 101, [3]])
 def test_what_is_no_half_width_is_refused(examples, wrong):
-    with pytest.raises(EngineError, match=r"precision: given .* allowed is a half width in %p"):
+    with pytest.raises(EngineError, match=r"precision: given .* allowed is a half width in pp"):
         measured(examples, wrong)
 
 

@@ -415,6 +415,7 @@ class _Replacing(fx.Interpreter):
 
 
 class TestAttention:
+    @pytest.mark.thinned(3, by="weights")
     @pytest.mark.parametrize("average", [True, False])
     @pytest.mark.parametrize("batch_first", [True, False])
     @pytest.mark.parametrize("batched", [True, False])

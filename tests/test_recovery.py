@@ -677,7 +677,7 @@ def bad(parts: dict[str, la.Examples], **changes: Any) -> dict[str, Any]:
     ({"freeze": ["0", "1", "3", "4", "7", "8", "11"]}, TrainingError, "nothing is left to train"),
     ({"freeze": "downstream", "train_ablated": False}, None, ""),
     ({"freeze": "sideways"}, TrainingError, "freeze: given 'sideways'; allowed are 'upstream'"),
-    ({"units": range(12)}, AblationError, "units: given all 12 of 3, .* Leave one"),
+    ({"units": range(12)}, AblationError, "units: given all 12 of 3, .* Leave at least one"),
     ({"method": "resample"}, AblationError, "method: given 'resample'"),
     ({"start": "broken"}, TrainingError, "start: given 'broken'; allowed are ablated, intact"),
     ({"start": "intact", "hold": False}, TrainingError, "hold: given False .* 'intact'"),
@@ -746,7 +746,7 @@ def test_together_goes_with_no_stop_rule(
     ({"least": 0}, "stop: given least=0; allowed is a whole number of at least 1 .* paper's 5"),
     ({"within": 1.5}, "stop: given within=1.5"),
     ({"top": True}, "stop: given top=True"),
-    ({"gain_pp": -1}, "stop: given gain_pp=-1; allowed is a number of percentage points"),
+    ({"gain_pp": -1}, "stop: given gain_pp=-1; allowed is a number from 0 to 100, in pp"),
     ({"gain_pp": float("nan")}, "stop: given gain_pp=nan"),
 ])  # fmt: skip
 def test_a_stop_rule_that_is_none(given: dict, words: str) -> None:

@@ -300,7 +300,7 @@ def test_without_a_graph_names_still_work() -> None:
     [
         ("above", r"given 'above'; allowed are 'upstream', 'downstream', 'none' or a list"),
         ("stem", r"A single name goes in a list: \['stem'\]"),
-        (["stam"], r"given 'stam', which is no module, .*the nearest are stem"),
+        (["stam"], r"given 'stam', which is not a module, .*the nearest are stem"),
         (["zzzzzz"], r"the nearest are none"),
         (UPSTREAM, r"given 'upstream' without a site; allowed are 'none' or a list of names"),
         ([""], r"nothing is left to train: .*freezes 18 of 18 parameters; .* Freeze fewer.$"),

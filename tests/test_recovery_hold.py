@@ -212,7 +212,7 @@ class TestWhatCannotBeHeld:
 
     def test_a_layer_as_a_whole(self):
         network = small()
-        self.refuses(AblationError, "given all 6 of 0, so that nothing comes through",
+        self.refuses(AblationError, "given all 6 of 0, so nothing would come through",
                      network, cut_of(network, units=range(6)))  # fmt: skip
 
     def test_heads(self):
@@ -245,7 +245,7 @@ class TestWhatCannotBeHeld:
     def test_units_behind_layer_norm(self):
         network = nn.Sequential(nn.Flatten(), nn.Linear(192, 6), nn.LayerNorm(6), nn.ReLU(),
                                 nn.Linear(6, 3)).eval()  # fmt: skip
-        self.refuses(SiteError, "after 1 stands layer_norm, which mixes its units",
+        self.refuses(SiteError, "1 is followed by layer_norm, which mixes its units",
                      network, cut_of(network, site="1"))  # fmt: skip
 
     def test_a_mean_without_a_bias(self):
@@ -263,7 +263,7 @@ class TestWhatCannotBeHeld:
     def test_batch_norm_over_another_axis(self):
         network = nn.Sequential(nn.Flatten(2), nn.Linear(64, 3), nn.BatchNorm1d(3), nn.ReLU(),
                                 nn.Flatten(), nn.Linear(9, 3)).eval()  # fmt: skip
-        self.refuses(SiteError, "normalises another axis than that of the units",
+        self.refuses(SiteError, "normalises an axis other than that of the units",
                      network, cut_of(network, site="1", units=(1,)))  # fmt: skip
 
     def test_weights_that_two_layers_share(self):
@@ -285,7 +285,7 @@ class TestWhatCannotBeHeld:
     def test_weights_with_a_parametrisation(self):
         network = small(norm=False)
         parametrizations.weight_norm(network[0])
-        self.refuses(SiteError, "is no plain parameter .weight_norm or another",
+        self.refuses(SiteError, "is not a plain parameter .weight_norm or another",
                      network, cut_of(network))  # fmt: skip
 
     def test_naively_what_zeros_do_not_silence(self):

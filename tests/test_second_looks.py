@@ -55,6 +55,7 @@ def without(h, unit=2):
     return h
 
 
+@pytest.mark.thinned(1, by="engine")
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("turn", [
     lambda w: w.T, lambda w: w.mT, lambda w: w.t(), lambda w: w.transpose(0, 1),
@@ -78,6 +79,7 @@ def test_a_bias_that_the_network_itself_holds_goes_with_its_weights(data, engine
     torch.testing.assert_close(got, wanted, rtol=0, atol=1e-6)
 
 
+@pytest.mark.thinned(2, by="engine")
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("act", [
     torch.special.expit, torch.special.erfc, torch.cosh, torch.acos, torch.sinc,
@@ -182,7 +184,7 @@ def test_outputs_and_forwards_that_do_not_go_are_told(data, forward, match):
 def test_a_network_that_runs_in_float64_alone_is_told(data, engine):
     network, x = Net(lambda s, x: s.a(x).relu().double()).double().eval(), data[0].double()
     cuts = la.singles(la.find_sites(network, (x, data[1]))["a"])
-    with pytest.raises(EngineError, match="forward writes float64, so that it runs in no other"):
+    with pytest.raises(EngineError, match="forward writes float64, so it runs in no other"):
         la.evaluate(network, (x, data[1]), cuts, engine=engine)
 
 

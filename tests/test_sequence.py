@@ -13,7 +13,7 @@ from lashley.errors import DataError
 from lashley.stats import sequence
 
 COUNTS = st.integers(0, 3000)
-HALF_WIDTH = 0.005  # +-0.5 %p
+HALF_WIDTH = 0.005  # +-0.5 pp
 
 
 def naive(lost, gained, seen):

@@ -11,7 +11,6 @@ from torch.nn import functional as F
 import lashley as la
 
 from by_hand import (
-    ENGINES,
     N_REFERENCE,
     N,
     Units,
@@ -19,12 +18,12 @@ from by_hand import (
     assert_as_by_hand,
     assert_logits,
     by_hand,
+    every_engine,
     examples,
     logits,
 )
 from networks_under_test import statistics
 
-every_engine = pytest.mark.parametrize("engine", ENGINES)
 T, C = 3, 6
 METHODS = ("silence", "mean", "resample")
 
@@ -109,7 +108,7 @@ def test_every_addition_to_the_stream_is_a_site(name):
     assert all(sites[n].parameters == () for n in found)
 
 
-@pytest.mark.thinned(20)
+@pytest.mark.thinned(2, by="engine")
 @every_engine
 @pytest.mark.parametrize("name", BLOCKS)
 @pytest.mark.parametrize(("owner", "place"), PLACES[:-1])  # the last one: below
@@ -182,6 +181,7 @@ def images(function):
     return Written(function, **parts).eval(), x, reference
 
 
+@pytest.mark.thinned(1, by="engine")
 @every_engine
 @pytest.mark.parametrize("function", [residual_net, projected, scaled], ids=lambda f: f.__name__)
 def test_channels_of_maps(function, engine):
@@ -244,6 +244,7 @@ def texts(function):
     return Written(function, **parts).eval(), x, reference
 
 
+@pytest.mark.thinned(1, by="engine")
 @every_engine
 @pytest.mark.parametrize(("function", "name"), [
     (embedded, "emb"), (normalised, "emb"), (embedded_by_function, "table")],
@@ -256,6 +257,7 @@ def test_channels_of_an_embedding(function, name, engine):
     assert_as_by_hand(network, network, Units(name), x, reference, engine, methods=METHODS)
 
 
+@pytest.mark.thinned(1, by="engine")
 @every_engine
 @pytest.mark.parametrize("function", [embedded, normalised])
 def test_columns_of_a_table(function, engine):

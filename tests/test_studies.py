@@ -145,6 +145,7 @@ class TestWithoutPapers:
         done = python(bare, "-c", "\n".join([imports, check, with_none, refused]))
         assert done.returncode == 0, done.stderr
 
+    @pytest.mark.slow
     def test_some_other_tests_pass(self, bare):
         done = python(bare, "-m", "pytest", "-q", "-x", "tests/test_outcomes.py")
         assert done.returncode == 0, done.stdout[-3000:]

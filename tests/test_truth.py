@@ -85,7 +85,7 @@ def ranks_by_hand(net, function, unit):
     return ((logits > own) | ((logits == own) & (torch.arange(3) < Y[:, None]))).sum(1)
 
 
-@pytest.mark.thinned(5)
+@pytest.mark.thinned(1, by="engine")
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("function", FORWARDS)
 def test_ranks_are_those_of_float64_whatever_the_forward_writes(function, engine):

@@ -8,7 +8,7 @@ from torch import nn
 
 import lashley as la
 from lashley.errors import SiteError
-from lashley.units import constants_behind_zeros
+from lashley.units import constants_after_zeroing
 
 
 def data(shape=(3, 8, 8)):
@@ -33,7 +33,7 @@ def test_are_what_the_units_hold_in_a_network_with_zeroed_weights():
     network = normed()
     before = copy.deepcopy(network.state_dict())
     sites = la.find_sites(network, data())
-    found = constants_behind_zeros(network, [sites["0"], sites["3"]], data())
+    found = constants_after_zeroing(network, [sites["0"], sites["3"]], data())
     norm = network[1]
     scale = norm.weight / (norm.running_var + norm.eps).sqrt()
     expected = torch.relu(norm.bias - scale * norm.running_mean)
@@ -58,7 +58,7 @@ def test_equal_a_network_whose_weights_are_zeroed_by_hand(norm, nonlinearity):
             nn.init.normal_(parameter)
     network(data()[0])  # moves the statistics of a batch norm
     network.eval()
-    found = constants_behind_zeros(network, [la.find_sites(network, data())["0"]], data())["0"]
+    found = constants_after_zeroing(network, [la.find_sites(network, data())["0"]], data())["0"]
     nn.init.zeros_(network[0].weight), nn.init.zeros_(network[0].bias)
     held = network[:3](data()[0]).detach().movedim(1, 0).flatten(1)
     assert (held == held[:, :1]).all()
@@ -78,7 +78,7 @@ def test_a_unit_that_holds_several_numbers_holds_no_constant(other, constant):
 
     examples = data((4,))
     site = la.find_sites(Twice().eval(), examples)["a"]
-    found = constants_behind_zeros(Twice().eval(), [site], examples)["a"]
+    found = constants_after_zeroing(Twice().eval(), [site], examples)["a"]
     torch.testing.assert_close(found, torch.full((6,), constant), equal_nan=True)
 
 
@@ -90,7 +90,7 @@ def test_a_transposed_convolution_is_zeroed_as_a_whole():
         ).eval()  # fmt: skip
         nn.init.normal_(network[1].bias)
     site = la.find_sites(network, data())["0"]
-    found = constants_behind_zeros(network, [site], data())["0"]
+    found = constants_after_zeroing(network, [site], data())["0"]
     torch.testing.assert_close(found, torch.relu(network[1].bias).detach())
 
 
@@ -100,7 +100,7 @@ def test_of_heads_there_are_none():
     sites = la.find_sites(network, data((6, 8)))
     head = next(site for site in sites.values() if site.kind == "head")
     with pytest.raises(SiteError, match="which have no incoming weights of their own"):
-        constants_behind_zeros(network, [head], data((6, 8)))
+        constants_after_zeroing(network, [head], data((6, 8)))
 
 
 class Attending(nn.Module):

@@ -45,6 +45,7 @@ WAYS = {"themselves": lambda p: p, "their data": lambda p: p.data, "detached": t
 ways = pytest.mark.parametrize("of", WAYS.values(), ids=WAYS)
 
 
+@pytest.mark.thinned(1, by="engine")
 @ways
 @pytest.mark.parametrize("engine", ENGINES)
 def test_outcomes_are_those_of_weights_with_names(of, engine):
@@ -52,6 +53,7 @@ def test_outcomes_are_those_of_weights_with_names(of, engine):
     assert_as_by_hand(network, network.spelled(plain), K, x, others, engine)
 
 
+@pytest.mark.thinned(1, by="engine")
 @ways
 @pytest.mark.parametrize("engine", [e for e in ENGINES if e != "fx"])
 def test_views_of_them_are_followed_by_export(of, engine):

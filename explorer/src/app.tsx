@@ -100,7 +100,7 @@ function ThemeButton() {
   );
 }
 
-/** What all views are of: the run, and the class. They tell the rest, as they resolve it. */
+/** What all views are about: the run and the class. They tell the rest, as they resolve it. */
 function useSubject(report: Report): void {
   const { run, first_unit, classes, evaluations } = report;
   const evaluation = useEvaluation(report);

@@ -30,8 +30,7 @@ class Units:
 
     Attributes:
         site: Their site.
-        layer: The layer that holds their incoming weights; None for heads, which have none of their
-            own.
+        layer: The layer that holds their incoming weights; None for heads, which have none.
         call: Where the network's graph computes and holds them, at one point.
         graph: The whole graph; its parameters are the network's own.
         upto: The graph from the inputs to the point that holds the activations.
@@ -88,7 +87,7 @@ class Units:
 
     @torch.no_grad()
     def after_zeroed_weights(self) -> Float[Tensor, " unit"]:
-        """What the units hold where their weights and biases are 0; NaN where that is no constant.
+        """What the units hold if their weights and biases are 0; NaN where that is not constant.
 
         Raises:
             SiteError: If they have no weights of their own.
@@ -133,7 +132,7 @@ def units_of_each(network: nn.Module, sites: Sequence[Site], examples: Any) -> l
     ]  # fmt: skip
 
 
-def constants_behind_zeros(
+def constants_after_zeroing(
     network: nn.Module, sites: Sequence[Site], examples: Any
 ) -> dict[str, Float[Tensor, " unit"]]:
     """What units hold once their incoming weights and biases are 0, as `zero_weights` sets them.
@@ -197,6 +196,6 @@ def _no_single_tensor(site: Site, reason: str) -> SiteError:
     return SiteError(
         f"site: the activation of {site.name} is not one tensor, because the network {reason}; "
         "allowed is a module called once in a network that torch.fx or torch.export can trace. "
-        "Use another site, or write the forward without what stands in the way: control flow that "
-        "depends on the data, writes to its own buffers."
+        "Use another site, or remove from forward what prevents that: control flow that depends "
+        "on the data, writes to its own buffers."
     )

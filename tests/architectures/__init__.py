@@ -22,8 +22,8 @@ from architectures.removal import REMOVABLE, removed
 from architectures.weights import initialised, trained
 
 __all__ = [
-    "CLASSES", "REMOVABLE", "Case", "Inputs", "cases", "initialised", "labels_of", "logits_of",
-    "removed", "trained",
+    "CLASSES", "REMOVABLE", "Case", "Inputs", "cases", "families", "initialised", "labels_of",
+    "logits_of", "removed", "trained",
 ]  # fmt: skip
 
 _FAMILIES = (
@@ -34,3 +34,8 @@ _FAMILIES = (
 def cases() -> dict[str, Case]:
     """Every case by its name; those of the `transformers` library are skipped where it is not."""
     return {case.name: case for family in _FAMILIES for case in family.CASES}
+
+
+def families() -> dict[str, str]:
+    """Of every case, by its name, the module that it is from."""
+    return {case.name: family.__name__ for family in _FAMILIES for case in family.CASES}

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from lashley import studies
+
 from finished import carried_out, made_once
 from layer_study import generated
 
@@ -38,11 +40,24 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a complete run of digits-mlp as it is; tests that change it take a copy."""
-    return (
-        made_once(tmp_path_factory, "digits", lambda it: carried_out("digits-mlp", it / "run"))
-        / "run"
-    )
+    """The folder of a complete run of digits-mlp with few networks; who changes it takes a copy."""
+
+    def make(folder: Path) -> None:
+        few = studies.load("digits-mlp", ["population.networks=4"])
+        (folder / "study.yaml").write_text(few.to_yaml())
+        carried_out(folder / "study.yaml", folder / "run")
+
+    return made_once(tmp_path_factory, "digits", make) / "run"
+
+
+@pytest.fixture(scope="session")
+def whole_digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a complete run of digits-mlp as it is."""
+
+    def make(folder: Path) -> None:
+        carried_out("digits-mlp", folder / "run")
+
+    return made_once(tmp_path_factory, "whole-digits", make) / "run"
 
 
 @pytest.fixture(scope="session")

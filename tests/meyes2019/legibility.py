@@ -1,8 +1,32 @@
 """What can be read in a figure, and where."""
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+
+from lashley.figures import style
+
+
+class Drawn(dict[tuple[str, str], Figure]):
+    """Figures by shape and name, laid out: all of a shape once one of them is asked for."""
+
+    def __init__(self, figures_of: Callable[[str], Iterable[tuple[str, Figure]]]) -> None:
+        super().__init__()
+        self.figures_of = figures_of
+
+    def of(self, shape: str) -> dict[str, Figure]:
+        """The figures of a shape, by name, in order."""
+        if not any(known == shape for known, _ in self):
+            for name, figure in self.figures_of(shape):
+                with style.styled():
+                    figure.draw_without_rendering()
+                self[shape, name] = figure
+        return {name: figure for (known, name), figure in self.items() if known == shape}
+
+    def __missing__(self, key: tuple[str, str]) -> Figure:
+        return self.of(key[0])[key[1]]
 
 
 def words(figure: Figure) -> list[tuple[str, np.ndarray]]:

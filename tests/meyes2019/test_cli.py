@@ -131,7 +131,7 @@ class TestShow:
         for path in (tmp_path, tmp_path / "none"):
             code, err = failure("show", path, "claims")
             assert code == 1
-            assert "is no run folder" in err
+            assert "is not a run folder" in err
             assert "Give the folder that `lashley run` wrote to." in err
 
     def test_a_table_there_is_not(self, finished_run, failure):
@@ -182,12 +182,12 @@ class TestFailures:
         (tmp_path / "notes.txt").write_text("...")
         code, err = failure("run", "digits-mlp", "--out", tmp_path)
         assert code == 1
-        assert "exists and is no run folder. Give a new or an empty folder." in err
+        assert "exists and is not a run folder. Give a new or an empty folder." in err
 
     def test_figures_of_no_run(self, failure, tmp_path):
         code, err = failure("figures", tmp_path)
         assert code == 1
-        assert "is no run folder" in err
+        assert "is not a run folder" in err
 
     def test_brackets_in_a_message_are_text(self, failure):
         code, err = failure("run", "[red]none[/red]")
@@ -405,7 +405,7 @@ class TestReport:
         assert "has no claims yet. Finish it with the command that began it." in err
 
     def test_of_no_run(self, tmp_path, failure):
-        assert "is no run folder" in failure("report", tmp_path)[1]
+        assert "is not a run folder" in failure("report", tmp_path)[1]
 
 
 class TestFigures:

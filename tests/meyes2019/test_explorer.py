@@ -81,8 +81,10 @@ def authors_run(tmp_path_factory):
 
 
 @pytest.fixture(
-    scope="module", params=["digits_run", pytest.param("authors_run", marks=pytest.mark.slow)]
-)
+    scope="module",
+    params=["digits_run", *(pytest.param(name, marks=pytest.mark.slow)
+                            for name in ("whole_digits_run", "authors_run"))],
+)  # fmt: skip
 def run(request):
     """The folder of an MLP study."""
     return Path(request.getfixturevalue(request.param))

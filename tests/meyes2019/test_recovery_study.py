@@ -773,9 +773,9 @@ class TestRefuses:
             ("recovery.root=null", r"recovery\.root: is missing; allowed is the folder of the trai"
              r"ning images.*--set recovery\.root=FOLDER\. Or leave recovery out: --set recovery=n"),
             ("recovery.method=silence", r"recovery\.method: given 'silence', which the sweep lacks "
-             r"\(it has zero_weights\), so that it cannot choose the layers.*--set recovery=null"),
+             r"\(it has zero_weights\), so it cannot choose the layers.*--set recovery=null"),
             ("recovery.method=scale(0.5)", r"recovery\.method: given 'scale\(0\.5\)', which make"
-             r"s the units' values from what they are, so that no weights can hold them"),
+             r"s the units' values from what they are, so no weights can hold them"),
             ("recovery.method=average", r"recovery\.method: given 'average'; allowed are silence"),
             ("recovery.sites=[features.0, features.0]", r"recovery\.sites: given \['features\.0', "
              r"'features\.0'\]; name each once"),

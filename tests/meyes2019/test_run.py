@@ -297,19 +297,19 @@ class TestRefused:
         folder = tmp_path / "thesis"
         folder.mkdir()
         (folder / "chapter-1.tex").write_text("...")
-        with pytest.raises(RunError, match=r"--out: .*thesis exists and is no run folder. Give a"):
+        with pytest.raises(RunError, match=r"--out: .*thesis exists and is not a run folder"):
             studies.run(tiny(), folder, tell=silent)
         assert [p.name for p in folder.iterdir()] == ["chapter-1.tex"]
 
     def test_a_file(self, tiny, tmp_path):
         (tmp_path / "file").write_text("...")
-        with pytest.raises(RunError, match="file exists and is no run folder"):
+        with pytest.raises(RunError, match="file exists and is not a run folder"):
             studies.run(tiny(), tmp_path / "file", tell=silent)
 
     def test_a_study_file_that_is_none(self, tiny, tmp_path):
         (tmp_path / "run").mkdir()
         (tmp_path / "run" / "study.yaml").write_text("name: [")
-        with pytest.raises(RunError, match=r"run is no run folder (.|\n)*Give the folder that `la"):
+        with pytest.raises(RunError, match=r"run is not a run folder (.|\n)*Give the folder"):
             studies.run(tiny(), tmp_path / "run", tell=silent)
 
     def test_an_empty_folder_is_taken(self, tiny, tmp_path):
@@ -366,7 +366,7 @@ class TestRefused:
 
     @pytest.mark.parametrize("device", ["nonsense", "cuda:99"])
     def test_a_device_that_is_not_there(self, device):
-        with pytest.raises(EngineError, match=rf"device: '{device}' is not to be had .*Use 'cpu'"):
+        with pytest.raises(EngineError, match=rf"device: '{device}' is not available .*Use 'cpu'"):
             Local(device)
 
 
@@ -454,7 +454,7 @@ class TestRunFolder:
             RunFolder(tmp_path / "run").table("claims")
 
     def test_a_folder_that_is_no_run(self, tmp_path):
-        with pytest.raises(RunError, match="is no run folder"):
+        with pytest.raises(RunError, match="is not a run folder"):
             RunFolder(tmp_path).table("claims")
         with pytest.raises(OutcomesError, match="holds no 'clean'"):
             schema.open_saved(RunFolder(tmp_path).outcomes, "clean")

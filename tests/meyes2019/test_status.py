@@ -327,7 +327,7 @@ class TestStatus:
         assert "lashley run" not in said("status", folder.path)
 
     def test_of_no_run(self, tmp_path):
-        with pytest.raises(RunError, match="is no run folder"):
+        with pytest.raises(RunError, match="is not a run folder"):
             said("status", tmp_path)
 
     def test_the_command_that_it_gives_finishes_the_run(self, finished_run, tmp_path):

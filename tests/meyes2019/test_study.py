@@ -86,10 +86,10 @@ class TestFile:
     @pytest.mark.parametrize(
         ("content", "words"),
         [
-            (b"a: [1, 2", "no valid YAML"), (b"a: b: c", "no valid YAML"),
-            (b"!!python/object/apply:os.getcwd []", "no valid YAML"),
-            (b"\xff\xfe\x00", "cannot be read|no valid YAML"),
-            (b"", "must be a mapping"), (b"- 1", "must be a mapping of keys to values"),
+            (b"a: [1, 2", "not valid YAML"), (b"a: b: c", "not valid YAML"),
+            (b"!!python/object/apply:os.getcwd []", "not valid YAML"),
+            (b"\xff\xfe\x00", "cannot be read|not valid YAML"),
+            (b"", "must map"), (b"- 1", "must map keys to values"),
             (b"1: 2", "1: given 1; keys should be strings"),
         ],
     )  # fmt: skip
@@ -194,9 +194,9 @@ class TestWhatDoesNotGoTogether:
         assert load(written(network__widths=[64, 1, 5, 10], ablation__site="fc2"))
 
     def test_the_authors_networks_and_other_data(self, written):
-        with pytest.raises(StudyError, match="784-20-10-10, bias-free, on MNIST alone"):
+        with pytest.raises(StudyError, match="784-20-10-10, bias-free, for MNIST only"):
             load(written(network__weights="authors"))
-        with pytest.raises(StudyError, match="784-20-10-10, bias-free, on MNIST alone"):
+        with pytest.raises(StudyError, match="784-20-10-10, bias-free, for MNIST only"):
             load("meyes2019-mlp", ["network.weights=authors", "network.widths=[784, 21, 10, 10]"])
         assert load("meyes2019-mlp", ["network.weights=authors"]).network.weights == "authors"
 
@@ -232,8 +232,8 @@ class TestSet:
             ("=3", "allowed is key=value: network.weights=authors"),
             ("training.epoch=3", r"training\.epoch: there is no such key; did you mean epochs\?"),
             ("trainning.epochs=3", "trainning: there is no such key; did you mean training"),
-            ("title.x=3", "title holds a value, no keys. Set it as a whole"),
-            ("training.epochs=[1", "the value is no valid YAML"),
+            ("title.x=3", "title holds a value, not keys. Set it as a whole"),
+            ("training.epochs=[1", "the value is not valid YAML"),
             ("training.epochs=ten", r"training\.epochs: given 'ten'"),
             ("training.epochs=", r"training\.epochs: given None"),
         ],

@@ -1,8 +1,8 @@
-// Where a scale of colours ends.
+// Where a colour scale ends.
 
 /**
- * The `share` quantile of the sizes of numbers, so that a few extreme ones do not pale all others;
- * 1 where all are 0.
+ ** The `share` quantile of the sizes of numbers, so that a few extreme ones do not wash out the rest;
+ ** 1 if all are 0.
  */
 export function limitOf(values: ArrayLike<number>, share = 0.998): number {
   const sizes = Float64Array.from(values, Math.abs).sort();

@@ -1,4 +1,4 @@
-// How units, ablations and their methods are called.
+// What units, ablations and their methods are called.
 import type { Report } from "../page/report";
 import type { Ablation } from "./sweep";
 

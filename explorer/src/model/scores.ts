@@ -1,7 +1,7 @@
-// Scores of units: importance without a functional test. How they are called and read.
+// Scores of units: importance without a functional test. What they are called, how they are read.
 import type { Cell } from "../page/blocks";
 
-/** A unit that fires on a smaller share of the test examples is dead, as the claims have it. */
+/** A unit that fires on a smaller share of the test examples is dead, as in the claims. */
 const DEAD = 0.005;
 
 export const DEAD_WORDS = "fires on less than 0.5 % of the test examples";

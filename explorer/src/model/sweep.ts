@@ -1,4 +1,4 @@
-// Outcomes by example: what the page knows of each ablation, and what became of each example.
+// Outcomes by example: what the page knows about each ablation, and what became of each example.
 import { type Row, table, tensor } from "../page/blocks";
 import { keptByName } from "../page/once";
 import type { Evaluation } from "../page/report";
@@ -120,7 +120,7 @@ export function sweepOf(
 /**
  * Predictions as differences (exclusive or) from the intact network's, row by row; and back again.
  *
- * Nearly all are 0 then, which packs well.
+ ** Nearly all are then 0, which packs well.
  */
 export function xored<T extends Predictions>(predictions: T, intact: Predictions): T {
   const n = intact.length;
@@ -135,8 +135,8 @@ export function unitsOf(text: string): number[] {
 /**
  * (example,) what an ablation did to each example.
  *
- * Of a pair whose single ablations were carried out, ONLY_PAIR goes before LOST and WRONG, and does
- * not ask what the intact network said.
+ ** For a pair whose single ablations were carried out, ONLY_PAIR comes before LOST and WRONG, and does
+ ** not depend on the intact network.
  *
  * Source: Meyes et al. 2019, sections 4.1 and 4.2; lashley.figures.states.
  */

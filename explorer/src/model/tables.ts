@@ -1,4 +1,4 @@
-// What the page knows of each layer and of its groups of filters.
+// What the page knows about each layer and its groups of filters.
 import type { Row, Table } from "../page/blocks";
 import { distinct, number, where } from "./columns";
 import { inOrder } from "./names";

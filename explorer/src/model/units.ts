@@ -12,7 +12,7 @@ export interface Image {
 export interface UnitInfo {
   /** Counted from 0. */
   readonly unit: number;
-  /** As a sentence calls it: "unit 12". */
+  /** Its name in a sentence: "unit 12". */
   readonly name: string;
   /** What its button shows, where it is not `unit`: the number as the reader counts. */
   readonly number?: string;

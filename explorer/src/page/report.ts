@@ -1,4 +1,4 @@
-// What a report says of itself; written by lashley.report.
+// What a report says about itself; written by lashley.report.
 import { json } from "./blocks";
 
 /**
@@ -22,7 +22,7 @@ export interface TableNote {
   readonly name: string;
   readonly title: string;
   readonly note: string;
-  /** In the whole run, where the page carries fewer. */
+  /** In the whole run, if the page carries fewer. */
   readonly rows: number;
 }
 
@@ -50,7 +50,7 @@ export interface Report {
   readonly run: string;
   readonly lead: string;
   readonly numbers: readonly (readonly [label: string, value: string])[];
-  /** What the first unit is called where units are shown as in the paper: 0, or 1. */
+  /** What the first unit is called if units are shown as in the paper: 0 or 1. */
   readonly first_unit: number;
   readonly classes: readonly string[];
   readonly evaluations: readonly Evaluation[];

@@ -4,7 +4,7 @@ import { clipped } from "./words";
 
 const [CHARACTER, LINE, SPACE, LONGEST] = [7, 13, 6, 16]; // px, px, px, characters
 
-/** All labels upright or turned; where even turned they do not fit, every second, third, ... */
+/** All labels, upright or rotated; if even rotated ones do not fit, every second, third, ... */
 export function layerAxis(labels: readonly string[], width: number) {
   const texts = labels.map((label) => clipped(label, LONGEST));
   const longest = CHARACTER * Math.max(0, ...texts.map(({ length }) => length));

@@ -1,10 +1,10 @@
-// The words above a saved picture: its panel's title, what the panel says, and what it is of.
+// The words above a saved picture: its panel's title, what the panel says, and what it is about.
 
 export interface Caption {
   readonly panel: string;
   readonly title: string;
   readonly says: string;
-  /** What the numbers are of, in words. */
+  /** What the numbers are about, in words. */
   readonly of: string;
 }
 

@@ -8,7 +8,7 @@ export interface ChoiceProps extends Options {
   readonly label: string;
 }
 
-/** Says so where the address asks for what is not among the values. */
+/** Says so if the address asks for a value that is not there. */
 export function useChoiceMiss(options: Options): void {
   const asked = useKey(options.of);
   const now = useChoice(options);

@@ -1,4 +1,4 @@
-// A table that scrolls in its own place; numbers right, yes and no in colour and in words.
+// A table that scrolls by itself; numbers on the right, yes and no in colour and in words.
 import type { Row } from "../page/blocks";
 import { cellText } from "./numbers";
 

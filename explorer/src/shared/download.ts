@@ -24,7 +24,7 @@ export function save(content: Blob, name: string): void {
   setTimeout(() => URL.revokeObjectURL(address), 1000);
 }
 
-/** The rows of a panel, each with what it is of. */
+/** The rows of a panel, each with what it is about. */
 export function saveCsv(rows: readonly Row[], panel: string): void {
   const of = subjectOf(panel);
   const whole = rows.map((row) => ({ ...of, ...row }));
@@ -70,7 +70,7 @@ function svgElement(name: "title" | "text", text: string): SVGElement {
   return element;
 }
 
-/** Of a panel that has a caption: the file is named after what the panel shows. */
+/** For a panel that has a caption: the file is named after what the panel shows. */
 export function saveSvg(
   chart: SVGSVGElement,
   name: string,

@@ -2,13 +2,13 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
-/** What was found, and what it is of. */
+/** What was found, and what it was found for. */
 type Found<T> = { readonly of: string } & ({ readonly value: T } | { readonly error: unknown });
 
 /**
  * Shows `children` with what `load` gives. Loads once for each `of`.
  *
- * Until the next value is there the last one stays, faint, so that nothing jumps and the focus is
+ ** Until the next value is there the last one stays, faint, so that nothing jumps and the focus is
  * kept; `children` gets the `of` that its value is of.
  */
 export function Loaded<T>({

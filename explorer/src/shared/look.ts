@@ -6,7 +6,7 @@ import type { Palette } from "../state/theme";
 export interface Entry {
   readonly name: string;
   readonly colour: string;
-  /** Of a line, as in SVG; "" is drawn through. Left out: no line. */
+  /** Of a line, as in SVG; "" is a solid line. Left out: no line. */
   readonly dash?: string;
   readonly width?: number;
   readonly symbol?: Plot.SymbolType;

@@ -1,4 +1,4 @@
-// What the address asks for and the page does not have: one line says what is shown instead.
+// What the address asks for and the page lacks: one line says what is shown instead.
 import { signal } from "@preact/signals";
 import { useLayoutEffect } from "preact/hooks";
 

@@ -13,9 +13,9 @@ export interface PanelProps {
   /** Unique on the page; names the downloads too. */
   readonly name: string;
   readonly title: string;
-  /** What one sees, in a sentence. */
+  /** What the reader sees, in a sentence. */
   readonly says: string;
-  /** Whether that is read aloud when it changes: of one panel in a view, lest one click says all. */
+  /** Whether that is read aloud when it changes: for one panel in a view, so a click says little. */
   readonly announced?: boolean;
   /** How to read it and use it; folded away. */
   readonly help?: string;

@@ -1,4 +1,4 @@
-// What a panel's numbers are of: it names the files, and stands before the rows of a CSV.
+// What a panel's numbers are about: it names the files, and comes before the rows of a CSV.
 import { useLayoutEffect } from "preact/hooks";
 import type { Cell, Row } from "../page/blocks";
 
@@ -44,7 +44,7 @@ export function useTold(facts: Row): void {
   }, [JSON.stringify(facts)]);
 }
 
-/** What a panel's numbers are of, as columns. `units` count from 0, and "" is the intact network. */
+/** What a panel's numbers are about, as columns. `units` count from 0; "" is the intact network. */
 export function subjectOf(panel: string, facts: Row = told): Row {
   const there = (DEPENDS[panel] ?? []).filter((key) => (facts[key] ?? null) !== null);
   return Object.fromEntries(there.map((key) => [key, facts[key] ?? null]));

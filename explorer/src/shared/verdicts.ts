@@ -14,7 +14,7 @@ export const VERDICT_NAMES: Readonly<Record<Verdict, string>> = {
 
 /** One measurement of a claim. */
 export interface Measurement {
-  /** "47.87 [46.84, 48.88] pp"; nothing where it was not measured. */
+  /** "47.87 [46.84, 48.88] pp"; empty if it was not measured. */
   readonly text: string;
   readonly verdict: Verdict | null;
 }
@@ -23,7 +23,7 @@ export interface Claim {
   readonly where: string;
   readonly claim: string;
   readonly printed: string;
-  /** Of whom it speaks, such as "any network"; "" if the table does not say. */
+  /** What it is about, such as "any network"; "" if the table does not say. */
   readonly of: string;
   readonly method: string;
   readonly note: string;

@@ -10,7 +10,7 @@ export function several(count: number, one: string, more = `${one}s`): string {
   return `${count.toLocaleString("en")} ${count === 1 ? one : more}`;
 }
 
-/** A text without its middle where it is longer than `longest` characters. */
+/** A text without its middle if it is longer than `longest` characters. */
 export function clipped(text: string, longest: number): string {
   if (text.length <= longest) return text;
   const tail = Math.floor((longest - 1) / 2);

@@ -19,13 +19,13 @@ export function wholeIn(text: string | undefined): number | null {
   return text !== undefined && /^(0|[1-9]\d*)$/.test(text) ? Number(text) : null;
 }
 
-/** A class' index; null where the text names none of the `n` classes. */
+/** A class' index; null if the text names none of the `n` classes. */
 export function classIn(text: string, n: number): number | null {
   const index = wholeIn(text);
   return index !== null && index < n ? index : null;
 }
 
-/** Units counted from 0, ascending, each once; none where the text is not all units. */
+/** Units counted from 0, ascending, each once; none if not all of the text is units. */
 export function unitsIn(text: string): number[] {
   const numbers = text.split(",").map(wholeIn);
   const units = numbers.filter((number) => number !== null);

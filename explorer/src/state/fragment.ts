@@ -1,4 +1,4 @@
-// The state of every view lies in the address behind "#": it can be mailed, and Back goes back.
+// The state of every view is in the address after "#": it can be mailed, and Back goes back.
 import { signal } from "@preact/signals";
 
 export type Keys = Readonly<Record<string, string>>;
@@ -26,7 +26,7 @@ export function get(key: string, otherwise = ""): string {
 /**
  * Changes keys; null, or nothing as a value, takes one away.
  *
- * `quiet` changes leave no step for Back: use it for what changes all the time, such as a zoom.
+ ** `quiet` changes leave no step for Back: use it for what changes all the time, such as a zoom.
  */
 export function set(changes: Readonly<Record<string, string | null>>, quiet = false): void {
   const next = changed(keys.peek(), changes);
@@ -37,7 +37,7 @@ export function set(changes: Readonly<Record<string, string | null>>, quiet = fa
   else history.pushState(null, "", address);
 }
 
-/** Keys that mean the same in several views; links to another view leave all others behind. */
+/** Keys that mean the same in several views; links to another view drop all others. */
 const SHARED = ["view", "theme", "evaluation", "units", "class"].concat(
   ["site", "method", "proportion", "top", "group", "draw"], // of a layer study
 );

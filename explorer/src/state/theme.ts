@@ -26,7 +26,7 @@ export function switchTheme(): void {
   set({ theme: theme.peek() === "dark" ? "light" : "dark" }, true);
 }
 
-/** Colours for canvases and charts; those of Okabe and Ito, told apart by colour-blind readers too. */
+/** Colours for canvases and charts: Okabe and Ito's, which colour-blind readers can tell apart too. */
 export interface Palette {
   readonly ink: string;
   readonly soft: string;
@@ -72,7 +72,7 @@ const DARK: Palette = {
 
 export const palette = computed<Palette>(() => (theme.value === "dark" ? DARK : LIGHT));
 
-/** How the states of examples are called, as in the figures. */
+/** What the states of examples are called, as in the figures. */
 export const STATE_NAMES: Readonly<Record<State, string>> = {
   [State.WRONG]: "still wrong",
   [State.RIGHT]: "still right",
@@ -82,7 +82,7 @@ export const STATE_NAMES: Readonly<Record<State, string>> = {
   [State.MISSING]: "not measured",
 };
 
-/** What LOST is called; of a pair it leaves out what only the pair loses. */
+/** What LOST is called; for a pair it leaves out what only the pair loses. */
 export function lostWord(ofPair: boolean): string {
   return ofPair ? "lost already by one alone" : STATE_NAMES[State.LOST];
 }

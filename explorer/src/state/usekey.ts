@@ -1,4 +1,4 @@
-// Keys of the address: a component that reads them so is drawn again when these change only.
+// Keys of the address: a component that reads them this way is drawn again only when they change.
 import { computed } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { allowed, type Options } from "./chosen";

@@ -1,4 +1,4 @@
-// The network, the map and the bars side by side, all of one ablation: of a unit, or of a pair.
+// The network, the map and the bars side by side, all for one ablation: of a unit, or of a pair.
 import { useCallback, useMemo, useRef } from "preact/hooks";
 import { ablationName } from "../model/names";
 import { type Ablation, intactStates, type Sweep, statesOf } from "../model/sweep";

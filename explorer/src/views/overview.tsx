@@ -1,4 +1,4 @@
-// What one sees first: what was done, what came out, and what is worth a look.
+// What the reader sees first: what was done, what came out, and what is worth a look.
 import { has, table } from "../page/blocks";
 import type { Report } from "../page/report";
 import { Loaded } from "../shared/loaded";

@@ -55,44 +55,45 @@ def evaluate(
 ) -> xr.Dataset:
     """Measure what each ablation does to each example.
 
-    Ranks and predictions are decided as float64 decides them: whatever float32 (or bfloat16) could
-    turn by rounding is run again in float32 and settled in float64. The network is evaluated in
-    eval mode and comes back as it was given.
+    Ranks and predictions are those of float64: whatever rounding of float32 (or bfloat16) could
+    flip is run again in float32 and settled in float64. The network is evaluated in eval mode and
+    left as it was given.
 
     Args:
         network: Any module from inputs (example, ...), a tensor or tensors by name, to logits
-            (example, class), or to an object with such `.logits`; else see `output`.
+            (example, class), or to an object with such `.logits`; otherwise see `output`.
         examples: `Examples`; a pair (inputs, labels) of tensors, arrays or lists; or a Dataset or
-            DataLoader of such pairs, which is run through once. A class without examples has no
-            effects: they are NaN.
+            DataLoader of such pairs, which is read once. The effects of a class without examples
+            are NaN.
         ablations: From `singles`, `pairs`, or made one by one.
         readout: What is kept of the outputs: "classification" (rank and prediction), "loss" (of
             each example, in nats), or a function (outputs, labels) -> {name: (example,) values};
-            labels are a tuple or dict of tensors where such were given.
+            labels are a tuple or dict of tensors if you gave such.
         reference: Examples that the methods `mean` and `resample` take activations from; never
-            those that are evaluated. For `mean` they may be of other lengths.
-        precision: Half width in %p to which the drops are wanted, at 95 %: examples come in a
-            random order, and an ablation that is known so well needs no more. None: all examples.
-        seed: Of that order, and of what `resample` draws.
+            the evaluated ones. For `mean` their lengths may differ.
+        precision: Wanted half width of a drop's 95 % interval, in pp: examples come in a random
+            order, and an ablation known that well takes no more. None: all examples.
+        seed: For that order, and for what `resample` draws.
         engine: "auto" takes "fx" (a graph by torch.fx), else "export" (by torch.export), else
             "hooks" (full forward passes), else "naive" (one such pass per ablation, in
-            float64). Which one ran, and why, stands in `attrs`.
+            float64). `attrs` says which one ran, and why.
         device: Where to compute, such as "cpu" or "cuda"; the given network stays where it is.
         dtype: torch.bfloat16 runs the suffixes in it first, for classification.
-        channels_last: Whether images lie with their channels last in memory.
+        channels_last: Whether images have their channels last in memory.
         compile: Whether suffixes go through `torch.compile`: slow to start, then faster.
         memory: Bytes that stacked suffixes may take; None sizes them for speed.
-        store: A folder that outcomes are written to as they come. The same call goes on where it
+        store: A folder that outcomes are written to as they come. The same call continues where it
             was stopped. The returned dataset is read from there.
-        savings: Which exact savings are made; None for all.
+        savings: Which exact savings to make; None for all.
         output: Which part of what the network returns is its output: an attribute or key
             ("logits"), an index, or a function of it. None: what it returns, or its `.logits`.
         counted: Which positions of the reference count in `mean` and `resample`: the name of an
             input (example, position) that is true, or 1, there; or a boolean tensor (reference
             example, position). None: what "attention_mask" says, if there is such an input, else
-            all. A mean is over those alone; and an example's donor in `resample` counts wherever
-            the example itself does (by that input; with a tensor, by its "attention_mask").
-        progress: Called with the outcomes done and all outcomes, each ablation on each example.
+            all. A mean is over these alone; in `resample` an example's donor counts wherever the
+            example itself does (by that input; with a tensor, by its "attention_mask").
+        progress: Called with how many outcomes are done and how many there are, each ablation on
+            each example.
 
     Returns:
         Outcomes in the schema of `lashley.outcomes`.
@@ -100,11 +101,11 @@ def evaluate(
     Raises:
         DataError: If the examples are unusable, labels exceed the outputs, or reference examples
             are evaluated too.
-        NetworkError: If it is no network, or one that cannot be looked into (TorchScript,
+        NetworkError: If it is not a network, or one that cannot be inspected (TorchScript,
             quantised), or weights are NaN or infinite.
         EngineError: If an ablation does not belong to the network, outputs are unusable, or no
             reference example counts wherever some example does.
-        ReadoutError: If the readout is none.
+        ReadoutError: If the readout is not a valid one.
         OutcomesError: If the store holds something else.
         IntegrityError: If data or network changed while they were measured.
     """

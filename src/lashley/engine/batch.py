@@ -16,7 +16,7 @@ from lashley.engine.program import Live, Program
 from lashley.engine.verdict import Readings
 from lashley.graph.formats import in_format
 
-Which = slice | Tensor  # of the examples
+Which = slice | Tensor  # which of the examples
 
 
 @dataclass(eq=False)
@@ -25,10 +25,10 @@ class Walk:
 
     Attributes:
         live: Its values.
-        donors: The same of the examples whose activations `resample` takes, or None.
-        intact: What it has as outcomes, (1, example) by name.
+        donors: The same for the examples whose activations `resample` takes, or None.
+        intact: Its outcomes, (1, example) by name.
         slack: How far rounding may move these; see `Verdict.slack`.
-        position: Of the node it has come to; what only nodes before that read is forgotten.
+        position: Of the node it has reached; values that only earlier nodes read are forgotten.
     """
 
     live: Live
@@ -40,17 +40,17 @@ class Walk:
 
 @dataclass(eq=False)
 class Batch:
-    """Some examples, where the engine computes, and how far it has come with them.
+    """Some examples on the engine's device, and how far it has got with them.
 
     Attributes:
-        inputs: (example, ...) of each of the program's placeholders.
+        inputs: (example, ...) for each of the program's placeholders.
         labels: (example, ...) targets; several tensors are `Targets`.
-        donors: Of as many examples, whose activations `resample` puts in place; or None.
-        drawn: (example,) which of the donors each example gets, where these are more: all of a
-            reference whose examples depend on one another; else None.
-        numbers: (example,) their places among all that are evaluated, in main memory.
+        donors: Inputs of as many examples, whose activations `resample` puts in place; or None.
+        drawn: (example,) which donor each example gets, if the donors are a whole reference, whose
+            examples depend on one another; else None.
+        numbers: (example,) their indices among all evaluated examples, in main memory.
         walk: How far the intact network was run on it, if it was.
-        is_checked: Whether that was held against the network itself.
+        is_checked: Whether that was compared with the network itself.
     """
 
     inputs: tuple[Tensor, ...]
@@ -66,7 +66,7 @@ class Batch:
         self.walk = None
 
     def take(self, which: Tensor) -> Batch:
-        """Some of them."""
+        """Some of the examples."""
         index = which.to(self.labels.device)
         inputs, numbers = tuple(i[index] for i in self.inputs), self.numbers[which.cpu()]
         donors, drawn = self.donors, self.drawn
@@ -95,11 +95,11 @@ class Loader:
     """Batches of examples.
 
     Attributes:
-        examples: Those to be evaluated.
-        reference: Those that `resample` takes activations from; None where it is not used.
-        donors: (example,) which of them each example gets.
-        device: Where to.
-        together: Whether donors depend on one another, and so are loaded all in each batch.
+        examples: The ones to be evaluated.
+        reference: Those that `resample` takes activations from; None if it is not used.
+        donors: (example,) which of these each example gets.
+        device: Where batches go.
+        together: Whether donors depend on one another, so that each batch loads all of them.
     """
 
     examples: Examples
@@ -111,7 +111,7 @@ class Loader:
     _stream: Any = None
 
     def load(self, which: Which, following: Which | None) -> Batch:
-        """A batch in float32 on the device; `following` is begun to be copied on the side.
+        """A batch in float32 on the device; `following` is copied meanwhile.
 
         Args:
             which: Of the examples.
@@ -152,7 +152,7 @@ class Loader:
         return self._pinned(part).to(self.device, non_blocking=True)
 
     def _pinned(self, part: Tensor) -> Tensor:
-        """Where the copy to a GPU need not wait: in memory that is never swapped."""
+        """In memory that is never swapped, so that the copy to a GPU need not wait."""
         on_gpu = self.device.type == "cuda" and part.device.type == "cpu"
         return part.pin_memory() if on_gpu else part
 

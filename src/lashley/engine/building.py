@@ -53,7 +53,7 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """As outcomes have it."""
+        """As outcomes name it."""
         ...
 
     @property
@@ -67,21 +67,21 @@ class Engine(Protocol):
         ...
 
     def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[RowNumbers, Readings]]:
-        """Rows of the outcomes, row 0 of the intact network, and what was found, in main memory.
+        """Rows of the outcomes (row 0 is the intact network) and what was found, in main memory.
 
         Args:
             batch: In float32.
-            rows: Those wanted; 0 is found in any case.
+            rows: Those wanted; 0 always comes too.
         """
         ...
 
 
 @dataclass(frozen=True, eq=False)
 class Built:
-    """An engine, and what its outcomes are of.
+    """An engine, and what its outcomes are about.
 
     Attributes:
-        engine: It.
+        engine: Finds the outcomes.
         kinds: The type of what is measured, by name.
         fingerprint: Of the network.
         choice: How it was chosen, for the outcomes.
@@ -105,9 +105,9 @@ class Chosen:
     """An engine, and how it was chosen.
 
     Attributes:
-        engine: It.
-        case: What it evaluates, with what was found of the network on the way.
-        why: Reasons, in the order in which they were found; "" is none.
+        engine: Which one.
+        case: What it evaluates, with what was found out about the network on the way.
+        why: Reasons, in the order in which they were found; "" stands for none.
     """
 
     engine: Engine
@@ -135,16 +135,16 @@ def build(
         reference: Those that activations are taken from, or None.
         ablations: Those to be measured.
         readout: What is kept of an output.
-        options: How.
+        options: How it is carried out.
         counted: (reference example, position) which of the reference count; None: all.
-        precision: As of `evaluate`.
+        precision: As in `evaluate`.
 
     Raises:
         EngineError: If the network cannot be evaluated, or an ablation does not belong to it.
         DataError: If the labels do not fit the outputs.
     """
     if sum(p.numel() for p in network.parameters()) > _LARGE:
-        gc.collect()  # graphs of an earlier call, which refer to themselves, and hold weights
+        gc.collect()  # graphs of an earlier call refer to themselves, and hold weights
     case = case_of(network, examples, reference, ablations, readout, options, counted)
     if precision is not None:
         check_bit_by_bit(precision, case.is_independent)
@@ -171,7 +171,7 @@ def _measured(case: Case, examples: Examples) -> dict[str, Tensor]:
     check_alone(found, case.readout.of(case.outputs[:2].float(), labels[:2]))
     if case.readout == LOSS and are_probabilities(case.outputs):
         warnings.warn(
-            "lashley: the outputs look like probabilities, and readout='loss' takes logits. Give "
+            "lashley: the outputs look like probabilities, but readout='loss' takes logits. Give "
             "output=lambda p: p.log().",
             stacklevel=2,
         )
@@ -186,7 +186,7 @@ def _chosen(case: Case) -> Chosen:
     organs = anatomy(captured.module)
     check_sites(case.ablations, organs)
     batch, unstacked = _batch(case, captured)
-    held = own_tensors(case.truth.network)  # a copy in float64, or else of another format
+    held = own_tensors(case.truth.network)  # a copy in float64, else in another format
     program = exact(captured, batch or {}, case.options.device, held)
     exactly = replace(case, truth=precise(case.truth, case.network, program.module))
     if exactly.truth.dtype != torch.float64:
@@ -214,7 +214,7 @@ def _batch(case: Case, captured: Captured) -> tuple[dict[str, Any] | None, str]:
 
 
 def _captured(case: Case, wanted: str) -> tuple[Captured | None, str]:
-    """The network's graph, and why that, or none, is taken."""
+    """The network's graph, or None; and why."""
     if wanted == "hooks":
         return None, "asked for"
     tracer = wanted if wanted in ("fx", "export") else "auto"
@@ -239,12 +239,12 @@ def _without_graph(
     case: Case, why: tuple[str, ...],
     by_graph: Callable[[], tuple[NaiveEngine, Case]] | None = None,
 ) -> Chosen:  # fmt: skip
-    """Full passes; by the naive engine where examples depend on one another, or it is asked for.
+    """Full passes; by the naive engine if examples depend on one another, or it is asked for.
 
     Args:
         case: What is asked.
         why: The reasons so far.
-        by_graph: The engine where the calls of a run do not reach a site, and its case.
+        by_graph: The engine to take if the calls of a run do not reach a site, and its case.
     """
     case = replace(case, truth=precise(case.truth, case.network, None))
     record = recorded(case.network, case.example)
@@ -275,15 +275,15 @@ def _without_graph(
 
 
 def _decides(case: Case, record: fx.GraphModule) -> bool:
-    """Whether a number of the whole batch decides, and so all examples are to be one."""
+    """Whether a number of the whole batch decides, so that all examples must be one batch."""
     if len(case.few[0]) < 2 or not decides_by_batch(case.network, case.example, record):
         return False
     if case.options.engine != "hooks":
         return True
     warnings.warn(
-        "lashley: forward decides by one number of a whole batch, and with engine='hooks' several "
-        "ablations are in one, so that each may be decided for the others. engine='auto' runs "
-        "each alone, on all examples.",
+        "lashley: forward decides by one number of a whole batch. With engine='hooks' a batch "
+        "holds several ablations, so one may decide for the others. engine='auto' runs each "
+        "alone, on all examples.",
         stacklevel=2,
     )
     return False

@@ -48,7 +48,7 @@ def hook_places(
 
 
 def _keys(case: Case, organs: Mapping[str, Organ]) -> list[CallKey]:
-    """Of all calls that compute or hold the units of the sites that occur."""
+    """Of all calls that compute or hold units of the case's sites."""
     sites = {site for site, _ in case.methods}
     calls = [call for site in sites for call in organs[site].calls]
     keys = [key_of(c.source, c.at_source) for c in calls]
@@ -57,7 +57,7 @@ def _keys(case: Case, organs: Mapping[str, Organ]) -> list[CallKey]:
 
 
 def calls_by_example(case: Case, organs: Mapping[str, Organ]) -> bool:
-    """Whether the network calls a layer more often the more examples there are, however alike."""
+    """Whether the network calls a layer more often for more examples, even if all are equal."""
     two, three = (
         calls_of(case.exact, _keys(case, organs), [p[:1][[0] * n] for p in case.inputs], case.names)
         for n in (2, 3)

@@ -1,4 +1,4 @@
-"""The case: what an evaluation is of, and what a sample tells of the network."""
+"""The case: what is evaluated, and what a sample tells about the network."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from lashley.readouts import CLASSIFICATION, Readout
 _SAMPLE = 64  # examples on which rounding is measured, fewer of large ones
 _SAMPLE_NUMBERS = 1 << 16
 _SAFETY = 16  # how many times the rounding seen on a sample still counts as rounding
-_INDEPENDENT = 1e-6  # of the largest output: what it may differ by in another batch
+_INDEPENDENT = 1e-6  # share of the largest output that one may differ by in another batch
 _PLAIN_BATCH = 1000  # examples in one full pass of the network, fewer of large ones
 _PLAIN_NUMBERS = 1 << 20
 _WHOLE_NUMBERS = 1 << 26  # in the inputs of a network that takes all examples or none
@@ -51,13 +51,13 @@ class Options:
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """What is known of an evaluation before an engine is chosen.
+    """What is known about an evaluation before an engine is chosen.
 
     Attributes:
         network: In float32, on its own device.
         truth: What decides, in float64 if that is available, on the device that computes.
         n_examples: How many are evaluated.
-        names: Of the inputs; () of a plain tensor.
+        names: Of the inputs; () for a plain tensor.
         reference: Examples that activations are taken from, or None.
         ablations: Those to be measured.
         readout: What is kept of an output.
@@ -66,8 +66,8 @@ class Case:
         is_whole: Whether the network takes all examples or none, such as the nodes of a fixed
             graph; then they are the sample.
         decides: Whether forward decides by a number of the whole batch.
-        is_one_by_one: Whether examples are run alone: the network calls a layer once for each
-            of a batch.
+        is_one_by_one: Whether examples are run one by one, as the network calls a layer once for
+            each example of a batch.
     """
 
     network: nn.Module
@@ -95,7 +95,7 @@ class Case:
 
     @property
     def outputs(self) -> Tensor:
-        """What `exact` says of it."""
+        """What `exact` returns for the sample."""
         return self.truth.outputs
 
     @property
@@ -108,13 +108,13 @@ class Case:
 
     @property
     def structure(self) -> tuple[Tensor, ...]:
-        """The same in float32, where the network is."""
+        """The same in float32, on the network's device."""
         parameter = next(self.network.parameters(), self.inputs[0])
         return tuple(in_format(p, torch.float32).to(parameter.device) for p in self.few)
 
     @property
     def example(self) -> Any:
-        """The same as the network takes them."""
+        """The same, in the form that the network takes."""
         few = self.structure
         return dict(zip(self.names, few, strict=True)) if self.names else few[0]
 
@@ -135,7 +135,7 @@ class Case:
 
     @cached_property
     def is_independent(self) -> bool:
-        """Whether examples have the same outputs in another batch, and at another place of it."""
+        """Whether examples have the same outputs in another batch, and at another place in it."""
         if self.is_whole or self.decides:
             return False
         n = len(self.outputs)
@@ -146,7 +146,7 @@ class Case:
 
     @property
     def plain_batch(self) -> int:
-        """Examples in one full pass of the network; all where they depend on one another."""
+        """Examples in one full pass of the network; all if they depend on one another."""
         if not self.is_independent:
             return self.n_examples
         if self.is_one_by_one:
@@ -156,7 +156,7 @@ class Case:
         return max(1, min(wanted, self.fitting(torch.float64)))
 
     def fitting(self, dtype: torch.dtype) -> int:
-        """Examples of which a full pass fits in memory."""
+        """How many examples of a full pass fit in memory."""
         budget = Budget.of(self.options.memory, torch.device(self.options.device))
         return budget.full(self._largest, dtype.itemsize)
 
@@ -165,17 +165,17 @@ class Case:
         return largest(self.exact, self.few, self.names)
 
     def reference_batch(self, size: int) -> int:
-        """Reference examples at once: `size`, or all where they depend on one another."""
+        """Reference examples at once: `size`, or all if they depend on one another."""
         return size if self.is_independent or self.reference is None else len(self.reference)
 
     def verdict(self, outputs: Tensor | None) -> Verdict:
-        """What is kept of outputs, with the rounding of float32: measured, with a reserve.
+        """What is kept of outputs, with the measured rounding of float32 and a reserve.
 
         Args:
-            outputs: What an engine says of the sample; None if it computes in float64.
+            outputs: What an engine returns for the sample; None if it computes in float64.
 
         Raises:
-            EngineError: If that is something else.
+            EngineError: If these are not the network's outputs.
         """
         scale = float(self.outputs.abs().max())
         seen = 0.0
@@ -197,7 +197,7 @@ def case_of(
     ablations: Sequence[Ablation], readout: Readout, options: Options,
     counted: Tensor | None = None,
 ) -> Case:  # fmt: skip
-    """Look at the network with a sample of the examples; arguments as of `build`.
+    """Look at the network with a sample of the examples; arguments as in `build`.
 
     Raises:
         EngineError: If the network cannot be evaluated.
@@ -231,7 +231,7 @@ def case_of(
 
 
 def _in_float32(network: nn.Module, few: list[Tensor], names: tuple[str, ...]) -> nn.Module:
-    """The network in float32; as it is where forward itself says in which format it runs."""
+    """The network in float32; as it is if forward itself sets the format that it runs in."""
     held = [p for p in network.parameters() if p.is_floating_point()]
     if all(p.dtype == torch.float32 for p in held):
         return network
@@ -244,8 +244,8 @@ def _in_float32(network: nn.Module, few: list[Tensor], names: tuple[str, ...]) -
     wide = [in_format(p, torch.float64).to(held[0].device) for p in few]
     if _runs(network, wide, names):
         raise EngineError(
-            "network: its forward writes float64, so that it runs in no other format; allowed are "
-            "networks that run in float32, too. Write x.to(weight.dtype) in place of x.double() "
+            "network: its forward writes float64, so it runs in no other format; allowed are "
+            "networks that also run in float32. Instead of x.double(), write x.to(weight.dtype) "
             "there, with the weights that come next."
         )
     return copy
@@ -260,7 +260,7 @@ def _runs(network: nn.Module, inputs: list[Tensor], names: tuple[str, ...]) -> b
 
 
 def _check_reference(truth: Truth, reference: Examples) -> None:
-    """Refuse reference examples that do not run through the network, before anything else does."""
+    """Refuse reference examples that do not run through the network, before any other work."""
     few = tensors(take(reference.inputs, slice(STRUCTURE)))
     inputs = [own.to(like.device, like.dtype) for own, like in zip(few, truth.inputs, strict=True)]
     way_out = "Give examples of the same kind as those that are evaluated."
@@ -272,9 +272,9 @@ def _check_rows(outputs: Tensor, n: int) -> None:
         return
     axis = next((i for i, length in enumerate(outputs.shape) if length == n), None)
     move = f"output=lambda z: z.movedim({axis}, 0)"
-    way_out = "" if axis is None else f" Bring the examples there: {move}."
+    way_out = "" if axis is None else f" Move the examples to the front: {move}."
     raise EngineError(
-        f"outputs: of {n} examples the network returns {tuple(outputs.shape)}; allowed is "
+        f"outputs: for {n} examples the network returns {tuple(outputs.shape)}; allowed is "
         f"(example, ...), a row for each example.{way_out}"
     )
 

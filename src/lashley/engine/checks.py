@@ -30,7 +30,7 @@ def check_arguments(
     ablations: Sequence[Ablation], engine: str, device: str, dtype: Any, network: nn.Module,
     seed: Any, memory: Any, savings: Any,
 ) -> None:  # fmt: skip
-    """Refuse what can be told from the arguments alone.
+    """Refuse what the arguments alone show to be wrong.
 
     Raises:
         EngineError: Naming the argument.
@@ -41,7 +41,7 @@ def check_arguments(
     if dtype not in DTYPES:
         raise EngineError(
             f"dtype: given {dtype!r}; allowed are torch.float32 and torch.bfloat16. What rounding "
-            "could turn is decided in float64 in any case."
+            "could flip is decided in float64 in any case."
         )
     check_device(device)
     _check_number("seed", seed, 0, 2**63)
@@ -64,7 +64,7 @@ def check_arguments(
 
 
 def check_precision(precision: float | None, dtype: torch.dtype, readout: Readout) -> None:
-    """Refuse a precision that is none, and what only decisions can have with other readouts.
+    """Refuse an invalid precision, and with other readouts what only decisions allow.
 
     Raises:
         EngineError: Naming the argument.
@@ -72,7 +72,7 @@ def check_precision(precision: float | None, dtype: torch.dtype, readout: Readou
     real = isinstance(precision, Real) and not isinstance(precision, bool)
     if precision is not None and not (real and 0 < float(precision) <= 100):
         raise EngineError(
-            f"precision: given {precision!r}; allowed is a half width in %p above 0, such as 0.5, "
+            f"precision: given {precision!r}; allowed is a half width in pp above 0, such as 0.5, "
             "or None for all examples."
         )
     for name, given in (("precision", precision), ("dtype", dtype is torch.bfloat16 or None)):
@@ -116,7 +116,7 @@ def check_device(device: str) -> None:
         torch.empty(0, device=torch.device(device))
     except (RuntimeError, AssertionError, TypeError) as error:
         raise EngineError(
-            f"device: {device!r} is not to be had here ({str(error).splitlines()[0]}). Use 'cpu'."
+            f"device: {device!r} is not available here ({str(error).splitlines()[0]}). Use 'cpu'."
         ) from error
 
 
@@ -150,7 +150,7 @@ def check_sites(ablations: Sequence[Ablation], known: Mapping[str, Any]) -> None
 
 
 def check_classes(examples: Examples, n_outputs: int) -> None:
-    """Refuse classes that the network has no output for; it may have more.
+    """Refuse classes that the network has no output for; more outputs are allowed.
 
     Raises:
         DataError: Saying which labels there are.
@@ -162,7 +162,7 @@ def check_classes(examples: Examples, n_outputs: int) -> None:
     low, high = int(examples.labels.min()), int(examples.labels.max())
     n_classes = len(examples.class_names) or high + 1
     if n_classes > n_outputs:
-        way_out = "Give the classes as the network's outputs count them, in the same order."
+        way_out = "Number the classes as the network's outputs do, in the same order."
         if (low, high) == (1, n_outputs):
             way_out = "If the labels count from 1, give labels - 1."
         raise DataError(
@@ -183,9 +183,9 @@ def check_logits(outputs: Any) -> Tensor:
             raise _single("(example,)", "torch.stack([torch.zeros_like(z), z], 1)",
                           "torch.stack([1 - z, z], 1)")  # fmt: skip
         raise EngineError(
-            f"outputs: the network returned {shape}; allowed are logits (example, class). Give a "
-            "readout of your own, a function of outputs and labels (or readout='loss', of next "
-            "tokens), or say with output=, a function, what the logits of an example are."
+            f"outputs: the network returned {shape}; allowed are logits (example, class). Give "
+            "your own readout, a function of outputs and labels (for next tokens readout='loss'), "
+            "or output=, a function that returns an example's logits."
         )
     if outputs.is_complex():
         raise EngineError(
@@ -198,14 +198,14 @@ def check_logits(outputs: Any) -> Tensor:
 def _single(shape: str, of_logit: str, of_probability: str) -> EngineError:
     return EngineError(
         f"outputs: the network gives one number per example, {shape}; a classification needs an "
-        f"output for each class. If class 1 is meant where it is above 0, evaluate(..., "
-        f"output=lambda z: {of_logit}); if it is the probability of class 1, output=lambda z: "
-        f"{of_probability}; other numbers go with readout=, a function of outputs and labels."
+        f"output for each class. If above 0 means class 1, evaluate(..., output=lambda z: "
+        f"{of_logit}); if it is the probability of class 1, output=lambda z: {of_probability}; "
+        "for other numbers give readout=, a function of outputs and labels."
     )
 
 
 def check_columns(ablations: Sequence[Ablation], measured: Mapping[str, Tensor]) -> None:
-    """Refuse a readout that measures what a column of the ablations is called, also in effects.
+    """Refuse a readout that takes a name of the ablations' columns, also in effects.
 
     Raises:
         ReadoutError: If one does.
@@ -214,17 +214,17 @@ def check_columns(ablations: Sequence[Ablation], measured: Mapping[str, Tensor])
     taken = [name for name in measured if columns & set(of_readout(name))]
     if taken:
         raise ReadoutError(
-            f"readout: returned {taken[0]!r}, which is a column of the ablations' design, or has "
-            "effects called so; allowed are other names. Choose another name for what is measured."
+            f"readout: returned {taken[0]!r}, which is a column of the ablations' design, or whose "
+            "effects would be; allowed are other names. Choose another name for what is measured."
         )
 
 
 def check_alone(measured: Mapping[str, Tensor], few: Mapping[str, Tensor]) -> None:
-    """Refuse a readout that measures an example by the others of its batch.
+    """Refuse a readout that measures an example by the others in its batch.
 
     Args:
         measured: Values (example,) of some examples, by name.
-        few: The same of the first ones of them alone.
+        few: The same for the first of them, without the rest.
 
     Raises:
         ReadoutError: Naming what differs.
@@ -242,12 +242,12 @@ def check_steady(network: nn.Module, run: Callable[[int], Tensor], n: int) -> No
     """Refuse a network whose outputs depend on what it was run on before, or on chance.
 
     Args:
-        network: It.
+        network: To be checked.
         run: Its outputs for so many examples, always the same ones.
-        n: How many; with `STRUCTURE` it is seen to take fewer, too.
+        n: How many; with `STRUCTURE` it is checked that it takes fewer, too.
 
     Raises:
-        EngineError: If two runs differ, or its state fits a number of examples.
+        EngineError: If two runs differ, or its state fits only one number of examples.
     """
     before = snapshot(network)
     first, again = run(n), run(n)
@@ -283,18 +283,18 @@ def check_same(outputs: Tensor, again: Tensor, changed: Sequence[str]) -> None:
 
 
 def carrying(changed: Sequence[str]) -> EngineError:
-    """That a network carries state from call to call, by names of that."""
+    """The error that a network carries state from call to call; it names the state."""
     return EngineError(
         "network: two runs on the same examples differ, because it carries state from call to "
         f"call ({', '.join(changed[:5])}), so no effect could be told from what came before. "
-        "Let its forward begin anew: reset that state at its start, on its own modules, for it "
-        "is run as a copy (snntorch: by each layer's reset_mem(); utils.reset, which goes by a "
-        "list of all layers ever made, does not reach copies)."
+        "Let forward reset that state at its start, on its own modules, as a copy of it is run "
+        "(snntorch: by each layer's reset_mem(); utils.reset, which goes by a list of all layers "
+        "ever made, does not reach copies)."
     )
 
 
 def scale_of(values: Tensor) -> float:
-    """The largest of some numbers: what their rounding is a share of."""
+    """The largest size of some numbers, which their rounding is a share of."""
     return float(values.double().abs().nan_to_num(0.0, 0.0).amax()) if values.numel() else 0.0
 
 

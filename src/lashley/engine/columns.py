@@ -35,7 +35,7 @@ class Columns:
         place: Where units are replaced.
         program: Which the suffixes are cut from.
         consumer: The one Linear that reads the units.
-        weight: (feature, unit) of it, with a last column of zeros for unused slots.
+        weight: (feature, unit) its weights, with a last column of zeros for unused slots.
         steps: What follows the consumer.
         numbers: The most features of any value.
     """
@@ -49,7 +49,7 @@ class Columns:
 
 
 def columns(place: Place, program: Program) -> Columns | None:
-    """The suffixes of a place as columns, if all behind it is Linear, unit-wise or a softmax."""
+    """The suffixes of a place as columns, if all after it is Linear, unit-wise or a softmax."""
     point, layout = program.nodes[place.nodes[0]], place.layouts[0]
     if len(place.nodes) > 1 or place.constants is None or not layout.is_plain:
         return None
@@ -117,7 +117,7 @@ class ColumnStacks:
 
 
 def _chain(start: fx.Node, program: Program) -> list[fx.Node] | None:
-    """The nodes from a node to the output, if each reads the one before alone."""
+    """The nodes from a node to the output, if each reads only the one before it."""
     chain = []
     node = start
     while node is not program.output:
@@ -185,5 +185,5 @@ def _held(node: fx.Node) -> fx.Node:
 
 
 def _padded(unit_sets: Sequence[tuple[int, ...]], unused: int) -> Int[Tensor, "ablation slot"]:
-    longest = max(1, max(map(len, unit_sets)))  # the set may be of no units
+    longest = max(1, max(map(len, unit_sets)))  # a set may be empty
     return torch.tensor([[*units, *[unused] * (longest - len(units))] for units in unit_sets])

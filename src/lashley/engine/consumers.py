@@ -31,8 +31,8 @@ class Consumer:
         node: The layer.
         source: What it reads.
         path: From the point to the source: pools and the like, which act on each channel alone.
-        update: Change of the source (example, unit x per, ...) and those units (slot) to the change
-            of the layer's output.
+        update: From the change of the source (example, unit x per, ...) and these units (slot) to
+            the change of the layer's output.
         axis: Of the units in the source.
         per: Neighbours along that axis that belong to one unit.
     """
@@ -131,7 +131,7 @@ def _held(node: fx.Node, place: int) -> fx.Node:
 def _step(
     node: fx.Node, source: fx.Node, units: int, per: int, program: Program
 ) -> tuple[int, int] | None:
-    """Axis and neighbours of the units behind a node that acts on each channel alone, or None."""
+    """Axis and neighbours of the units after a node that acts on each channel alone, or None."""
     value, made = program.batch[source.name], program.batch[node.name]
     if is_elementwise(node, program.module, {source}):
         return (units, per) if value.shape == made.shape else None

@@ -36,10 +36,10 @@ class Evaluation:
         reference: Those that activations are taken from, or None.
         ablations: Those to be measured.
         readout: What is kept of an output.
-        options: How.
-        precision: Half width in %p, or None.
-        seed: Of the order, and of what `resample` draws.
-        output: Which part of what the network returns is measured, if that was said.
+        options: How it is carried out.
+        precision: Half width in pp, or None.
+        seed: For the order, and for what `resample` draws.
+        output: Which part of what the network returns is measured, if given.
         counted: Which positions count in `mean` and `resample`; None: all.
         donors: (example,) which reference example `resample` takes activations from, if it does.
     """
@@ -64,7 +64,7 @@ class Evaluation:
         return stratified_order(self.examples.labels.cpu().numpy(), self.seed)
 
     def at(self, part: slice) -> Which:
-        """Which examples lie at some places of the order."""
+        """The examples at some places of the order."""
         return part if self.order is None else torch.from_numpy(self.order[part])
 
     def build(self) -> Built:
@@ -99,8 +99,8 @@ def asked(
     Raises:
         DataError: If the examples are unusable, or reference examples are evaluated too.
         NetworkError: If weights are NaN or infinite.
-        EngineError: If an argument is none that can be used.
-        ReadoutError: If the readout is none.
+        EngineError: If an argument is not one of those allowed.
+        ReadoutError: If the readout is not a valid one.
     """
     network = reading(as_network(network), output)
     examples, measure = as_examples(examples), as_readout(readout)

@@ -24,7 +24,7 @@ def footprint(built: Built, network: nn.Module, batch: int, n_ablations: int) ->
         built: The engine.
         network: As it was given; its own weights do not count.
         batch: Examples at once.
-        n_ablations: All of them.
+        n_ablations: How many there are in all.
     """
     engine = built.engine
     copies = _PRECISE * sum(p.numel() for p in _tensors([network]))  # which all engines keep
@@ -40,7 +40,7 @@ def footprint(built: Built, network: nn.Module, batch: int, n_ablations: int) ->
 
 
 def _tensors(modules: Iterable[nn.Module]) -> list[Tensor]:
-    """Parameters and buffers, each memory once."""
+    """Parameters and buffers; shared memory counts once."""
     found = [t for m in modules for t in (*m.parameters(), *m.buffers())]
     return list({t.untyped_storage().data_ptr(): t for t in found}.values())
 

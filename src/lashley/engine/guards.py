@@ -1,4 +1,4 @@
-"""Guards: an evaluation leaves network and data as they were, and says what the network says."""
+"""Guards: an evaluation leaves network and data as they were, and agrees with the network."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def network_fingerprint(network: nn.Module) -> dict[str, str]:
 def evaluation_of(network: nn.Module, examples: Examples) -> Iterator[None]:
     """Eval mode inside; afterwards every module's mode is back, and nothing may have changed.
 
-    The examples are held against the fingerprint they were given when they were made, so a change
-    between two evaluations is found as well as one during an evaluation.
+    The examples are compared with the fingerprint taken when they were made, so a change between
+    two evaluations is found as well as one during an evaluation.
 
     Raises:
         IntegrityError: If inputs, labels, parameters or buffers are not what they were.
@@ -70,14 +70,14 @@ class Watch:
     verdict: Verdict
 
     def check(self, batch: Batch, intact: Readings) -> None:
-        """Refuse what an engine found of a batch, if the network says something else.
+        """Refuse what an engine found for a batch if the network itself disagrees.
 
         Args:
             batch: In float32.
-            intact: (1, example) by name, what the engine found of the intact network.
+            intact: (1, example) by name, what the engine found for the intact network.
 
         Raises:
-            EngineError: Saying of how many examples.
+            EngineError: Saying on how many examples.
         """
         outputs = forward(self.network, batch.inputs, self.names)
         own = self.verdict.of_rows(outputs, batch.labels)
@@ -85,10 +85,10 @@ class Watch:
         wrong = differing(self.verdict, {n: v.cpu() for n, v in own.items()}, intact, slack)
         if wrong:
             raise EngineError(
-                f"network: on {wrong} of {len(batch.inputs[0])} examples of a batch it computes "
-                "something else than what was seen on the first examples: its forward depends on "
-                "values or lengths that these do not have. Use engine='hooks', or evaluate "
-                "examples of one kind at a time."
+                f"network: on {wrong} of {len(batch.inputs[0])} examples of a batch it does not "
+                "compute what it did on the first examples: its forward depends on values or "
+                "lengths that those do not have. Use engine='hooks', or evaluate examples of one "
+                "kind at a time."
             )
 
 

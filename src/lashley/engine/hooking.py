@@ -1,4 +1,4 @@
-"""Hooks: full passes of the network, with several ablations at once, their calls intercepted."""
+"""Hooks: full passes of the network with its calls intercepted, several ablations at once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from lashley.graph.layout import Layout
 from lashley.methods import Donated, Method
 
 _AT_ONCE = 8  # ablations in one full pass
-_COARSE = 1e-3  # of the largest number: what two runs of the network may differ by
+_COARSE = 1e-3  # share of the largest number that two runs of the network may differ by
 
 
 @dataclass(eq=False)
@@ -38,11 +38,11 @@ class Hooking:
         verdict: What is kept of an output.
         places: By names of sites and methods.
         ablations: All of them; row i + 1 is that of ablation i.
-        stacked: The places of which several ablations can run in one pass.
+        stacked: The places where one pass can run several ablations.
         at_once: How many.
-        dtype: That the naive engine computes in.
-        margins: By rows, how far apart logits have to be for their order to be sure; of those that
-            were looked at so far.
+        dtype: The format that the naive engine computes in.
+        margins: By rows, how far apart logits have to be for their order to be sure; of the rows
+            that were looked at so far.
     """
 
     batch: int
@@ -59,11 +59,11 @@ class Hooking:
 
     @property
     def attrs(self) -> Mapping[str, Any]:
-        """As of `Engine`."""
+        """As in `Engine`."""
         return {}
 
     def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[RowNumbers, Readings]]:
-        """As `Engine.run`."""
+        """As in `Engine.run`."""
         names = self.naive.names
         outputs = forward(self.network, batch.inputs, names)
         intact = self.verdict.of_rows(outputs, batch.labels)
@@ -90,14 +90,14 @@ class Hooking:
         self, key: tuple[str, Method], rows: RowNumbers, batch: Batch, donors: Donors | None,
         known: tuple[Readings, Readings],
     ) -> Readings:  # fmt: skip
-        """One pass; in a stack the ablation of no units runs along, last, and has to be intact.
+        """One pass; in a stack the ablation of no units comes last, and has to have no effect.
 
         Args:
             key: Site and method.
             rows: Of the outcomes.
             batch: The examples.
             donors: Activations of others, by call, or None.
-            known: What the intact network has as outcomes, and the slack of these.
+            known: The intact network's outcomes, and their slack.
         """
         alone = key not in self.stacked
         sets = [*(self.ablations[row - 1].units for row in rows), *([] if alone else [()])]
@@ -131,7 +131,7 @@ class Hooking:
     def _settled(
         self, found: Readings, outputs: Tensor, rows: RowNumbers, batch: Batch
     ) -> Readings:
-        """The same, what rounding could have flipped decided by the naive engine."""
+        """The same; the naive engine decides what rounding could have flipped."""
         if not self.verdict.classifies:
             return {name: value.cpu() for name, value in found.items()}
         for i, row in enumerate(rows):
@@ -141,7 +141,7 @@ class Hooking:
         return {name: value.cpu() for name, value in found.items()}
 
     def _raised(self, found: Readings, outputs: Tensor, i: int, row: int, batch: Batch) -> bool:
-        """Settle a row; whether errors there are larger than the margin allows for."""
+        """Settle a row; whether errors there are larger than the margin allows."""
         which = (found["rank"][i] == self.verdict.unknown).nonzero()[:, 0]
         if not len(which):
             return False
@@ -158,7 +158,7 @@ class Hooking:
 
 
 def hooking(case: Case, organs: Mapping[str, Organ]) -> Hooking:
-    """Full passes; several ablations at once where values have one row per example."""
+    """Full passes; several ablations at once if values have one row per example."""
     network = copied(case.network).to(case.options.device)
     hooks, moments = hook_places(case, organs)
     along = {key: one for place in hooks.values() for key, one in place.along.items()}
@@ -167,7 +167,7 @@ def hooking(case: Case, organs: Mapping[str, Organ]) -> Hooking:
     alone = case.is_one_by_one or len(case.inputs[0]) < STRUCTURE
     stacked = frozenset() if alone else _stacked(case, hooks)
     rows, batch = case.fitting(torch.float32), min(case.plain_batch, case.n_examples)
-    at_once = max(1, min(_AT_ONCE, rows // batch - 1))  # the ablation of no units runs along
+    at_once = max(1, min(_AT_ONCE, rows // batch - 1))  # the ablation of no units comes too
     return Hooking(
         batch, network, naive, verdict, hooks, case.ablations, stacked, at_once, case.truth.dtype
     )

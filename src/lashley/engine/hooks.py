@@ -42,10 +42,10 @@ class HookPlace:
         layouts: Where the units are in each of these.
         sources: The calls that compute the units, which have to come before.
         constants: What stands in their place in each, in float64, as the layout spreads it; None
-            where that is not constant.
-        spreads: The same of the spread that a function takes, if it does.
-        along: By keys, along which axis the values hold examples, where a function takes numbers
-            for each.
+            if that is not constant.
+        spreads: The same for the spread, if a function takes one.
+        along: By keys, along which axis the values hold examples, if a function takes numbers for
+            each.
         known: By keys without a number, how many calls there may be at these places.
     """
 
@@ -71,7 +71,7 @@ class HookPlace:
 
 @dataclass(frozen=True, eq=False)
 class HookSpots:
-    """Where a method acts on a recorded site: as of `HookPlace`."""
+    """Where a method acts on a recorded site; as in `HookPlace`."""
 
     keys: tuple[CallKey, ...]
     layouts: tuple[Layout | Routed, ...]
@@ -83,7 +83,7 @@ def hook_spots(organ: Organ, method: Method) -> HookSpots:
 
     Args:
         organ: Of a network's record.
-        method: It.
+        method: Which one.
 
     Raises:
         EngineError: If the units cannot be reached.
@@ -114,10 +114,10 @@ def hook_place(
 
     Args:
         site: Its name.
-        method: It.
-        replacement: What it makes of the site.
+        method: Which one.
+        replacement: Its replacement there.
         at: From `hook_spots`.
-        moments: By names of sites and which of their points, of activations over the reference.
+        moments: Of activations over the reference, by names of sites and numbers of their points.
         along: By keys, along which axis values hold examples.
         known: How many calls the record has at its places, by keys without a number.
 
@@ -139,7 +139,7 @@ def hook_place(
 
 
 def key_of(node: fx.Node, layout: Layout | Routed) -> CallKey | None:
-    """Of the call that a node is; where its rows are of experts, of all calls at its place."""
+    """Of the call that a node is; if its rows belong to experts, of all calls at its place."""
     key = node.meta.get("key")
     return key.every if key is not None and isinstance(layout, Routed) else key
 
@@ -170,7 +170,7 @@ def forward(network: nn.Module, inputs: Sequence[Tensor], names: tuple[str, ...]
 
 
 class _Largest(TorchDispatchMode):
-    """Sees how many numbers the largest value has that is computed."""
+    """Sees how many numbers the largest computed value has."""
 
     numbers = 1
 
@@ -192,7 +192,7 @@ def largest(network: nn.Module, inputs: Sequence[Tensor], names: tuple[str, ...]
 def activations(
     network: nn.Module, keys: Sequence[CallKey], inputs: Sequence[Tensor], names: tuple[str, ...]
 ) -> Donors:
-    """What calls give in a run of the network."""
+    """What calls return in a run of the network."""
     taken = dict(zip(names, inputs, strict=True)) if names else inputs[0]
     with in_its_format(network):
         return values_at(network, keys, taken)
@@ -210,7 +210,7 @@ def replaced(
         place: Where and by what.
         unit_sets: One per ablation in the stack, stacked along axis 0 of the values.
         donors: Activations, of as many examples as one ablation has; or None.
-        numbers: (example,) their places among all that are evaluated.
+        numbers: (example,) their indices among all evaluated examples.
     """
     changes: dict[CallKey, Change] = {}
     told, looks = Told(), {}
@@ -227,10 +227,10 @@ def replaced(
 
 
 class Told(dict[CallKey, Tensor]):
-    """By keys, which experts the calls of the run at hand told last."""
+    """By keys, which experts the calls of the current run named last."""
 
     def look(self, layout: Routed) -> Callable[[Any, Any], None]:
-        """Keeps what such a call tells."""
+        """Keeps what such a call names."""
 
         def look(args: Any, kwargs: Any) -> None:
             self[layout.key] = layout.of(args, kwargs)
@@ -291,11 +291,12 @@ def _new(
 
 
 def no_donor(site: str, value: Tensor, donor: Tensor | None) -> EngineError:
-    """That other examples have no activations in place of a value."""
+    """The error that other examples have no activations to put in place of a value."""
     given = "none" if donor is None else f"{tuple(donor.shape)}"
     return EngineError(
-        f"method: 'resample' needs as many activations of other examples, but {site} holds "
-        f"{tuple(value.shape)} and {given}, depending on the data. Use 'mean' or 'silence'."
+        f"method: 'resample' needs activations of one shape, but {site} holds "
+        f"{tuple(value.shape)} and, for other examples, {given}, depending on the data. Use "
+        "'mean' or 'silence'."
     )
 
 
@@ -313,9 +314,8 @@ def _normal(
 
 
 def no_examples(site: str, value: Tensor) -> EngineError:
-    """That a value holds no examples one by one, for which noise could be drawn."""
+    """The error that a value holds no examples one by one to draw noise for."""
     return EngineError(
-        f"method: {site} holds {tuple(value.shape)}, in which no axis is that of the examples, so "
-        "that noise cannot be drawn for each; allowed are values with one. Take another site or "
-        "method."
+        f"method: {site} holds {tuple(value.shape)}, which has no axis of examples, so noise "
+        "cannot be drawn for each; allowed are values with one. Take another site or method."
     )

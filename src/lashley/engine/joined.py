@@ -1,8 +1,8 @@
 """Ablations of several places in one pass: rows join the stack where their own place is reached.
 
 A deep network of few units costs little to compute and much to walk through, so it is walked
-through once. The first rows are those of the intact network; those that join are as these until
-then. The slow twin is a suffix of its own for each place.
+through once. The first rows are those of the intact network; rows that join were the same until
+then. The slow twin is a separate suffix for each place.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lashley.engine.plan import Place, UnitSet
 from lashley.engine.program import Live, Program
 from lashley.engine.rows import consecutive, gathered, rows_of, stacked
 from lashley.graph.batch import Batched, Count, Positional
-from lashley.graph.ways import behind, in_front
+from lashley.graph.ways import after, in_front
 
 ChangesAt = list[tuple["Join", int, slice, UnitSet]]  # by which call of a place; rows, units there
 
@@ -33,7 +33,7 @@ class Join:
     Attributes:
         place: Where units are replaced, in values that hold examples.
         unit_sets: Sets of units.
-        which: (cell) of these sets, in ascending order.
+        which: (cell) one of these sets, in ascending order.
         examples: (cell) on which it is ablated.
     """
 
@@ -44,7 +44,7 @@ class Join:
 
 
 def can_join(place: Place, program: Program) -> bool:
-    """Whether all that it changes holds examples, and nothing behind it tells their places."""
+    """Whether all that it changes holds examples, and nothing after it tells their places."""
     return all(
         isinstance(program.batch.get(name), Batched)
         and program.nodes[name] not in program.before_places
@@ -61,7 +61,7 @@ def outputs_of(joins: Sequence[Join], live: Live, donors: Live | None) -> list[T
     """Outputs (cell, ...) of the intact network on all examples, then those of each join.
 
     Args:
-        joins: In any order; of none nothing is found.
+        joins: In any order; the result is empty if there are none.
         live: The intact values.
         donors: The values that `resample` puts in place, of as many examples; else None.
     """
@@ -75,7 +75,7 @@ def outputs_of(joins: Sequence[Join], live: Live, donors: Live | None) -> list[T
 
 
 class _Pass:
-    """One way through a program; `joins` in the order of their places."""
+    """One walk through a program; `joins` in the order of their places."""
 
     def __init__(self, joins: Sequence[Join], live: Live, donors: Live | None):
         self._live, self._program = live, live.program
@@ -94,7 +94,7 @@ class _Pass:
         drawn = {self._node(name) for join in joins if join.place.takes_donors
                  for name in join.place.nodes}  # fmt: skip
         self._donors = donors.fork() if donors is not None and drawn else None
-        begin = first_of(joins[0].place, self._program)  # so far they were run
+        begin = first_of(joins[0].place, self._program)  # they were run up to here
         self._drawn = {node for node in drawn | in_front(drawn)
                        if self._program.position[node] >= begin}  # fmt: skip
 
@@ -111,7 +111,7 @@ class _Pass:
 
     def outputs(self) -> Tensor:
         program, rows = self._program, self._live.size
-        affected = behind(set(self._changes))
+        affected = after(set(self._changes))
         for position, node in enumerate(program.nodes.values()):
             if node.op == "output":
                 break
@@ -140,10 +140,10 @@ class _Pass:
         return self._program.value(node, args, kwargs)
 
     def _read(self, node: fx.Node, rows: int) -> Any:
-        """A value of so many rows."""
+        """A value with this many rows."""
         known = self._program.batch.get(node.name)
         if isinstance(known, Count):
-            return known.of(rows)  # without what it counts
+            return known.of(rows)  # without the value that it counts
         if isinstance(known, Positional):
             return self._run(node, rows)
         if node not in self._held:  # no place reaches it

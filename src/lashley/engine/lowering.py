@@ -1,8 +1,8 @@
-"""Rewrites of a graph that leave what it computes as it is, but for rounding, and make it faster.
+"""Rewrites that make a graph faster; what it computes changes by rounding only.
 
 Folding: in eval mode a batch normalisation is an affine map of each channel, and goes into the
 weights of the layer before it. Small maps: a convolution over a map smaller than its kernel is a
-matrix product with fewer multiplications. In place: a ReLU may overwrite what nobody else reads.
+matrix product with fewer multiplications. In place: a ReLU may overwrite what nothing else reads.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lashley.graph.layers import Layer, layer
 from lashley.graph.nodes import op, value_of
 
 _CONVOLUTIONS = {-2: F.conv1d, -3: F.conv2d, -4: F.conv3d}
-_FRESH = ("linear", "conv1d", "conv2d", "conv3d")  # what returns memory of its own
+_FRESH = ("linear", "conv1d", "conv2d", "conv3d")  # these return memory of their own
 
 
 def map_product(value: Tensor, matrix: Tensor, bias: Tensor | None, shape: list[int]) -> Tensor:
@@ -40,7 +40,7 @@ def map_product(value: Tensor, matrix: Tensor, bias: Tensor | None, shape: list[
 
 
 def fold_weights(module: fx.GraphModule) -> None:
-    """Compute once what weights are made of, where forward computes them anew each time."""
+    """Compute weights once if forward computes them anew each time."""
     for node in list(module.graph.nodes):
         known = layer(node, module)
         for part, made in (("weight", known.held), ("bias", known.held_bias)) if known else ():
@@ -61,7 +61,7 @@ def functional_layers(module: fx.GraphModule) -> None:
 
 
 def fold_batch_norm(module: fx.GraphModule, shapes: dict[str, Any], kept: set[str]) -> None:
-    """Fold each batch normalisation into the layer that alone feeds it.
+    """Fold each batch normalisation into the layer that feeds it and nothing else.
 
     Args:
         module: Changed in place; its layers are functions.
@@ -86,7 +86,7 @@ def fold_batch_norm(module: fx.GraphModule, shapes: dict[str, Any], kept: set[st
 
 
 def map_products(module: fx.GraphModule, shapes: dict[str, Any]) -> None:
-    """Turn convolutions over small maps into matrix products, where that is fewer multiplications.
+    """Turn convolutions over small maps into matrix products, if that takes fewer multiplications.
 
     Args:
         module: Changed in place; its layers are functions.
@@ -133,7 +133,7 @@ def contiguous_norms(module: fx.GraphModule, batch: dict[str, Any]) -> None:
 def widen_output(module: fx.GraphModule, wide: fx.GraphModule) -> None:
     """Compute the output layer, if it is a Linear, in the format of another copy of the graph.
 
-    The logits are what decides: rounded to the 8 bits of bfloat16, they would be in doubt most.
+    The logits decide: rounding them to the 8 bits of bfloat16 would leave the most doubt.
 
     Args:
         module: Changed in place.
@@ -176,7 +176,7 @@ def relu_in_place(module: fx.GraphModule, own: set[fx.Node]) -> None:
 def _as_matrix(
     weight: Tensor, into: tuple[int, ...], out: tuple[int, ...], options: dict[str, Any]
 ) -> Tensor:
-    """(row x column x channel in, row x column x channel out): what each number is turned into."""
+    """(row x column x channel in, row x column x channel out): the weights between numbers."""
     steps, pads, gaps = (_pair(options.get(k, v)) for k, v in
                          (("stride", 1), ("padding", 0), ("dilation", 1)))  # fmt: skip
     channels, filters = weight.shape[1], weight.shape[0]
@@ -241,7 +241,7 @@ def _replace_layer(
     module: fx.GraphModule, known: Layer, weight: Tensor, bias: Tensor | None,
     place: fx.Node | None = None,
 ) -> None:  # fmt: skip
-    """Put a call of these weights in the place of the layer, or of the node behind it."""
+    """Put a call with these weights in place of the layer, or of the node after it."""
     place = place or known.node
     with module.graph.inserting_before(place):
         parts: list[fx.Node | None] = [hold(module, place.name, "weight", weight)]

@@ -1,7 +1,7 @@
-"""Margins: how far float32 may be from float64 in a logit, under each ablation of its own.
+"""Margins: how far float32 may be from float64 in a logit, for each ablation separately.
 
-An ablation can leave a network ill-conditioned where the intact one is not, for instance where what
-is left is divided by its small norm. So each ablation is looked at on examples of its own.
+An ablation can leave a network ill-conditioned where the intact one is not, for instance if what
+is left is divided by its small norm. So each ablation is looked at, on a few examples.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from lashley.engine.plan import UnitSet
 
 EXAMPLES = 4  # on which each ablation is looked at, the same ones
 RESERVE = 12  # how many times the root mean square error seen there counts as rounding
-ENOUGH = 1.6  # how many times an error seen later has to; else it was measured too small
+ENOUGH = 1.6  # how many times an error seen later must fit in the margin; else it is raised
 
 
 @dataclass(frozen=True)
 class Margins:
-    """For each set of units, how far apart logits have to be at least for their order to be sure.
+    """For each set of units, at least how far apart logits must be for their order to be sure.
 
     Attributes:
         by_units: As a difference of logits.
@@ -35,11 +35,11 @@ class Margins:
         return all(units in self.by_units for units in sets)
 
     def of(self, sets: Sequence[UnitSet]) -> Float[Tensor, " set"]:
-        """In the order of the sets; 0 of one that was not looked at."""
+        """In the order of the sets; 0 for one that was not looked at."""
         return torch.tensor([self.by_units.get(units, 0.0) for units in sets])
 
     def raised(self, sets: Sequence[UnitSet], errors: Float[Tensor, " set"]) -> Margins:
-        """The same, where larger errors were seen than they allow for."""
+        """The same, raised where larger errors were seen than they allow."""
         found = dict(self.by_units)
         for units, error in zip(sets, errors.tolist(), strict=True):
             if ENOUGH * error > found.get(units, 0.0):
@@ -57,7 +57,7 @@ def measured(
     sets: Sequence[UnitSet], which: Tensor, fast: Float[Tensor, "cell output"],
     exact: Float[Tensor, "cell output"],
 ) -> Margins:  # fmt: skip
-    """From the outputs of some cells in both formats: an ablation's own error, or that of all."""
+    """From outputs of some cells in both formats: a set's own error, or that of all if larger."""
     error = errors(fast, exact)
     square = torch.zeros(len(sets), dtype=torch.float64).index_add_(0, which, error.square())
     count = torch.bincount(which, minlength=len(sets)).clamp(min=1)
@@ -67,12 +67,12 @@ def measured(
 
 
 def errors(fast: Tensor, exact: Tensor) -> Float[Tensor, " cell"]:
-    """The root mean square error of each cell's outputs; infinite where one is no number."""
+    """The root mean square error of each cell's outputs; infinite if one is NaN or infinite."""
     apart = (fast.double() - exact).flatten(1).square().mean(1).sqrt()
     return apart.nan_to_num(torch.inf, torch.inf).cpu()
 
 
 def largest(which: Tensor, apart: Float[Tensor, " cell"], n_sets: int) -> Float[Tensor, " set"]:
-    """The largest error of each set's cells; 0 of sets without any."""
+    """The largest error of each set's cells; 0 for sets without any."""
     found = torch.zeros(n_sets, dtype=apart.dtype)
     return found.scatter_reduce_(0, which, apart, "amax")

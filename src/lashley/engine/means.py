@@ -1,4 +1,4 @@
-"""Moments of activations over the reference examples, for methods that take these."""
+"""Moments of activations over the reference examples, for methods that take them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from lashley.methods import takes_moments
 def moments_at_points(
     case: Case, program: Program, organs: Mapping[str, Organ], size: int
 ) -> dict[tuple[str, int], Moments]:
-    """Of activations over the reference examples, by sites and which of their points.
+    """Of activations over the reference examples, by sites and numbers of their points.
 
     Args:
         case: With reference examples.
@@ -45,8 +45,8 @@ def moments_at_points(
     stepping = sorted({s for s in sites if organs[s].kind == "recurrent"})
     if stepping and case.counted is not None:
         warnings.warn(
-            f"lashley: {', '.join(stepping)} is recurrent: its mean is taken over all steps of "
-            "all reference examples, also those that do not count. Give a reference of one length.",
+            f"lashley: {', '.join(stepping)} is recurrent: its mean is taken over all steps of all "
+            "reference examples, even those that do not count. Give a reference of one length.",
             stacklevel=2,
         )
 
@@ -63,10 +63,10 @@ def sites_with_moments(case: Case) -> list[str]:
 
 
 def check_lengths(case: Case, program: Program) -> None:
-    """Refuse reference examples of other lengths, where the graph holds for one length only.
+    """Refuse reference examples of other lengths if the graph holds for one length only.
 
     Raises:
-        EngineError: If it gives something else than the network for these.
+        EngineError: If for these it does not give what the network gives.
     """
     few = [part[:STRUCTURE] for part in next(reference_batches(case, STRUCTURE, torch.float64))]
     if [p.shape[1:] for p in few] == [p.shape[1:] for p in case.inputs]:
@@ -83,20 +83,20 @@ def check_lengths(case: Case, program: Program) -> None:
     if not alike:
         shapes = " and ".join(str(tuple(p.shape[1:])) for p in few)
         raise EngineError(
-            f"reference: its examples are of shape {shapes}, and the network's graph holds for "
-            f"{' and '.join(str(tuple(p.shape[1:])) for p in case.inputs)} only. Cut them "
-            "alike, or pad them and give the network a mask of what counts."
+            f"reference: its examples are of shape {shapes}, but the network's graph holds for "
+            f"{' and '.join(str(tuple(p.shape[1:])) for p in case.inputs)} only. Cut them to the "
+            "same length, or pad them and give the network a mask of what counts."
         )
 
 
 def moments_at_calls(
     case: Case, wanted: Mapping[tuple[str, int], tuple[Any, Layout | Routed]]
 ) -> dict[tuple[str, int], Moments]:
-    """Of activations over the reference, by sites and which of their points.
+    """Of activations over the reference, by sites and numbers of their points.
 
     Args:
         case: With reference examples.
-        wanted: Of each the key of the call, and where the units are.
+        wanted: For each, the key of the call and where the units are.
     """
     rows = {p: (key, lay) for p, (key, lay) in wanted.items() if isinstance(lay, Routed)}
     plain = {p: (key, lay) for p, (key, lay) in wanted.items() if isinstance(lay, Layout)}
@@ -152,12 +152,12 @@ def _tell_of_rows(
     if empty:
         warnings.warn(
             f"lashley: no position of the reference comes to some of the experts of "
-            f"{', '.join(empty)}, so 0 stands for their mean. Give more reference examples.",
+            f"{', '.join(empty)}, so 0 is taken as their mean. Give more reference examples.",
             stacklevel=2,
         )
     if sites and case.counted is not None:
         warnings.warn(
-            f"lashley: the rows of {', '.join(sites)} come from all positions, also those that do "
+            f"lashley: the rows of {', '.join(sites)} come from all positions, even those that do "
             "not count; their mean is taken over all. Give a reference without padding.",
             stacklevel=2,
         )
@@ -168,9 +168,9 @@ def _moments(
     values: Callable[[list[Tensor]], Mapping[Any, Tensor]], size: int, kind: torch.dtype,
     stepping: Sequence[str] = (),
 ) -> dict[tuple[str, int], Moments]:  # fmt: skip
-    """Of values over the reference, as far as its positions count.
+    """Of values over those positions of the reference that count.
 
-    Of `stepping` sites, the recurrent ones, they are over all steps.
+    For `stepping` sites, the recurrent ones, they are over all steps.
     """
     totals: dict[Any, Any] = dict.fromkeys(wanted, 0)
     positions = None
@@ -197,8 +197,8 @@ def _check_met(totals: Mapping[tuple[str, Any], Any]) -> None:
     missing = sorted({site for (site, _), total in totals.items() if not isinstance(total, Tensor)})
     if missing:
         raise EngineError(
-            f"reference: none of its examples comes to all calls of {', '.join(missing)}, which "
-            "depend on the data, so there is no mean of these. Give more reference examples."
+            f"reference: none of its examples reaches all calls of {', '.join(missing)}, which "
+            "depend on the data, so these have no mean. Give more reference examples."
         )
 
 
@@ -211,7 +211,7 @@ def reference_along(
     Args:
         case: With reference examples, if there are keys.
         keys: Of the values.
-        values: Those for some inputs.
+        values: The values for some inputs.
         kind: Of the inputs' real numbers.
     """
     if case.is_whole or not keys:
@@ -222,7 +222,7 @@ def reference_along(
 def examples_along(
     case: Case, keys: Sequence[Any], values: Callable[[list[Tensor]], Mapping[Any, Tensor]]
 ) -> Mapping[Any, Along]:
-    """The same of the evaluated examples, in the format of what decides."""
+    """The same for the evaluated examples, in the format that decides."""
     if case.is_whole or not keys:
         return {key: Along(0, 1) for key in keys}
     return along(values, case.few)

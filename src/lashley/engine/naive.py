@@ -1,7 +1,7 @@
 """The naive engine: slow and obviously right. One ablation, one full forward pass, in float64.
 
 Every fast path is tested against this one. In float64 hardly any two logits are closer than
-rounding, so outcomes depend neither on the size of a batch nor on threads or machine.
+rounding, so outcomes do not depend on batch size, threads or machine.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from lashley.graph.layout import Layout, fitted
 from lashley.graph.routed import Routed, fixed
 from lashley.methods import Donated, Function, Method, Replacement, is_noisy
 
-_ROUNDING = 1e-5  # of the largest output: what two ways of computing it may differ by in float64
-_COARSER = 1e-3  # the same, where the network's own float32 decides
+_ROUNDING = 1e-5  # share of the largest output that two ways may differ by in float64
+_COARSER = 1e-3  # the same if the network's own float32 decides
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,14 +44,14 @@ class Naive:
     """A network in float64, and where its units are.
 
     Attributes:
-        network: Which decides, as in `Truth`.
-        names: Of its inputs; () of a plain tensor.
-        graph: As captured, in float64; None where the network cannot be captured.
+        network: The one that decides, as in `Truth`.
+        names: Of its inputs; () for a plain tensor.
+        graph: As captured, in float64; None if the network cannot be captured.
         organs: By names of sites; empty without a graph.
         methods: What is put in place, by names of sites and methods.
         hooks: Where the units are in calls, by names of sites and methods; empty with a graph.
-        moments: By names of sites and which of their points, of activations over the reference.
-        along: By points, along which axis these hold examples; where that matters.
+        moments: Of activations over the reference, by names of sites and numbers of their points.
+        along: By points, along which axis these hold examples, if that matters.
         aside: Sites whose weights are zeroed in the graph: see `in_parameters`.
     """
 
@@ -77,7 +77,7 @@ class Naive:
         return self.of_units(ablation.site.name, ablation.method, ablation.units, batch)
 
     def of_units(self, site: str, method: Method, units: tuple[int, ...], batch: Batch) -> Tensor:
-        """The same, of any set of units, be it empty."""
+        """The same for any set of units, even an empty one."""
         if self.graph is None:
             return self._with_calls(site, method, units, batch)
         organ = self.organs[site]
@@ -168,7 +168,7 @@ class _Replacing(fx.Interpreter):
         units: tuple[int, ...],
     ):  # fmt: skip
         super().__init__(graph, garbage_collect_values=True)
-        self.extra_traceback = False  # nodes of the graph are nothing to the user
+        self.extra_traceback = False  # nodes of the graph mean nothing to the user
         self._changes, self._units = changes, units
 
     def run_node(self, n: fx.Node) -> Any:
@@ -246,7 +246,7 @@ class NaiveEngine:
         naive: The network.
         verdict: What is kept of an output.
         ablations: All of them; row i + 1 is that of ablation i.
-        dtype: That the network computes in.
+        dtype: The format that the network computes in.
     """
 
     batch: int
@@ -258,11 +258,11 @@ class NaiveEngine:
 
     @property
     def attrs(self) -> Mapping[str, Any]:
-        """As of `Engine`."""
+        """As in `Engine`."""
         return {"settled_in_float64": 0}
 
     def run(self, batch: Batch, rows: set[int]) -> Iterator[tuple[RowNumbers, Readings]]:
-        """As `Engine.run`."""
+        """As in `Engine.run`."""
         exact = batch.to(self.dtype)
         for row, ablation in enumerate([None, *self.ablations]):
             if row == 0 or row in rows:
@@ -272,7 +272,7 @@ class NaiveEngine:
 
 
 def naive_engine(case: Case, program: Program | None, organs: Mapping[str, Organ]) -> NaiveEngine:
-    """The naive one, on the graph where there is one, else by interception.
+    """The naive engine, on the graph if there is one, else by interception.
 
     Args:
         case: What is evaluated.
@@ -314,7 +314,7 @@ def _along(
     case: Case, graph: fx.GraphModule | None, organs: Mapping[str, Organ],
     hooks: Mapping[tuple[str, Method], HookPlace],
 ) -> Mapping[Any, Along]:  # fmt: skip
-    """Along which axis values hold examples: donors that are drawn of all, or that get noise."""
+    """Along which axis values hold examples: of donors drawn from all, or values that get noise."""
     drawn = [key for key, replacement in case.methods.items()
              if isinstance(replacement, Donated) and not case.is_independent]  # fmt: skip
     noisy = [key for key, replacement in case.methods.items() if is_noisy(replacement)]
@@ -331,7 +331,7 @@ def _along(
 
 
 def _check_nothing(found: Tensor, intact: Tensor, site: str, method: Method) -> None:
-    """Refuse a graph, or a record, that computes something else than the network does.
+    """Refuse a graph, or a record, that does not compute what the network does.
 
     Raises:
         EngineError: If an ablation of no units differs from the intact network.

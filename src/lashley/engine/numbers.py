@@ -16,10 +16,10 @@ from lashley.methods import Constants, Function, Replacement, normal
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Of a site's channels in one value, over the reference, in float64.
+    """Moments of a site's channels in one value, over the reference, in float64.
 
     Attributes:
-        mean: Of each.
+        mean: The mean of each.
         spread: The standard deviation of each.
     """
 
@@ -28,7 +28,7 @@ class Moments:
 
     @classmethod
     def of(cls, sums: Inexact[Tensor, "3 channel"]) -> Moments:
-        """Of the sums of the numbers, of their squared sizes, and of how often they count."""
+        """From the sums of the numbers, of their squared sizes, and of how often they count."""
         total, squares, count = sums
         mean = (total / count).nan_to_num()
         spread = ((squares / count).real - mean.abs().square()).clamp(min=0).sqrt()
@@ -36,7 +36,7 @@ class Moments:
 
 
 def asked(moments: Moments | None) -> Moments:
-    """Moments that were asked for, and so are there."""
+    """Moments that exist, as they were asked for."""
     assert moments is not None
     return moments
 
@@ -44,7 +44,7 @@ def asked(moments: Moments | None) -> Moments:
 def constants_of(
     replacement: Replacement, layouts: Sequence[Layout | Routed], moments: Sequence[Moments | None]
 ) -> tuple[Tensor, ...] | None:
-    """What is put in place of units in several values, as these hold them; None if no constants."""
+    """What is put in place of units in several values, as these hold them; None if not constant."""
     if not isinstance(replacement, Constants):
         return None
     means = [asked(m).mean if replacement.needs_mean else None for m in moments]
@@ -55,7 +55,7 @@ def constants_of(
 def spreads_of(
     replacement: Replacement, layouts: Sequence[Layout | Routed], moments: Sequence[Moments | None]
 ) -> tuple[Tensor, ...] | None:
-    """The spread of units in several values, as these hold them; None where none is taken."""
+    """The spread of units in several values, as these hold them; None if none is needed."""
     if not (isinstance(replacement, Function) and replacement.needs_spread):
         return None
     return tuple(lay.spread(asked(m).spread) for lay, m in zip(layouts, moments, strict=True))
@@ -66,14 +66,14 @@ def normal_like(
 ) -> Tensor:
     """Standard normal numbers in the places of a site's units, in float64; 0 elsewhere.
 
-    Each example has its own, whatever the batch or the engine.
-    Where a value has its axes in another order, or split, a unit has the same numbers.
+    Each example has its own, whatever the batch or the engine. A unit has the same numbers if a
+    value has its axes in another order, or split.
 
     Args:
         shape: Of the value of one example.
         axis: Along which a value holds its examples, one after another.
         layout: Where the units are.
-        numbers: (example,) their places among all that are evaluated.
+        numbers: (example,) their indices among all evaluated examples.
         key: Seed, site and which of its values it is.
     """
     slots = fitted(layout.slots, shape).expand(tuple(shape)).flatten()

@@ -1,4 +1,4 @@
-"""Zeroed weights in the network itself: as other parameters, where that is all that changes."""
+"""Zeroed weights in the network itself: as other parameters, if nothing else changes."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ def in_parameters(
     network: nn.Module, site: str, graph: fx.GraphModule, organs: Mapping[str, Organ],
     inputs: Sequence[Tensor], names: tuple[str, ...],
 ) -> bool:  # fmt: skip
-    """Whether parameters set to 0 take away what leads into a site's units, and nothing else.
+    """Whether parameters set to 0 remove what leads into a site's units, and nothing else.
 
     Args:
-        network: Which holds them.
+        network: The one that holds them.
         site: Its name.
         graph: As captured.
         organs: Of the graph.
         inputs: A few, for the network.
-        names: Of these.
+        names: Of these inputs.
     """
     organ = organs[site]
     alone = not (_is_shared(organ, organs, network) or _is_read_elsewhere(organ, graph))
@@ -38,7 +38,7 @@ def in_parameters(
 
 
 def _is_shared(organ: Organ, organs: Mapping[str, Organ], network: nn.Module) -> bool:
-    """Whether another site has parameters of this one: then only its own reader is zeroed."""
+    """Whether another site shares parameters with this one: then only its own reader is zeroed."""
     ids = {name: id(p) for name, p in network.named_parameters(remove_duplicate=False)}
 
     def held(one: Organ) -> set[Any]:
@@ -48,7 +48,7 @@ def _is_shared(organ: Organ, organs: Mapping[str, Organ], network: nn.Module) ->
 
 
 def _is_read_elsewhere(organ: Organ, graph: fx.GraphModule) -> bool:
-    """Whether forward takes parameters of this site for anything else: they stay there."""
+    """Whether forward uses parameters of this site for anything else: there they stay."""
     sources = {call.source.name for call in organ.calls}
     own = {n for n in graph.graph.nodes
            if n.op == "get_attr" and str(n.target) in organ.parameters}  # fmt: skip
@@ -58,7 +58,7 @@ def _is_read_elsewhere(organ: Organ, graph: fx.GraphModule) -> bool:
 
 
 def is_plain(network: nn.Module, organ: Organ) -> bool:
-    """Whether the weights and biases into a site's units are parameters as they stand."""
+    """Whether the weights and biases into a site's units are parameters as they are."""
     held = dict(network.named_parameters(remove_duplicate=False))
     if organ.kind == "recurrent":
         return bool(organ.parameters) and held.keys() >= set(organ.parameters)
@@ -73,9 +73,9 @@ def zero_weights(network: nn.Module, organ: Organ, units: tuple[int, ...]) -> di
     """The parameters of a site's layers, the units' weights and biases set to 0.
 
     Args:
-        network: Which holds them.
+        network: The one that holds them.
         organ: One that `is_plain`.
-        units: Which.
+        units: Which of its units.
     """
     held = dict(network.named_parameters(remove_duplicate=False))
     zeroed: dict[str, Tensor] = {}
@@ -100,7 +100,7 @@ def zero_weights(network: nn.Module, organ: Organ, units: tuple[int, ...]) -> di
 def with_parameters(
     network: nn.Module, given: dict[str, Tensor], inputs: Sequence[Tensor], names: tuple[str, ...]
 ) -> Tensor:
-    """What a network says with other parameters, by one of their names."""
+    """A network's logits with other parameters, by one of their names."""
     own = dict(network.named_parameters(remove_duplicate=False))
     new = {id(own[name]): value for name, value in given.items()}
     given = {  # wherever a module holds them, once each
@@ -121,10 +121,10 @@ def is_read_by_name(
     """Whether forward reads a site's weights from its modules, and holds them nowhere else.
 
     Args:
-        network: Which holds them.
+        network: The one that holds them.
         organ: One that `is_plain`.
         inputs: A few, for the network.
-        names: Of these.
+        names: Of these inputs.
     """
     others = {n: torch.full_like(p, torch.nan) for n, p in zero_weights(network, organ, ()).items()}
     found = with_parameters(network, others, inputs, names)

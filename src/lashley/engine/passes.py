@@ -15,18 +15,18 @@ from lashley.engine.program import Live
 from lashley.engine.settle import Ran, decided
 from lashley.engine.sweeper import Sweeper
 from lashley.engine.verdict import Readings, check_empty
-from lashley.graph.ways import behind
+from lashley.graph.ways import after
 
 
 def passes(sweep: Sweeper, settings: Sequence[Setting], n_examples: int) -> list[list[Setting]]:
     """The settings in the order of their places; those in one list are to share a pass.
 
-    They do where all their rows, and those of the intact network, make no more than one stack. With
-    more ablations than that a setting is better off alone: savings of its own place apply then.
+    They do if all their rows, and those of the intact network, fit in one stack. With more
+    ablations than that a setting is better off alone: then savings of its own place apply.
     """
     program, savings = sweep.fast, sweep.savings
     order = sorted(settings, key=lambda setting: first_of(setting.place, program))
-    low = sweep.quick is not None and sweep.quick.dtype != torch.float32  # that was asked for
+    low = sweep.quick is not None and sweep.quick.dtype != torch.float32  # because it was asked for
     if low or sweep.compiled or not (savings.joining and savings.stacking and savings.prefix):
         return [[setting] for setting in order]
     found: list[list[Setting]] = []
@@ -47,7 +47,7 @@ def _limit(sweep: Sweeper, setting: Setting) -> int:
     """Rows of one stack from a setting's place on."""
     program = sweep.fast
     points = {program.nodes[name] for name in setting.place.nodes}
-    return sweep.budget.joined(program.numbers([*points, *behind(points)]))
+    return sweep.budget.joined(program.numbers([*points, *after(points)]))
 
 
 def run_pass(
@@ -58,10 +58,10 @@ def run_pass(
 
     Args:
         sweep: What to run.
-        settings: Which.
+        settings: Those that share it.
         batch: In float32.
         live: The intact values of the batch, and those of its donors.
-        intact: What the intact network has as outcomes.
+        intact: The intact network's outcomes.
         slack: How far rounding may move these.
     """
     verdict, labels, n = sweep.verdict, batch.labels, live[0].size

@@ -32,9 +32,9 @@ class Savings:
     Attributes:
         prefix: Run only what comes after an ablation, instead of the whole network.
         stacking: Run several ablations at once.
-        joining: Run those of several places in one pass, where one place has few.
+        joining: Run those of several places in one pass, if each has few.
         folding: Fold batch normalisation; small maps as matrix products.
-        winograd: Winograd's convolution, where that is measured to be faster.
+        winograd: Winograd's convolution, if it is measured to be faster.
         consumers: Update the layer after the units by W[:, S] (v_S - h_S).
         untouched: Skip examples on which an ablation changes nothing.
         equal: Run equal ablations once.
@@ -57,7 +57,7 @@ class Spots:
     Attributes:
         nodes: Names of the nodes whose value is changed.
         layouts: Where the units are in each of these.
-        constants: (channel) what the units are there, if that is known already: after zeroed
+        constants: (channel) what the units are there, if that is already known: after zeroed
             weights; else None.
     """
 
@@ -72,13 +72,13 @@ class Place:
 
     Attributes:
         site: The site's name.
-        method: By which.
-        replacement: What that puts in place of the units, if they are not constant.
-        nodes: Names of the nodes whose value is replaced; of two calls they may be one.
+        method: What replaces the units.
+        replacement: What it puts in place of the units, if that is not constant.
+        nodes: Names of the nodes whose value is replaced; two calls may share one.
         layouts: Where the units are in each of these.
         constants: What stands in place of the units at each node, in float64, to be broadcast over
-            the value; None where that is not constant.
-        spreads: The same of the spread that a function takes, if it does.
+            the value; None if that is not constant.
+        spreads: The same for the spread, if a function takes one.
     """
 
     site: str
@@ -106,8 +106,8 @@ class Place:
 
         Args:
             i: Which node.
-            known: What of the batch its value depends on.
-            value: That, of any batch.
+            known: How its value depends on the batch.
+            value: That value, of any batch.
             numbers: (example,) the places of the batch's examples among all.
         """
         if not isinstance(self.replacement, Function) or self.replacement.seed is None:
@@ -181,13 +181,13 @@ def plan(
 def spots(organ: Organ, method: Method, exact: Program) -> Spots:
     """Where a method acts on a site, and what its units are there after zeroed weights.
 
-    After zeroed weights a unit holds a constant, as long as all acts on each unit alone. Where
-    layer or group normalisation follows, zeros at the layer itself change the other units too; and
-    where a value holds a unit more than once, it may hold several constants.
+    After zeroed weights a unit holds a constant, as long as all that follows acts on each unit
+    alone. If layer or group normalisation follows, zeros at the layer itself change the other units
+    too; and if a value holds a unit more than once, it may hold several constants.
 
     Args:
         organ: The site's anatomy.
-        method: It.
+        method: Which one.
         exact: The program as captured, in float64.
     """
     held = organ.points
@@ -204,7 +204,7 @@ def spots(organ: Organ, method: Method, exact: Program) -> Spots:
 
 
 def acts_on_weights(organ: Organ, method: Method) -> bool:
-    """Whether the units' incoming weights are 0; units without any are replaced as such."""
+    """Whether the units' incoming weights become 0; units without any are replaced themselves."""
     return method.where is Where.WEIGHTS and organ.kind not in WEIGHTLESS
 
 
@@ -216,10 +216,10 @@ def place(
 
     Args:
         site: Its name.
-        method: It.
-        replacement: What it makes of the site.
+        method: Which one.
+        replacement: Its replacement there.
         at: From `spots`.
-        moments: By names of sites and which of their points, of activations over the reference.
+        moments: Of activations over the reference, by names of sites and numbers of their points.
     """
     own = [moments.get((site, i)) for i in range(len(at.nodes))]
     if at.constants is None:

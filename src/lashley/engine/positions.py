@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lashley.graph.layout import Layout
 
-_SIZES = (2, 3)  # examples in two runs, by which their axis is told
+_SIZES = (2, 3)  # examples in two runs, which show their axis
 
 
 class Along(NamedTuple):
@@ -33,11 +33,11 @@ class Along(NamedTuple):
 def along(
     run: Callable[[list[Tensor]], Mapping[Any, Tensor]], inputs: Sequence[Tensor]
 ) -> dict[Any, Along]:
-    """Along which axis values hold examples, measured; one that holds none is left out.
+    """Along which axis values hold examples, measured; values that hold none are left out.
 
     Args:
-        run: The values, by anything, for some inputs.
-        inputs: (example, ...) each, repeated if there are less than three.
+        run: The values for some inputs, by any key.
+        inputs: (example, ...) each, repeated if there are fewer than three.
     """
     which = torch.arange(_SIZES[1], device=inputs[0].device) % len(inputs[0])
     few, more = (run([part[which[:n]] for part in inputs]) for n in _SIZES)
@@ -56,12 +56,12 @@ def _along(few: Sequence[int], more: Sequence[int]) -> Along | None:
 
 @dataclass(eq=False)
 class Positions:
-    """Which positions of the reference count, in any value; it remembers those it cannot tell.
+    """Which positions of the reference count, in any value; it remembers where it cannot tell.
 
     Attributes:
         counted: Of all reference examples.
         along: By keys of values, where these hold their examples.
-        others: By sites, lengths of values that are not the mask's: those met so far.
+        others: By sites, lengths of the values met so far that are not the mask's.
     """
 
     counted: Bool[Tensor, "reference position"]
@@ -71,7 +71,7 @@ class Positions:
     def weight(
         self, site: str, key: Hashable, value: Tensor, layout: Layout, which: slice
     ) -> Float[Tensor, "*shape"] | None:
-        """What each number of a value counts for, to be broadcast to it; None: they count alike.
+        """How much each number of a value counts, to be broadcast to it; None: all count alike.
 
         An axis as long as the mask holds positions, if neither examples nor units lie along it.
 
@@ -107,9 +107,9 @@ class Positions:
             sites = "; ".join(f"{s}: {', '.join(map(str, sorted(n)))}" for s, n in
                               self.others.items())  # fmt: skip
             warnings.warn(
-                f"lashley: counted says it of {self.counted.shape[1]} positions, but sites hold "
-                f"others ({sites}), so there all positions count in the mean. Give "
-                "counted= a mask of as many positions, and evaluate such sites by themselves.",
+                f"lashley: counted has {self.counted.shape[1]} positions, but sites hold other "
+                f"numbers of them ({sites}), so there all positions count in the mean. Give "
+                "counted= a mask of as many positions, and evaluate such sites separately.",
                 stacklevel=2,
             )
 

@@ -12,7 +12,7 @@ class Counts:
 
     Args:
         n_rows: Of the outcomes; row 0 is the intact network.
-        precision: Wanted half width of the 95 % interval of a drop, in %p; None wants all examples.
+        precision: Wanted half width of the 95 % interval of a drop, in pp; None wants all examples.
     """
 
     def __init__(self, n_rows: int, precision: float | None):
@@ -25,7 +25,7 @@ class Counts:
 
         Args:
             intact: (example,) ranks of the true class by the intact network.
-            ranks: (row, example) the same of some rows of the outcomes.
+            ranks: (row, example) the same for some rows of the outcomes.
             rows: (row,) which ones; not row 0.
         """
         if self._precision is None:

@@ -1,4 +1,4 @@
-"""The face of the engine for other packages: prepare, load, run on a batch, what it is about."""
+"""The engine's face for other packages: prepare, load, run on a batch, ask what it is about."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class Prepared:
 
     @property
     def about(self) -> About:
-        """What the engine says of itself; how it works, so far."""
+        """What the engine says about itself; and how it has worked so far."""
         return About.of(self._built)
 
     def load(self, which: Which, following: Which | None = None) -> Batch:
-        """Some examples, in float32 where the engine computes.
+        """Some examples, in float32 on the engine's device.
 
         Args:
             which: Of the evaluation's examples.
@@ -65,14 +65,14 @@ class Prepared:
 
         Args:
             batch: From this engine.
-            rows: Which; row 0 is of the intact network, and found in any case.
+            rows: Which; row 0 is the intact network's, and always comes too.
         """
         for numbers, values in self._built.engine.run(batch, rows):
             yield _plain(numbers), {name: value.numpy() for name, value in values.items()}
 
     @property
     def distinct_rows(self) -> list[int]:
-        """Rows of the outcomes of which no two are of equal ablations; row i + 1 is ablation i."""
+        """Rows of the outcomes, one for all equal ablations; row i + 1 is ablation i."""
         engine = self._built.engine
         if not isinstance(engine, Sweeping):
             return list(range(1, len(self.evaluation.ablations) + 1))
@@ -84,13 +84,13 @@ class Prepared:
 
     @property
     def checked(self) -> int:
-        """Outcomes that each place is first checked on, where suffixes go a quick way; else 0."""
+        """Outcomes that each place is first checked on, if suffixes go a quick way; else 0."""
         engine = self._built.engine
         quick = isinstance(engine, Sweeping) and engine.sweep.quick is not None
         return 2 * SAMPLE if quick else 0
 
     def quick_pass(self, batch: Batch) -> Callable[[], None] | None:
-        """A whole pass the quick way of the suffixes, to be timed; None where there is none."""
+        """A whole pass by the suffixes' quick way, to be timed; None if there is none."""
         engine = self._built.engine
         quick = engine.sweep.quick if isinstance(engine, Sweeping) else None
         if quick is None:
@@ -113,7 +113,7 @@ class Prepared:
         return footprint(self._built, evaluation.network, batch, len(evaluation.ablations))
 
     def count_anew(self) -> None:
-        """Forget how many outcomes were run so far: those of a trial are none of the evaluation."""
+        """Forget how many outcomes were run so far: a trial's are not the evaluation's."""
         if isinstance(self._built.engine, Sweeping):
             self._built.engine.sweep.tally = Tally()
 

@@ -72,7 +72,7 @@ class Program:
 
     @cached_property
     def before_places(self) -> set[fx.Node]:
-        """The nodes that lead to a value which tells examples' places in the batch."""
+        """The nodes that lead to a value that depends on examples' places in the batch."""
         telling = {n for n in self.position if isinstance(self.batch.get(n.name), Positional)}
         return in_front(telling)
 
@@ -82,7 +82,7 @@ class Program:
         return any(node.target is winograd for node in self.position)
 
     def values(self, names: Iterable[str], inputs: Sequence[Tensor]) -> dict[str, Any]:
-        """Those of some nodes, without keeping anything else."""
+        """The values of some nodes, without keeping anything else."""
         wanted, live = set(names), Live(self, tuple(inputs), torch.arange(len(inputs[0])))
         found: dict[str, Any] = {}
         for name, node in self.nodes.items():
@@ -157,7 +157,7 @@ def exact(
     captured: Captured, batch: dict[str, Any], device: str,
     held: Mapping[str, Tensor] | None = None,
 ) -> Program:  # fmt: skip
-    """The program as captured, in float64; with what is held of it there already, by name."""
+    """The program as captured, in float64; with tensors already held in that format, by name."""
     module = retyped(captured.module, torch.float64, held).to(device)
     fold_weights(module)
     return _program(module, batch, torch.float64)
@@ -171,7 +171,7 @@ def _program(module: fx.GraphModule, batch: dict[str, Any], dtype: torch.dtype) 
 
 
 def _reshape(node: fx.Node) -> None:
-    """A stack may lie in memory in another way than the value it stands for: no views then."""
+    """A stack may lie in memory differently from the value it stands for, so it has no views."""
     shaped = not any(isinstance(a, torch.dtype) for a in node.args)
     if (node.op, node.target) == ("call_method", "view") and shaped:
         node.target = "reshape"
@@ -192,7 +192,7 @@ class Live:
     Args:
         program: The network.
         inputs: (example, ...) of each placeholder.
-        numbers: (example,) their places among all that are evaluated.
+        numbers: (example,) their indices among all evaluated examples.
     """
 
     def __init__(self, program: Program, inputs: tuple[Tensor, ...], numbers: Tensor):
@@ -200,7 +200,7 @@ class Live:
         holders = [n for n in program.module.graph.nodes if n.op == "placeholder"]
         self._values: dict[fx.Node, Any] = dict(zip(holders, inputs, strict=True))
         self.size = len(inputs[0])
-        self._position = 0  # so far it was advanced
+        self._position = 0  # up to which it was advanced
 
     def __getitem__(self, node: fx.Node) -> Any:
         waiting = [node]
@@ -216,31 +216,31 @@ class Live:
         return self._values[node]
 
     def fork(self) -> Live:
-        """The same values, to be run on and freed apart from these."""
+        """The same values, to be run on and freed separately."""
         other = copy(self)
         other._values = dict(self._values)
         return other
 
     def advance(self, position: int) -> None:
-        """Run on to a node of the program; what no node from there on reads is freed."""
+        """Run on to a node of the program; free what no node from there on reads."""
         for node in list(self.program.nodes.values())[self._position : position]:
             self.step(node)
         self._position = position
 
     def output(self) -> Any:
-        """The network's output; of the values on the way to it none is kept."""
+        """The network's output; no value on the way to it is kept."""
         ahead = self.fork()
         ahead.advance(len(self.program.nodes) - 1)  # the last node is "output"
         return ahead[self.program.output]
 
     def step(self, node: fx.Node) -> Any:
-        """Run a node whose forerunners were run; what no node behind it reads is freed."""
+        """Run a node whose inputs were run; free what no node after it reads."""
         value = self[node]
         self.forget(node)
         return value
 
     def forget(self, node: fx.Node) -> None:
-        """Free what is read by no node behind this one."""
+        """Free what no node after this one reads."""
         position = self.program.position[node]
         for source in node.all_input_nodes:
             if self.program.last_reader[source] <= position:

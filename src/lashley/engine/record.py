@@ -26,7 +26,7 @@ _LOOK = 100  # examples between two looks at the precision, at least
 
 @dataclass(frozen=True)
 class About:
-    """What an engine says of itself; it travels where the engine cannot.
+    """What an engine says about itself; it travels where the engine cannot.
 
     Attributes:
         kinds: The type of what is measured, by name.
@@ -50,7 +50,7 @@ class About:
 
 
 def batch_size(about: About, n_ablations: int, n_examples: int, precision: float | None) -> int:
-    """Examples that an evaluation takes at once: outcomes of a batch, too, must fit in memory."""
+    """Examples that an evaluation takes at once: a batch's outcomes must fit in memory, too."""
     if about.together:
         return n_examples
     row = sum(kind.itemsize for kind in about.kinds.values())
@@ -63,7 +63,7 @@ class Record:
     """What an evaluation keeps, whoever finds it; it is written as it comes.
 
     Attributes:
-        evaluation: Whose they are.
+        evaluation: The one they belong to.
         about: Its engine.
         store: A folder for the outcomes, or None: they stay in memory.
     """
@@ -99,7 +99,7 @@ class Record:
 
     @property
     def finished(self) -> xr.Dataset | None:
-        """The outcomes, where a store has them all."""
+        """The outcomes, if a store has them all."""
         done = isinstance(self.sink, schema.Store) and self.sink.is_finished
         return schema.open_store(self.sink.folder) if done else None  # pyright: ignore
 
@@ -167,7 +167,7 @@ def loader_of(evaluation: Evaluation, together: bool) -> Loader:
     """Loads the examples, with those that `resample` takes activations from.
 
     Args:
-        evaluation: Whose they are.
+        evaluation: The one they belong to.
         together: Whether its engine takes all of the reference as one batch.
     """
     reference = None if evaluation.donors is None else evaluation.reference

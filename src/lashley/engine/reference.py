@@ -1,6 +1,6 @@
-"""The reference: of the kind of the evaluated examples, and none of them; which positions count.
+"""The reference: examples like the evaluated ones, but others; and which positions count.
 
-What is padding takes no part in `mean`, and `resample` hands none of it on.
+Padding takes no part in `mean`, and `resample` passes none of it on.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lashley.data.examples import fingerprint
 from lashley.errors import DataError, EngineError
 from lashley.methods import Donated, Method, Replacement, needs_reference
 
-MASK = "attention_mask"  # the input that says so, if nothing else is said
+MASK = "attention_mask"  # the input that says so by default
 _ALLOWED = (
     "allowed are the name of an input (example, position) of truth values, or of 1 and 0, and a "
     "boolean tensor (reference example, position)"
@@ -33,8 +33,8 @@ def check_reference(reference: Examples | None, examples: Examples, methods: Met
     """Refuse methods without the reference examples they need, and ones that are evaluated too.
 
     Raises:
-        EngineError: If there are none, or of another shape; the lengths may differ where only means
-            are taken of them.
+        EngineError: If there are none, or they have another shape; lengths may differ if only means
+            are taken.
         DataError: If more than one in a hundred is among the evaluated examples.
     """
     needing = sorted({str(method) for (_, method), r in methods.items() if needs_reference(r)})
@@ -52,8 +52,8 @@ def check_reference(reference: Examples | None, examples: Examples, methods: Met
         may = " Only methods that take a mean allow other lengths." if alike else ""
         raise EngineError(
             f"reference: its examples are of shape {given}, the evaluated ones of {wanted}; "
-            f"allowed are examples of the same kind.{may} Cut them alike, or pad them and give the "
-            "network a mask of what counts."
+            f"allowed are examples of the same kind.{may} Cut them to the same length, or pad them "
+            "and give the network a mask of what counts."
         )
     shared = _shared(reference, examples)
     if shared > len(reference) // 100:
@@ -69,7 +69,7 @@ class Counted:
     """The positions that count.
 
     Attributes:
-        name: Of the input that says so; "a tensor" where it is none.
+        name: Of the input that says so; "a tensor" if it is not an input.
         reference: Of the reference examples.
         examples: Of the evaluated ones; None: all.
     """
@@ -87,16 +87,16 @@ class Counted:
 def counted_of(
     given: Any, examples: Examples, reference: Examples | None, methods: Methods
 ) -> Counted | None:
-    """The positions that count in `mean` and `resample`; None where all do, or none is asked for.
+    """The positions that count in `mean` and `resample`; None if all do, or no method asks.
 
     Args:
-        given: As of `evaluate`.
+        given: As in `evaluate`.
         examples: Those to be evaluated.
         reference: Those that activations are taken from, or None.
         methods: From `replacements`.
 
     Raises:
-        EngineError: If it is no mask.
+        EngineError: If it is not a mask.
     """
     if reference is None or not any(map(needs_reference, methods.values())):
         return None
@@ -122,7 +122,7 @@ def donors_of(
 ) -> Int[Tensor, " example"] | None:  # fmt: skip
     """For each example the reference example that `resample` takes activations from.
 
-    It is drawn among those that count wherever the example itself does.
+    It is drawn from those that count wherever the example itself does.
 
     Args:
         counted: What counts; None: all.
@@ -148,7 +148,7 @@ def donors_of(
 
 
 def _redrawn(drawn: Tensor, again: Tensor, own: Tensor, counted: Counted) -> Tensor:
-    """The same, another where the first draw does not cover the example."""
+    """The same, drawn again where the first draw does not cover the example."""
     kinds, kind_of = torch.unique(own, dim=0, return_inverse=True)
     for kind, mask in enumerate(kinds):
         which = (kind_of == kind).nonzero()[:, 0]
@@ -156,9 +156,9 @@ def _redrawn(drawn: Tensor, again: Tensor, own: Tensor, counted: Counted) -> Ten
         if not covers.any():
             raise EngineError(
                 f"reference: none of its {len(covers)} examples counts wherever example "
-                f"{int(which[0])} does, in {int(mask.sum())} positions, so 'resample' would hand "
+                f"{int(which[0])} does, in {int(mask.sum())} positions, so 'resample' would pass "
                 f"on what does not count (by {counted.name}). Give a reference with examples as "
-                "long, take 'mean', or say with counted= what counts."
+                "long as that, take 'mean', or say with counted= what counts."
             )
         able = covers.nonzero()[:, 0]
         other = able[(again[which] * len(able)).long()]
@@ -167,7 +167,7 @@ def _redrawn(drawn: Tensor, again: Tensor, own: Tensor, counted: Counted) -> Ten
 
 
 def _input(name: str | None, examples: Examples) -> Tensor | None:
-    """The mask that is an input; None where there is no such one, and none is asked for by name."""
+    """The input that is the mask; None if there is none, and none is asked for by name."""
     parts = examples.inputs if isinstance(examples.inputs, Mapping) else {}
     part = parts.get(MASK if name is None else name)
     if part is None and name is not None:
@@ -178,14 +178,14 @@ def _input(name: str | None, examples: Examples) -> Tensor | None:
     wanted = MASK if name is None else name
     if part.ndim != 2 or not bool(((part == 0) | (part == 1)).all() or _is_whole(part)):
         raise EngineError(
-            f"counted: the input {wanted!r} is {tuple(part.shape)} of {part.dtype} with other "
-            f"numbers than 1 and 0; {_ALLOWED}. Give such a tensor."
+            f"counted: the input {wanted!r} is {tuple(part.shape)} of {part.dtype} with numbers "
+            f"other than 1 and 0; {_ALLOWED}. Give such a tensor."
         )
     return (part != 0).cpu()
 
 
 def _is_whole(part: Tensor) -> bool:
-    """Whether it has the whole numbers from 0 on: some networks tell kinds of positions apart."""
+    """Whether it has whole numbers from 0 on, by which some networks tell kinds of positions."""
     return not part.is_floating_point() and not part.is_complex() and bool((part >= 0).all())
 
 
@@ -201,7 +201,7 @@ def _tensor(given: Any, n: int) -> Tensor:
 
 
 def takes_donors(methods: Methods) -> bool:
-    """Whether any takes the activations of other examples."""
+    """Whether any method takes the activations of other examples."""
     return any(isinstance(replacement, Donated) for replacement in methods.values())
 
 

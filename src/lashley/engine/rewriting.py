@@ -14,7 +14,7 @@ def take_place(new: fx.Node, old: fx.Node) -> None:
 
 
 def hold(module: fx.GraphModule, owner: str, part: str, value: Tensor) -> fx.Node:
-    """A get_attr node of a tensor that the module is given to hold."""
+    """A get_attr node of a tensor, which the module then holds."""
     name = f"_{owner}_{part}"
     module.register_buffer(name, value.detach())
     return module.graph.get_attr(name)

@@ -17,7 +17,7 @@ from lashley.engine.program import Program, run_along
 from lashley.engine.suffix import Suffix, suffix
 from lashley.graph.batch import Batched, Count
 from lashley.graph.running import with_parts
-from lashley.graph.ways import behind
+from lashley.graph.ways import after
 
 Runs = Sequence[tuple[UnitSet, slice]]  # rows of a stack and the units replaced there
 
@@ -45,7 +45,7 @@ class Rows:
 
     @cached_property
     def consumers(self) -> tuple[Consumer, ...]:
-        """Those that can be updated; none where units are replaced in several calls."""
+        """Those that can be updated; none if units are replaced in several calls."""
         if not self.update or len(self.place.nodes) != 1:
             return ()
         axis = self.place.layouts[0].axis
@@ -64,13 +64,13 @@ class Rows:
 
     @cached_property
     def updated(self) -> Suffix:
-        """The suffix behind the consumers whose output is updated."""
+        """The suffix after the consumers whose output is updated."""
         return self._cut(self.consumers)
 
     @cached_property
     def numbers(self) -> int:
         """The most numbers that one example has in any value of a suffix."""
-        affected = behind(set(self.points))
+        affected = after(set(self.points))
         return self.program.numbers([*self.points, *affected])
 
     def _cut(self, known: tuple[Consumer, ...]) -> Suffix:
@@ -82,11 +82,11 @@ class Rows:
 
 @runtime_checkable
 class LiveValues(Protocol):
-    """The intact network's values on one batch, of so many examples, by nodes.
+    """The intact network's values on one batch, by nodes.
 
     Attributes:
         size: How many examples.
-        numbers: (example,) their places among all that are evaluated.
+        numbers: (example,) their indices among all evaluated examples.
     """
 
     size: int
@@ -231,7 +231,7 @@ class Stacks:
 
 
 def consecutive(which: Int[Tensor, " cell"]) -> list[tuple[int, slice]]:
-    """What stands in each run of equal numbers, and where that run is."""
+    """The number in each run of equal ones, and where that run is."""
     found, lengths = torch.unique_consecutive(which, return_counts=True)
     ends = lengths.cumsum(0).tolist()
     parts = map(slice, [0, *ends[:-1]], ends)
@@ -241,11 +241,11 @@ def consecutive(which: Int[Tensor, " cell"]) -> list[tuple[int, slice]]:
 def stacked(
     value: Any, known: Any, n_rows: int, of_rows: Callable[[Tensor, Batched], Tensor]
 ) -> Any:
-    """A value for a stack of so many rows.
+    """A value for a stack of this many rows.
 
     Args:
         value: On a batch.
-        known: What of the batch it depends on, by `batch_dependence`.
+        known: How it depends on the batch, by `batch_dependence`.
         n_rows: Of the stack.
         of_rows: What becomes of a tensor that holds examples.
     """

@@ -41,7 +41,7 @@ class ColumnRunner:
         return torch.cat(list(logits))[rows, :, places]
 
     def empty(self) -> Readings:
-        """What the ablation of no units has as outcomes, (1, example)."""
+        """Outcomes (1, example) of the ablation of no units."""
         return self._sweep.verdict.of_columns(self._stacks.intact(), self._labels)
 
     def of(self, group: TouchGroup, which: Tensor | None) -> Readings:
@@ -111,7 +111,7 @@ class RowRunner:
                 plans.least = RESERVE * self._error()
 
     def empty(self) -> Readings:
-        """What the ablation of no units has as outcomes, (1, example), on the first examples."""
+        """Outcomes (1, example) of the ablation of no units, on the first examples."""
         few = torch.arange(min(_EMPTY, self._fast.live.size), device=self._batch.labels.device)
         return self._verdict.of_rows(self._fast.outputs([()], few, True), self._batch.labels[few])
 
@@ -141,7 +141,7 @@ class RowRunner:
         while True:
             found = self._parts(sets, which, n)
             if self._quick is None or self._run_again(found, sets, which):
-                return found  # else rounding is larger than it was thought to be
+                return found  # else rounding is larger than was thought
 
     def _parts(self, sets: Sequence[UnitSet], which: Tensor | None, n: int) -> Readings:
         limit = self._rows()
@@ -218,7 +218,7 @@ class RowRunner:
         """Replace what rounding of the quick way may have flipped by what float32 says.
 
         Returns:
-            Whether that rounding is no larger than it was thought to be.
+            Whether that rounding is no larger than was thought.
         """
         cells = (found["rank"] == self._verdict.unknown).nonzero()
         self._sweep.tally.run_again += len(cells)
@@ -290,5 +290,5 @@ def _joined(found: Sequence[Readings], axis: int) -> Readings:
 
 
 def _nothing(n_sets: int, like: Readings) -> Readings:
-    """Outcomes of ablations on no example."""
+    """Outcomes of ablations on no examples."""
     return {name: value[:, :0].expand(n_sets, 0) for name, value in like.items()}

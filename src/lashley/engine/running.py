@@ -28,7 +28,7 @@ class EvaluationRun:
     def to_the_end(
         self, store: str | os.PathLike[str] | None, report: Callable[[int, int], None]
     ) -> xr.Dataset:
-        """Batch by batch, what is not known yet.
+        """Find, batch by batch, what is not known yet.
 
         Args:
             store: A folder for the outcomes, or None.

@@ -1,4 +1,4 @@
-"""Settling: what rounding could have turned is decided in float64, each under its own ablation."""
+"""Settling: what rounding could have flipped is decided in float64, under its own ablation."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Ran:
     """A setting that was run on a batch in float32.
 
     Attributes:
-        setting: It.
+        setting: Which one.
         cells: Outputs (cell, ...) of these sets (cell), in ascending order, on examples (cell).
     """
 
@@ -45,7 +45,7 @@ def settle_intact(sweep: Sweeper, batch: Batch, found: Readings) -> int:
         found: (1, example) by name, filled in in place.
 
     Returns:
-        How many they were.
+        How many there were.
     """
     if not sweep.verdict.classifies:
         return 0
@@ -65,7 +65,7 @@ def decided(
         sweep: As it was run.
         batch: In float32.
         ran: Settings.
-        found: The outcomes of one of them as far as float32 decides them, which margins tell.
+        found: The outcomes of one of them, as far as float32 decides them by the margins.
     """
     if not sweep.verdict.classifies:
         return [found(one) for one in ran]
@@ -93,8 +93,8 @@ def settle(
         found: Of each (set, example) by name, filled in in place.
 
     Returns:
-        How many they were; and in which of the settings float32's errors are larger than the margin
-        allows for: it is raised then, and all of these has to be decided again.
+        How many there were; and in which settings float32's errors are larger than the margin
+        allows: then it is raised, and all of the setting has to be decided again.
     """
     unknown = [(own["rank"] == sweep.verdict.unknown).nonzero() for own in found]
     lengths, seen, raised = [len(cells) for cells in unknown], set[int](), set[int]()
@@ -117,7 +117,7 @@ def exactly(
     known = torch.unique(torch.cat([examples for _, _, examples in asked]))
     some = batch.take(known).to(torch.float64)
     device, live = some.labels.device, some.live(sweep.exact)
-    changed = [which > 0 for _, which, _ in asked]  # set 0 is of the intact network
+    changed = [which > 0 for _, which, _ in asked]  # set 0 is the intact network
     places = [torch.searchsorted(known, examples).to(device) for _, _, examples in asked]
     cells = [
         Join(s.place, s.unit_sets, which[here].to(device), own[here.to(device)])

@@ -2,7 +2,7 @@
 
 Linear consumer: where units feed one Linear, its output changes by W[:, S] (v_S - h_S).
 Decision: ranks and predictions by sums over comparisons, in few passes over memory; those within
-rounding are named, to be settled in float64.
+rounding are marked, to be settled in float64.
 Untouched examples: where a unit already has its new value, its ablation changes nothing.
 """
 
@@ -44,7 +44,7 @@ def decide(
     unknown: float,
     top: Float[Tensor, "ablation 1 example"] | None = None,
 ) -> tuple[Float[Tensor, "ablation example"], Float[Tensor, "ablation example"]]:
-    """Rank and prediction, but for rounding: twin of `readouts.classification`.
+    """Rank and prediction, up to rounding: twin of `readouts.classification`.
 
     Comparisons are written as numbers into one buffer: PyTorch vectorises that and its sums, but
     neither `argmax` over a middle axis nor comparisons into booleans.
@@ -69,13 +69,13 @@ def decide(
     prediction, near_top = torch.matmul(_sums(logits.shape[1], str(logits.device)), at_top).unbind(
         1
     )
-    doubt = near_true.add_(near_top).sub_(2).abs_()  # each is 1, itself, where all is clear
+    doubt = near_true.add_(near_top).sub_(2).abs_()  # each is 1, for itself, if all is clear
     return rank.add_(doubt, alpha=unknown).clamp_(max=unknown), prediction
 
 
 @cache
 def _sums(n_classes: int, device: str) -> Float[Tensor, "two class"]:
-    """Times flags of the classes: which class is flagged, and how many are."""
+    """Multiplied by flags of the classes: which class is flagged, and how many are."""
     return torch.stack([torch.arange(n_classes), torch.ones(n_classes)]).float().to(device)
 
 
@@ -100,7 +100,7 @@ class TouchGroup:
 def touched_units(
     value: Tensor, constants: Tensor, axis: int
 ) -> Bool[Tensor, "unit example"] | None:
-    """On which examples replacing a unit changes it; None where it does nearly everywhere.
+    """On which examples replacing a unit changes it; None if it does on nearly all.
 
     Args:
         value: (example, ...) that holds the units.
@@ -117,9 +117,9 @@ def group_by_touch(
 ) -> tuple[TouchGroup, ...]:
     """Groups in which as few examples as possible have to be run.
 
-    Without unit u an ablation S is the ablation S - {u}: where u already has its new value, the
-    outcome is that one's, if it is part of the sweep. Where no unit of S changes it is that of the
-    empty set.
+    Without unit u an ablation S is the ablation S - {u}: where u already has its new value, S has
+    the outcome of S - {u}, if that is part of the sweep. Where no unit of S changes, it has that of
+    the empty set.
 
     Args:
         unit_sets: The empty set first, then others, all different, smaller ones first.

@@ -1,4 +1,4 @@
-"""How much runs at once: bounded by memory, and of two ways the one that measures as the faster."""
+"""How much runs at once, bounded by memory; and which of two ways is measured to be faster."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lashley.errors import EngineError
 
 _CACHED = 1 << 20  # numbers in one stack of columns: 4 MB, about what the cores' caches hold
 _ROWS_CACHED = 1 << 19  # and in one of rows, of which more live at the same time
-_HALF = 4  # times as many where numbers have two bytes: matrix units want larger stacks
+_HALF = 4  # times as many if numbers have two bytes: matrix units want larger stacks
 _ROWS = (128, 2048)  # examples in one stack, fewest and most
 _MOST = 1 << 25  # numbers in one stacked value: 128 MB
 _VALUES = 4  # stacked values that live at the same time, about
@@ -27,8 +27,8 @@ class Budget:
     """How many numbers a stacked value may have; it shrinks when memory runs out.
 
     Attributes:
-        limit: Bytes that stacks may take together; None where caches and `_MOST` set the size.
-        cached: Whether the size is chosen for a processor's caches, and not for a GPU.
+        limit: Bytes that stacks may take together; None if caches and `_MOST` set the size.
+        cached: Whether the size is chosen for a processor's caches, not for a GPU.
     """
 
     limit: int | None
@@ -37,13 +37,13 @@ class Budget:
 
     @classmethod
     def of(cls, memory: int | None, device: torch.device) -> Budget:
-        """For a device; of a GPU, a part of its free memory."""
+        """For a device; on a GPU, a part of its free memory."""
         if device.type != "cuda":
             return cls(memory)
         return cls(memory or torch.cuda.mem_get_info(device)[0] // _OF_FREE, cached=False)
 
     def rows(self, numbers: int, size: int = 4) -> int:
-        """Rows of a stack whose largest value has so many numbers, of so many bytes, in each."""
+        """Rows of a stack whose largest value has so many numbers in each, of so many bytes."""
         fewest, most = _ROWS
         wanted = self._allowed() // numbers
         if self.cached:
@@ -59,7 +59,7 @@ class Budget:
         return max(1, wanted // (numbers * self._shrunk))
 
     def full(self, numbers: int, size: int) -> int:
-        """Examples of a full pass: numbers in the largest value of one, and bytes of each."""
+        """Examples of a full pass; given numbers in the largest value of one, and bytes of each."""
         return max(1, self._allowed(size) // numbers)
 
     def _allowed(self, size: int = 4) -> int:
@@ -74,7 +74,7 @@ class Budget:
         """Make stacks half as large; the user is told once.
 
         Raises:
-            EngineError: If a stack was of one row already.
+            EngineError: If a stack had only one row already.
         """
         if rows <= 1:
             raise EngineError(
@@ -84,7 +84,7 @@ class Budget:
         if self._shrunk == 1:
             warnings.warn(
                 f"lashley: a stack of {rows} rows did not fit in memory; smaller ones are used "
-                "from here on. `memory=` sets how many bytes stacks may take.",
+                "from now on. `memory=` sets how many bytes stacks may take.",
                 stacklevel=2,
             )
         self._shrunk *= 2
@@ -99,10 +99,10 @@ def out_of_memory(error: BaseException) -> bool:
 
 @dataclass
 class Choice:
-    """Which of two ways is the faster: each is tried, then the faster one is taken.
+    """Which of two ways is faster: each is tried, then the faster one is taken.
 
     Attributes:
-        seconds: Of a row, the best trial, by way.
+        seconds: For a row in the best trial, by way.
         trials: How many there were, by way.
     """
 

@@ -1,4 +1,4 @@
-"""The suffix: what has to be run again behind a replaced value, as a graph of its own."""
+"""The suffix: what has to be run again after a replaced value, as a graph of its own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lashley.engine.consumers import Consumer
 from lashley.engine.lowering import relu_in_place
 from lashley.engine.program import Program
 from lashley.graph.batch import Positional
-from lashley.graph.ways import behind
+from lashley.graph.ways import after
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,10 +21,10 @@ class Suffix:
     Attributes:
         module: Its arguments are, in this order, `starts`, `updated`, `shared`, and for each of
             `again` a function that replaces units.
-        starts: Points whose replaced value is read, or all but what consumers read.
+        starts: Points whose replaced value is read by more than the updated consumers.
         updated: Consumers whose output is known without running them.
         shared: Values of the intact network that the suffix reads.
-        again: Points that lie behind another one: the module is called again.
+        again: Points that lie after another one: the module is called again.
     """
 
     module: fx.GraphModule
@@ -42,7 +42,7 @@ def suffix(program: Program, points: tuple[fx.Node, ...], updated: tuple[Consume
         points: Where units are replaced.
         updated: Consumers of the one point whose output is known without running them.
     """
-    affected = behind(set(points))
+    affected = after(set(points))
     again = tuple(p for p in points if p in affected)
     known = {consumer.node for consumer in updated}
     positional = {

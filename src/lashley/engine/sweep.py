@@ -69,8 +69,8 @@ def run_batch(
 ) -> Iterator[tuple[Setting | None, Readings]]:
     """Every ablation on every example of a batch.
 
-    What the intact network computes is kept with the batch as far as it was computed: a later call
-    for sites behind goes on from there.
+    What the intact network computes is kept with the batch as far as it was computed; a later call
+    for later sites continues from there.
 
     Args:
         sweep: What to run.
@@ -105,7 +105,7 @@ def run_batch(
 
 
 def _walk(sweep: Sweeper, batch: Batch, position: int) -> Walk:
-    """The one that was kept with the batch, if it has not gone past a position."""
+    """The walk kept with the batch, if it has not gone past a position; else a new one."""
     if batch.walk is None or batch.walk.position > position:
         live, donors = batch.live(sweep.fast)
         outputs = live[sweep.fast.output] if _is_small(live) else sweep.fast.run(batch.inputs)
@@ -178,7 +178,7 @@ def _runner(
 
 
 def _groups(sweep: Sweeper, setting: Setting, live: Live) -> list[_OnSome]:
-    """Ablations that run on the same examples, and these examples; None where on all."""
+    """Ablations that run on the same examples, and these examples; None if on all."""
     place, everything = setting.place, tuple(range(1, len(setting.unit_sets)))
     all_of_them = TouchGroup((), everything, (0,) * len(everything))
     together: list[_OnSome] = [(all_of_them, None)]

@@ -1,4 +1,4 @@
-"""What a sweep needs, whatever the batch, and what it finds out on its way."""
+"""What a sweep needs, whatever the batch, and what it finds out on the way."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class RowPlans:
     Attributes:
         fast: In float32.
         quick: The same with more rounding, or None.
-        choices: Whether to update consumers, measured; apart for the quick ones.
+        choices: Whether to update consumers, measured; separately for the quick ones.
         least: What counts as rounding of the quick way in a logit, once that was measured.
-        margins: The same under each ablation of its own, as far as they were looked at.
+        margins: The same for each ablation, as far as they were looked at.
     """
 
     fast: Rows
@@ -55,7 +55,7 @@ class Sweeper:
             in it first, and again in `fast` where rounding could matter; or None.
         exact: The program as captured, in float64.
         verdict: What is kept of an output.
-        savings: Which of them are made.
+        savings: Which ones are made.
         budget: How much runs at once; less where memory has run out.
         compiled: Whether suffixes go through `torch.compile`.
         tally: Of the outcomes that were run so far.
@@ -100,7 +100,7 @@ class Sweeper:
         return known is not None and known.covers(setting.unit_sets)
 
     def margins_of(self, setting: Setting, sets: Sequence[UnitSet]) -> Tensor | None:
-        """(set) what counts as too close under each; None where only decisions ask for it."""
+        """(set) what counts as too close under each; None if there is nothing to decide."""
         known = self.margins.get(setting.place)
         return None if known is None else known.of(sets)
 

@@ -20,7 +20,7 @@ from lashley.graph.anatomy import Organ
 from lashley.graph.nodes import op
 
 _BATCH_NUMBERS = 1 << 24  # numbers in one value of the prefix
-_CONVOLVED_NUMBERS = 1 << 22  # and of convolutions: a stack holds all examples of a batch
+_CONVOLVED_NUMBERS = 1 << 22  # the same with convolutions: a stack holds all examples of a batch
 _FEWEST = 16  # examples in a batch, of large ones too
 _LARGEST_NUMBERS = 1 << 26  # as long as a value has no more numbers
 

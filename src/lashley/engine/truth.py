@@ -24,7 +24,7 @@ from lashley.graph.intact import intact
 from lashley.graph.layout import STRUCTURE
 from lashley.graph.running import tensors
 
-_ALIKE = 1e-9  # of the largest output: what two ways through float64 may differ by
+_ALIKE = 1e-9  # share of the largest output that two ways through float64 may differ by
 
 
 class NotRunning(EngineError):
@@ -37,10 +37,10 @@ class Truth:
 
     Attributes:
         network: A copy, in eval mode.
-        dtype: That it computes in.
-        inputs: A sample, in it.
-        outputs: What the network says of the sample.
-        names: Of the inputs; () of a plain tensor.
+        dtype: The format that it computes in.
+        inputs: A sample, in that format.
+        outputs: What the network returns for the sample.
+        names: Of the inputs; () for a plain tensor.
     """
 
     network: nn.Module
@@ -70,9 +70,9 @@ def truth_of(
     few = [p[:n_few] for p in wide]
     copied = doubled(network, device)
     try:
-        with intact(copied):  # what is carried from call to call is told of later
+        with intact(copied):  # what is carried from call to call is reported later
             forward(copied, few, names)
-    except LashleyError:  # it runs, and returns what cannot be used
+    except LashleyError:  # it runs, but returns what cannot be used
         raise
     except Exception:
         return _another_way(network, sample, names, device, n_few)
@@ -84,15 +84,15 @@ def truth_of(
 
 
 def precise(truth: Truth, network: nn.Module, graph: nn.Module | None) -> Truth:
-    """The same, or what computes in float64 throughout where that does not.
+    """The same, or what computes in float64 throughout if the given one does not.
 
     Args:
         truth: From `truth_of`.
-        network: Which that is of.
+        network: The one it was made of.
         graph: Its graph in float64, or None: if there is none, or calls are to be intercepted.
 
     Returns:
-        In float32 where neither the graph nor a copy is in float64 throughout.
+        In float32 if neither the graph nor a copy is in float64 throughout.
     """
     if runs_doubled(truth.network) and graph is None:
         return truth
@@ -122,7 +122,7 @@ def _another_way(
 def _in_float64(
     network: nn.Module, inputs: tuple[Tensor, ...], names: tuple[str, ...]
 ) -> Tensor | None:
-    """What it says there; None where it does not run in that format."""
+    """Its outputs in float64; None if it does not run in that format."""
     try:
         is_graph = isinstance(network, fx.GraphModule)
         outputs = network(*inputs) if is_graph else forward(network, inputs, names)
@@ -147,7 +147,7 @@ def _narrow(sample: Sequence[Tensor]) -> tuple[Tensor, ...]:
 
 
 class _Narrowing(TorchDispatchMode):
-    """Sees whether numbers in float64 become some in a lower format."""
+    """Sees whether numbers in float64 are turned into a lower format."""
 
     found = False
 
@@ -160,7 +160,7 @@ class _Narrowing(TorchDispatchMode):
 
 
 def _narrows(truth: Truth) -> bool:
-    """Whether a copy in float64 leaves it on the way."""
+    """Whether a copy in float64 leaves that format on the way."""
     with _Narrowing() as seen:
         forward(truth.network, truth.inputs, truth.names)
     return seen.found
@@ -174,7 +174,7 @@ def check_runs(
     """Refuse inputs that do not run through the network, in these words.
 
     Raises:
-        LashleyError: The `refused` one; or what the network raises of these.
+        LashleyError: The `refused` one; or one that the network itself raises.
     """
     try:
         forward(network, inputs, names)

@@ -1,4 +1,4 @@
-"""Verdicts: what is kept of outputs, and which of it rounding could have turned."""
+"""Verdicts: what is kept of outputs, and what of it rounding could have flipped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lashley.errors import EngineError
 from lashley.readouts import CLASSIFICATION, Readout, check_measured
 
 _OWN = torch.contiguous_format  # a copy, to be used up
-_SHARE = 1e-3  # of the largest value; what is less is no effect of an ablation of no units
+_SHARE = 1e-3  # of the largest value; an ablation of no units may change that much
 Readings = dict[str, Tensor]  # (ablation, example) by name of what is measured
 RowNumbers = tuple[int, ...]  # of the outcomes; row 0 is the intact network
 
@@ -26,10 +26,10 @@ class Verdict:
     """What is kept of outputs.
 
     Attributes:
-        readout: Which measures it.
+        readout: What measures it.
         share: Logits no further apart than this share of the largest logit may be in another order
             in exact arithmetic.
-        least: The same, as a difference of logits: what counts as too close at least.
+        least: The same, as a difference of logits: at least this counts as too close.
         kind: Type of ranks and predictions.
     """
 
@@ -58,7 +58,7 @@ class Verdict:
             logits: Of the stacked ablations.
             labels: Of the examples.
             least: The margin of another format than float32.
-            margins: (ablation) or (cell) what each asks for beyond that of the intact network.
+            margins: (ablation) or (cell) what each asks for beyond the intact network's.
         """
         if not self.classifies:
             rows = logits.transpose(1, 2).flatten(0, 1)
@@ -89,8 +89,8 @@ class Verdict:
     def slack(self, outputs: Tensor, labels: Any) -> Readings:
         """(1, example) how far rounding of the outputs (example, ...) may move what is measured.
 
-        Whatever the readout makes of them: it is asked again with all outputs a little larger,
-        smaller, and by turns. Ranks and predictions that rounding could move are known otherwise.
+        The readout itself is asked again, with all outputs a little larger, smaller, and
+        alternately both. What could flip ranks and predictions is known otherwise.
         """
         if self.classifies:
             return {}
@@ -107,7 +107,7 @@ class Verdict:
         }
 
     def exactly(self, outputs: Tensor, labels: Any) -> Readings:
-        """Of outputs (example, ...) in exact enough a format: nothing remains unknown."""
+        """Of outputs (example, ...) in an exact enough format: nothing remains unknown."""
         found = check_measured(self.readout.name, self.readout.of(outputs, labels), len(labels))
         if self.classifies:
             found = {name: value.to(self.kind) for name, value in found.items()}
@@ -119,12 +119,12 @@ def check_empty(verdict: Verdict, empty: Readings, intact: Readings, slack: Read
 
     Args:
         verdict: What is kept.
-        empty: (1, example) what was found without units, of the first examples or of all.
-        intact: The same of the intact network, of all.
-        slack: From `Verdict.slack`, of all.
+        empty: (1, example) what was found for no units, on the first examples or on all.
+        intact: The same for the intact network, on all.
+        slack: From `Verdict.slack`, on all.
 
     Raises:
-        EngineError: If it has.
+        EngineError: If it has one.
     """
     if differing(verdict, empty, intact, slack):
         raise EngineError(
@@ -139,9 +139,9 @@ def differing(verdict: Verdict, found: Readings, intact: Readings, slack: Readin
 
     Args:
         verdict: What is kept.
-        found: (1, example) by one way, of the first examples or of all.
-        intact: The same by another, of all.
-        slack: From `Verdict.slack`, of all.
+        found: (1, example) by one way, on the first examples or on all.
+        intact: The same by another, on all.
+        slack: From `Verdict.slack`, on all.
     """
     n = next(iter(found.values())).shape[1]
     first = {name: value[:, :n] for name, value in intact.items()}
@@ -161,7 +161,7 @@ def _apart(found: Tensor, intact: Tensor, slack: Tensor) -> Tensor:
 
 
 def finite(outputs: Tensor, ablation: Ablation | None) -> Tensor:
-    """`outputs` themselves, if all are numbers.
+    """`outputs` themselves, if all are finite.
 
     Raises:
         EngineError: Saying how many are not, and under which ablation.

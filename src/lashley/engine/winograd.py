@@ -1,7 +1,7 @@
 """Winograd's convolution: a 3 x 3 convolution with a quarter of the multiplications.
 
 Four results of a row need six products instead of twelve, and so for the columns. Rounding is about
-ten times that of the plain sum, so what it may turn is run again without it. It pays where channels
+ten times that of the plain sum, so what it may flip is run again without it. It pays where channels
 are many and maps small; which way is faster is measured.
 
 Source: Lavin and Gray 2016, Fast algorithms for convolutional neural networks, F(4 x 4, 3 x 3).
@@ -59,7 +59,7 @@ def winograd(
 
 
 def use_winograd(module: fx.GraphModule, shapes: dict[str, Any]) -> int:
-    """Turn convolutions into Winograd's, where that is measured to be faster.
+    """Turn convolutions into Winograd's if that is measured to be faster.
 
     Args:
         module: Changed in place; its layers are functions.

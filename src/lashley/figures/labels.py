@@ -1,4 +1,4 @@
-"""Where the labels of points go so that they hide neither points nor each other."""
+"""Where the labels of points go, so that they hide neither points nor each other."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def beside(places: Array, labels: Sequence[str]) -> Array:
 
 
 def _spot(place: Array, half: Array, boxes: Array) -> Array:
-    """The first candidate clear of all boxes, or the one that is least in the way."""
+    """The first candidate clear of all boxes, else the one least in the way."""
     directions = np.c_[np.cos(_TURNS), np.sin(_TURNS)]
     spots = np.concatenate([place + directions * (half + _POINT + room) for room in _ROOM])
     apart = np.abs(spots[:, None] - boxes[:, :2]) - (half + boxes[:, 2:])

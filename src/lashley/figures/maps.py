@@ -55,7 +55,7 @@ def compose(images: Array, points: Array, states: Array, size: int = 2000) -> Ar
 def side(points: Array, size: int) -> float:
     """How large an image is drawn, pixels: small enough that neighbours hide little of it.
 
-    It is 1.5 times the usual distance to the fourth nearest example (on a square grid the fourth
+    It is 1.5 times the median distance to the fourth nearest example (on a square grid the fourth
     is next door), but between 1/120 of the map, below which nothing is legible, and 1/12.
     """
     if len(points) < 2:
@@ -109,7 +109,7 @@ def draw(axes: Axes, raster: Array) -> None:
 def draw_names(
     axes: Axes, places: Mapping[int, tuple[float, float]], names: tuple[str, ...], size: float
 ) -> None:
-    """Write the names of the classes onto a map, readable on any ink."""
+    """Write the names of the classes on a map, readable on any ink."""
     for label, (x, y) in places.items():
         text = axes.text(x, y, names[label], size=size, weight="bold", ha="center", va="center")
         text.set_path_effects([withStroke(linewidth=size / 4, foreground="white")])
@@ -125,7 +125,7 @@ def legend(states: Array, words: Mapping[State, str]) -> list[Patch]:
 
 
 def _cropped(images: Array) -> Array:
-    """Without the margin that hardly any image has ink in."""
+    """Without the margin in which hardly any image has ink."""
     ink = images.mean(0) > 0.02
     if not ink.any():
         return images

@@ -30,7 +30,7 @@ def intact_states(outcomes: xr.Dataset) -> Array:
 def single_states(outcomes: xr.Dataset, unit: int) -> Array:
     """(example,) what the ablation of one unit did to each example.
 
-    Source: Meyes et al. 2019, section 4.1: red are not those the intact network gets wrong.
+    Source: Meyes et al. 2019, section 4.1: red does not include what the intact network gets wrong.
     """
     return _changes(outcomes["intact_rank"].values == 0, _right(outcomes, unit))
 
@@ -38,8 +38,8 @@ def single_states(outcomes: xr.Dataset, unit: int) -> Array:
 def pair_states(outcomes: xr.Dataset, pair: tuple[int, int]) -> Array:
     """(example,) what the ablation of two units did to each example.
 
-    ONLY_PAIR goes before LOST and WRONG, and as in the authors' code it does not ask what the
-    intact network said: the few examples that only the intact network and the pair get wrong count.
+    ONLY_PAIR comes before LOST and WRONG and, as in the authors' code, does not depend on the
+    intact network: the few examples that only it and the pair get wrong count.
 
     Source: Meyes et al. 2019, section 4.2.
     """

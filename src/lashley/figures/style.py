@@ -15,9 +15,9 @@ from lashley.files import written_whole
 
 WIDTH = 180.0  # of a journal page's two columns, mm
 PNG_DPI = 200
-SVG_DPI = 270  # of the maps inside; all else in an SVG is vectors
+SVG_DPI = 270  # of the maps inside; everything else in an SVG is vectors
 
-# Okabe and Ito's colours: told apart by colour-blind readers too.
+# Okabe and Ito's colours: colour-blind readers can tell them apart too.
 BLACK, RED, GREEN, BLUE, GREY = "#000000", "#D55E00", "#009E73", "#0072B2", "#C4C4C4"
 DIVERGING = "RdBu_r"
 
@@ -53,11 +53,11 @@ def styled() -> Iterator[None]:
 
 
 def sheet(height: float, title: str, caption: str) -> Figure:
-    """An empty figure of the full width: a title above, a caption at the foot.
+    """An empty figure of full width: a title at the top, a caption at the foot.
 
     Args:
         height: In mm.
-        title: What the figure shows, in a line.
+        title: What the figure shows, in one line.
         caption: Of which study, and how units are counted.
     """
     figure = Figure(figsize=(WIDTH / 25.4, height / 25.4), facecolor="white")

@@ -24,7 +24,7 @@ from lashley.graph.region import Held, points
 from lashley.graph.routed import Routed, ended, picked
 from lashley.graph.source import Source
 from lashley.graph.vocabulary import ELEMENTWISE, NORMALISATION
-from lashley.graph.ways import behind
+from lashley.graph.ways import after
 
 Banks = Mapping[fx.Node, Bank]
 
@@ -294,7 +294,7 @@ def _stand_alone(group: Sequence[Bank]) -> bool:
     """Whether the products of a group cover all experts, and none reads another."""
     if group[0].expert is None:
         return True
-    inputs, later = {bank.input for bank in group}, behind({bank.source for bank in group})
+    inputs, later = {bank.input for bank in group}, after({bank.source for bank in group})
     own = sorted(bank.expert for bank in group if bank.expert is not None)
     return own == list(range(group[0].number)) and not inputs & later
 

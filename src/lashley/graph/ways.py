@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from torch import fx
 
 
-def behind(starts: set[fx.Node]) -> set[fx.Node]:
+def after(starts: set[fx.Node]) -> set[fx.Node]:
     """All nodes that depend on one of the given ones."""
     return reached(starts, lambda node: node.users)
 

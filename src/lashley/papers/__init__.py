@@ -1,1 +1,1 @@
-"""Studies of published papers, each a package: nothing else in Lashley knows any of them."""
+"""Studies of published papers, each a package that nothing else in Lashley knows."""

@@ -26,9 +26,9 @@ from lashley.recovery.holding import Hold, put
 from lashley.recovery.place import AblatedPlace, place_of
 from lashley.sites import first_inputs
 
-_SPREAD = 0.5  # of factors on the other weights, to see that no constant depends on these
+_SPREAD = 0.5  # of factors on the other weights, to check that no constant depends on these
 _HOLDABLE = (
-    "allowed are constants that pass through that as they are. Take another method, or measure "
+    "allowed are constants that pass through that unchanged. Take another method, or measure "
     "without retraining, by la.evaluate."
 )
 _NAIVE = "allowed without a hold is 'zero_weights'. Take that, or hold the ablation: hold=True."
@@ -38,20 +38,20 @@ _NAIVE = "allowed without a hold is 'zero_weights'. Take that, or hold the ablat
 def ablated(
     network: nn.Module, ablation: Ablation, examples: Any
 ) -> tuple[nn.Module, dict[str, Hold]]:
-    """A copy in which the ablated units are constants, whatever the rest of it learns.
+    """A copy in which the ablated units are constants, whatever the rest learns.
 
-    The weights and biases into the units are 0. The last batch norm in front of the nonlinearity
-    has the gain 0 for them and its shift carries the constant, in train mode as in eval mode;
-    without one the bias carries it. It is what the method puts in place; of zeroed weights what the
-    batch norm made of the zeroed channel with the statistics that it had.
+    The weights and biases into the units are 0. The last batch norm before the nonlinearity has the
+    gain 0 for them and its shift carries the constant, in train mode as in eval mode; without one
+    the bias carries it. The constant is what the method puts in place; with zeroed weights, what
+    the batch norm made of the zeroed channel with the statistics that it had.
 
     Args:
         network: Itself left as it is.
         ablation: Of one of its sites, by a method that puts constants in place.
-        examples: `Examples` or a pair (inputs, labels), for a mean all; those of the training.
+        examples: `Examples` or a pair (inputs, labels); for a mean, all training examples.
 
     Returns:
-        The copy, in eval mode; and what of it must be held, by names of parameters.
+        The copy, in eval mode; and what must be held in it, by names of parameters.
 
     Raises:
         AblationError: If the units cannot be constants by this method.
@@ -75,11 +75,11 @@ def ablated(
 def naively(
     network: nn.Module, ablation: Ablation, examples: Any
 ) -> tuple[nn.Module, dict[str, Hold]]:
-    """A copy in which the weights and biases into the ablated units are 0, and no more.
+    """A copy in which only the weights and biases into the ablated units are set to 0.
 
     Args:
         network: Itself left as it is.
-        ablation: Of one of its sites; zeroed weights, or another method that equals these there.
+        ablation: Of one of its sites; zeroed weights, or a method that comes to the same there.
         examples: As for `ablated`.
 
     Returns:
@@ -104,16 +104,16 @@ def _check_separable(place: AblatedPlace) -> None:
     if not call.separable:
         mixing = [op(n, graph) for n in call.nodes[1:] if is_normalisation(n, graph)]
         raise SiteError(
-            f"site: after {place.ablation.site.name} stands "
-            f"{mixing[0] if mixing else 'a normalisation'}, which mixes its units, so "
-            "that they hold no constant whatever their weights are; allowed are batch norm or "
-            "none. Take another site, or measure without retraining, by la.evaluate."
+            f"site: {place.ablation.site.name} is followed by "
+            f"{mixing[0] if mixing else 'a normalisation'}, which mixes its units, so no weights "
+            "can make them constant; allowed are batch norm or no normalisation. Take another "
+            "site, or measure without retraining, by la.evaluate."
         )
 
 
 @contextmanager
 def _others_changed(place: AblatedPlace, held: Mapping[str, Hold]) -> Iterator[None]:
-    """Other weights up to the units inside, as if they were trained; afterwards as before."""
+    """Inside, the other weights up to the units are changed as if trained; then put back."""
     parameters = list(place.units.upto.parameters())
     before = [p.clone() for p in parameters]
     generator = torch.Generator().manual_seed(0)
@@ -131,7 +131,7 @@ def _others_changed(place: AblatedPlace, held: Mapping[str, Hold]) -> Iterator[N
 def _check_holds(
     place: AblatedPlace, wanted: Float[Tensor, " unit"], inputs: Inputs, way_out: str
 ) -> None:
-    """Look at the ablated units: each must be its constant."""
+    """Check the ablated units: each must be its constant."""
     found = columns(place, inputs)
     rounding = 100 * torch.finfo(found.dtype).eps
     near = torch.isclose(found, wanted[:, None], rtol=rounding, atol=rounding).all(1)

@@ -1,4 +1,4 @@
-"""With what a recovery begins: the ablated network, or a control."""
+"""What a recovery begins with: the ablated network, or a control."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ STARTS = ("ablated", "intact", "redrawn", "from_scratch")
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """A network that is to be trained, and what of it is held.
+    """A network that is to be trained, and what is held in it.
 
     Attributes:
         network: A copy, changed in place by the training.
-        before: Another one, which stays as it is.
+        before: Another copy, which stays as it is.
         held: Numbers that the training must not change, by names of parameters.
-        watched: Numbers of which the audit takes the norm.
+        watched: Numbers whose norm the audit takes.
     """
 
     network: nn.Module
@@ -64,7 +64,7 @@ def start_of(
     if kind == "redrawn":
         if f"{ablation.site.name}.weight" in frozen.tensors:
             raise TrainingError(
-                f"start: given 'redrawn' with {ablation.site.name} frozen, so that its new weights "
+                f"start: given 'redrawn' with {ablation.site.name} frozen, so its new weights "
                 "would never be trained; allowed is a layer that trains. Leave out "
                 "train_ablated=False, or its name in freeze."
             )

@@ -54,7 +54,7 @@ def wanted_constants(place: AblatedPlace, mean: Tensor | None) -> Float[Tensor, 
 
 
 def at_carrier(place: AblatedPlace, wanted: Tensor) -> Float[Tensor, " unit"]:
-    """What the carrier has to put out, so that the nonlinearity after it puts out `wanted`."""
+    """What the carrier has to output so that the nonlinearity after it outputs `wanted`."""
     if not place.acts_on_weights:
         return wanted
     if not place.norms:
@@ -68,7 +68,7 @@ def carriers(place: AblatedPlace, constants: Float[Tensor, " unit"]) -> dict[str
     """The numbers that make the units these constants, by names of parameters.
 
     Raises:
-        AblationError: If there are none that could.
+        AblationError: If there are none.
     """
     site, mask = place.ablation.site.name, place.of_unit
     if place.norms:
@@ -76,7 +76,7 @@ def carriers(place: AblatedPlace, constants: Float[Tensor, " unit"]) -> dict[str
         if not {"weight", "bias"} <= set(names):
             raise AblationError(
                 f"ablation: the batch norm after {site} has no gain and shift of its own "
-                "(affine=False), so that nothing holds its units against its moving statistics; "
+                "(affine=False), so nothing can hold its units against its moving statistics; "
                 "allowed are batch norms with both. Take another site."
             )
         return {names["weight"]: Hold(mask, _number(0.0, mask)),

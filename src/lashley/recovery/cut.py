@@ -1,4 +1,4 @@
-"""Where a network's graph can be cut, so that what lies in front depends on nothing trained."""
+"""Where a network's graph can be cut so that what comes before depends on nothing trained."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Cut:
         early: All that the prefix computes.
         sizes: Whole numbers and shapes that it needs too, as functions of the number n of examples:
             pairs (base, slope) for base + slope n, in a tuple for a shape.
-        behind: All that the suffix computes.
+        after: All that the suffix computes.
     """
 
     parts: dict[fx.Node, Packed]
     early: set[fx.Node]
     sizes: dict[fx.Node, Any]
-    behind: set[fx.Node]
+    after: set[fx.Node]
 
     @property
     def is_single(self) -> bool:
@@ -47,26 +47,26 @@ def cut(network: nn.Module, graph: fx.Graph, frozen: Frozen, inputs: Tensor) -> 
 
     Args:
         network: In eval mode.
-        graph: Its trace, with modules of torch.nn as they are in it.
+        graph: Its trace, in which modules of torch.nn stay as they are.
         frozen: What is not trained.
         inputs: Three examples or more.
 
     Raises:
-        Refused: If nothing frozen lies in front of it, or its values cannot be packed.
+        Refused: If nothing frozen comes before it, or its values cannot be packed.
         NotBatched: If an example depends on the others of its batch.
     """
     module = fx.GraphModule(network, graph)
     known = batch_dependence(module, (inputs.clone(),))
     values = _values(module, inputs, autocast=False)
     still = _still(network, graph, frozen)
-    given, sizes, behind = [], {}, set()
+    given, sizes, later = [], {}, set()
     unread = [node for node in graph.nodes if not node.users]  # the output, and writes in place
     waiting = [node for node in unread if node not in still]
     while waiting:
         node = waiting.pop()
-        behind.add(node)
+        later.add(node)
         for source in node.all_input_nodes:
-            if source in given or source in sizes or source in behind:
+            if source in given or source in sizes or source in later:
                 continue
             if source in still and isinstance(values[source], int | torch.Size):
                 sizes[source] = _size(values[source], known[source])
@@ -86,7 +86,7 @@ def cut(network: nn.Module, graph: fx.Graph, frozen: Frozen, inputs: Tensor) -> 
     }  # fmt: skip
     if len(parts) > 1 and not all(part.is_real for part in parts.values()):
         raise Refused("indices do not fit in one tensor with real numbers")
-    return Cut(parts, early, sizes, behind)
+    return Cut(parts, early, sizes, later)
 
 
 def _values(module: fx.GraphModule, inputs: Tensor, autocast: bool) -> dict[fx.Node, Any]:
@@ -97,7 +97,7 @@ def _values(module: fx.GraphModule, inputs: Tensor, autocast: bool) -> dict[fx.N
 
 
 def _still(network: nn.Module, graph: fx.Graph, frozen: Frozen) -> set[fx.Node]:
-    """The nodes that hold the same for the same inputs while the network is trained."""
+    """The nodes that hold the same for the same inputs throughout the training."""
     attributes = attributes_of(network, graph)
     named = named_tensors(network)
     trained = {id(tensor) for name, tensor in named.items() if name not in frozen.tensors}
@@ -131,4 +131,4 @@ def _check_saving(early: set[fx.Node], network: nn.Module) -> None:
     called = [node for node in early if node.op == "call_module"]
     at_work = [named_tensors(network.get_submodule(str(node.target))) for node in called]
     if not any(at_work) and not any(node.op == "get_attr" for node in early):
-        raise Refused("nothing frozen lies in front of what is trained")
+        raise Refused("nothing frozen comes before what is trained")

@@ -1,4 +1,4 @@
-"""What is written down of a recovery, epoch by epoch."""
+"""What is written down about a recovery, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Diary:
     """A `Watch` that measures the trainees after every epoch; kept in the training's checkpoint.
 
     Attributes:
-        trainees: Who are trained.
+        trainees: Who is trained.
         test: What to measure them on.
         validation: What the stop rule looks at; None without one.
         stop: When to end before the last epoch.
@@ -53,7 +53,7 @@ class Diary:
         return {f"diary.{name}": values for name, values in self.book.items()}
 
     def look(self, epochs: int, losses: Tensor) -> None:
-        """Measure every member after so many epochs, and keep its state."""
+        """Measure every member after this many epochs, and keep its state."""
         self.trainees.settle()
         test = [self._measured(network, self.test, epochs) for network in self.trainees.trained]
         for name in ("rank", "prediction"):
@@ -73,7 +73,7 @@ class Diary:
         self.trainees.resume()
 
     def _measured(self, network: nn.Module, seen: Seen, epochs: int) -> NetworkOutcomes:
-        """What the network does, if that is finite: of NaN every rank would be 0."""
+        """What the network does, if that is finite: with NaN every rank would be 0."""
         found = measured(network, seen.inputs, seen.labels)
         if math.isfinite(found.loss):
             return found
@@ -100,19 +100,19 @@ class Diary:
         if moved:
             raise IntegrityError(
                 f"hold: after epoch {epochs} the ablated units have moved by {max(moved):.3g}, so "
-                "the ablation is held no more. Nothing but the training may write to the network: "
-                "look for a forward or a hook that does."
+                "the ablation is no longer held. Nothing but the training may write to the "
+                "network: look for a forward or a hook that does."
             )
 
     def enough(self, epochs: int) -> bool:
-        """Whether the stop rule ends the training after so many epochs."""
+        """Whether the stop rule ends the training after this many epochs."""
         if self.stop is None:
             return False
         by_member: Sequence[list[float]] = self.book["validation"][: epochs + 1].T.tolist()
         return all(self.stop.ends(accuracy) for accuracy in by_member)
 
     def go_back(self) -> int:
-        """Make the trainees what they were after the last epoch; which that was."""
+        """Make the trainees what they were after the last epoch, and return its number."""
         good = {n.removeprefix("good."): v for n, v in self.book.items() if n.startswith("good.")}
         self.trainees.put_back(good)
         return int(self.book["epochs"])
@@ -121,7 +121,7 @@ class Diary:
 def diary(
     trainees: Trainees, test: Seen, validation: Seen | None, stop: Patience | None, epochs: int
 ) -> Diary:
-    """An empty diary for so many epochs."""
+    """An empty diary for this many epochs."""
     cells = (epochs + 1, len(trainees.starts))
     book = {n: torch.full((*cells, len(test.labels)), -1) for n in ("rank", "prediction")}
     for name in ("loss", "train_loss", "validation", "held_norm"):

@@ -16,7 +16,7 @@ from lashley.recovery.single import PAPER, carry_out
 from lashley.recovery.task import RecoveryOptions, task_of
 from lashley.training.recipe import Recipe
 
-_CONVOLUTIONS = (nn.modules.conv._ConvNd,)  # quicker one after the other
+_CONVOLUTIONS = (nn.modules.conv._ConvNd,)  # quicker one after another
 
 
 def recover_each(
@@ -33,19 +33,19 @@ def recover_each(
 ) -> list[Recovery]:
     """Recover from several ablations of one site: instances of the same experiment.
 
-    Each instance sees the same batches. Trained together, as one stack of networks, they agree
-    with those trained one after the other to float rounding over the first epoch, and as far as
-    rounding does not grow after that.
+    Each instance sees the same batches. Trained together, as one stack of networks, they agree with
+    those trained one after another to float rounding over the first epoch, and beyond that as far
+    as rounding does not grow.
 
     Args:
         network: Itself left as it is.
-        ablations: One of each instance.
+        ablations: One for each instance.
         train: As in `recover`.
         test: As in `recover`.
         recipe: As in `recover`.
         together: Whether to train all of them as one stack, which is quicker for small networks
-            of Linear layers; None does so where no layer convolves, and there is no stop rule.
-        checkpoint: A folder to write to and to go on from.
+            of Linear layers; None does so if no layer convolves and there is no stop rule.
+        checkpoint: A folder to write to and to continue from.
         progress: Called with (epochs done, epochs in all) over all instances.
         options: Further arguments of `recover`.
 

@@ -13,7 +13,7 @@ from lashley.errors import SiteError, TrainingError
 from lashley.graph import capture
 from lashley.graph.anatomy import Call, anatomy
 from lashley.graph.nodes import value_of
-from lashley.graph.ways import behind, in_front, reached
+from lashley.graph.ways import after, in_front, reached
 from lashley.recovery.order import named_tensors, outside
 from lashley.sites import Site, as_site, eval_mode, first_inputs, unknown_site
 
@@ -44,19 +44,19 @@ def frozen_by(
 ) -> Frozen:
     """What of a network is frozen.
 
-    A tensor that is used in several places is frozen if it is in one of them. A module runs in
-    eval mode if it holds tensors, itself or further down, and all are frozen, or a buffer of its
-    own is. One without any, such as dropout, does so if every call of it comes in front of the
-    first trained module, and something frozen does too; or likewise behind the last one.
+    A tensor that is used in several places is frozen if it is frozen in one of them. A module runs
+    in eval mode if it holds tensors, itself or further down, and all are frozen, or a buffer of its
+    own is. One without any, such as dropout, does so if every call of it comes before the first
+    trained module, and something frozen does too; or likewise after the last one.
 
     Args:
         network: In eval mode; itself left as it is.
-        site: The ablated layer; None goes with "none" and names only.
-        freeze: "upstream": what leads to the layer; "downstream": what depends on its units, behind
+        site: The ablated layer; None is allowed with "none" and names only.
+        freeze: "upstream": what leads to the layer; "downstream": what depends on its units, after
             normalisation and nonlinearity; "none"; or names of modules, with all below them, of
-            parameters and of buffers. Of a layer that is called several times, it is what leads to
+            parameters and of buffers. For a layer that is called several times, it is what leads to
             every call, or depends on every one.
-        train_ablated: Whether the layer itself, and the normalisation behind it, is trained. Where
+        train_ablated: Whether the layer itself, and the normalisation after it, is trained. If
             `freeze` names it, it is frozen all the same.
         examples: As for `find_sites`.
 
@@ -75,14 +75,14 @@ def frozen_by(
 
 
 def freeze(network: nn.Module, frozen: Frozen) -> None:
-    """Let the frozen parameters of a network require no gradient."""
+    """Make the frozen parameters of a network require no gradient."""
     for name, parameter in network.named_parameters(remove_duplicate=False):
         if name in frozen.tensors:
             parameter.requires_grad_(False)
 
 
 def trained_modules(network: nn.Module, frozen: Frozen) -> list[str]:
-    """The modules of which a parameter of their own is trained, in the order of their names."""
+    """The modules with a trained parameter of their own, in the order of their names."""
     return [
         name for name, module in network.named_modules()
         if any(
@@ -93,9 +93,9 @@ def trained_modules(network: nn.Module, frozen: Frozen) -> list[str]:
 
 
 def to_train_mode(network: nn.Module, frozen: Frozen) -> None:
-    """Put a network into train mode, but for its frozen modules.
+    """Put a network into train mode, except its frozen modules.
 
-    Without gradients alone, batch norm would go on adapting its statistics.
+    Batch norm adapts its statistics even without gradients.
     """
     network.train()
     for name in frozen.modules:
@@ -121,8 +121,8 @@ def _named(network: nn.Module, freeze: str | Sequence[str]) -> set[int]:
         if name not in modules and name not in tensors:
             near = difflib.get_close_matches(str(name), [*modules, *tensors], n=3, cutoff=0.4)
             raise TrainingError(
-                f"freeze: given {name!r}, which is no module, parameter or buffer of the network; "
-                f"the nearest are {', '.join(near) or 'none'}. See all with "
+                f"freeze: given {name!r}, which is not a module, parameter or buffer of the "
+                f"network; the nearest are {', '.join(near) or 'none'}. See all with "
                 "dict(network.named_modules()) and network.state_dict()."
             )
         fixed |= _ids(modules[name]) if name in modules else {id(tensors[name])}
@@ -140,12 +140,12 @@ def _in_graph(
         places |= set.intersection(*(in_front({call.source}) for call in calls)) - layer
     elif freeze == "downstream":
         places |= (
-            set.intersection(*(behind({h.node for h in call.points}) for call in calls)) - layer
+            set.intersection(*(after({h.node for h in call.points}) for call in calls)) - layer
         )
     fed = _fed(module.graph)
     fixed = {key for node in fed & places for key in _read(node, module, fed)}
     trained = {key for node in fed - places for key in _read(node, module, fed)} - fixed
-    # What a module's frozen tensors go with is frozen too, such as batch norm's count of batches.
+    # What belongs to a module's frozen tensors is frozen too, such as batch norm's batch count.
     for own in (_own(m) for m in network.modules()):
         if own & fixed and not own & trained:
             fixed |= own
@@ -163,7 +163,7 @@ def _calls(
     if site is None:
         raise TrainingError(
             f"freeze: given {freeze!r} without a site; allowed are 'none' or a list of names "
-            "there. Say of which site."
+            "there. Give the site."
         )
     with eval_mode(network):
         captured, why = capture(network, inputs)
@@ -171,8 +171,8 @@ def _calls(
         asked = f"freeze={freeze!r}" if freeze in _WORDS[:2] else "train_ablated=False"
         raise TrainingError(
             f"freeze: {asked} needs the network's graph, which cannot be captured ({why}); an "
-            "ablation that is held needs it too. Write the forward without what stands "
-            "in the way, or, with start='intact', give freeze=[names]."
+            "ablation that is held needs it too. Remove from forward what prevents it, or, with "
+            "start='intact', give freeze=[names]."
         )
     organs = anatomy(captured.module)
     if as_site(site).name not in organs:
@@ -182,7 +182,7 @@ def _calls(
 
 def _fed(graph: fx.Graph) -> set[fx.Node]:
     """The nodes that depend on an input; the others make something of parameters alone."""
-    return behind({node for node in graph.nodes if node.op == "placeholder"})
+    return after({node for node in graph.nodes if node.op == "placeholder"})
 
 
 def _read(node: fx.Node, module: fx.GraphModule, fed: set[fx.Node]) -> set[int]:

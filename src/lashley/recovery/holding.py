@@ -45,8 +45,8 @@ def put(network: nn.Module, held: Mapping[str, Hold]) -> None:
 class Holding:
     """A learner that holds numbers: each step leaves them as they are, and no optimiser sees them.
 
-    Their gradients are 0 before an optimiser looks at them; after each step they are put back, for
-    weight decay moves what has no gradient too, and what the optimiser keeps of them is made 0.
+    Their gradients are 0 before an optimiser looks at them; after each step they are put back, as
+    weight decay also moves what has no gradient, and the optimiser's state for them is made 0.
     """
 
     def __init__(self, learner: Alone | Together, held: Sequence[Mapping[str, Hold]]) -> None:
@@ -138,7 +138,7 @@ def _stack(name: str, tensor: Tensor | None, held: Sequence[Hold | None]) -> Hol
         there = "there is none" if tensor is None else f"it is of shape {tuple(tensor.shape[1:])}"
         raise TrainingError(
             f"held: given {name!r} of shape {shapes.pop()}, but in what is trained {there}; "
-            "allowed are its own parameters. Take what `ablated` returned for this network, "
+            "allowed are its own parameters. Give what `ablated` returned for this network, "
             "without what is frozen."
         )
     none = Hold(torch.zeros_like(tensor[0], dtype=torch.bool), tensor.new_zeros(()))
@@ -153,7 +153,7 @@ def _check_members(tensors: Mapping[str, Tensor], held: Sequence[Mapping[str, Ho
         given = "one mapping" if isinstance(held, Mapping) else f"{len(held)}"
         raise TrainingError(
             f"held: given {given} for {members} networks; allowed is a list with a mapping for "
-            "each. Give {} for a network of which nothing is held."
+            "each. Give {} for a network that holds nothing."
         )
 
 

@@ -27,7 +27,7 @@ def iterated_ablations(
     site: Site, proportion: float = 0.25, iterations: int = 5, seed: int = 0,
     method: Method | str = ZERO_WEIGHTS,
 ) -> list[Ablation]:  # fmt: skip
-    """What is ablated after each step, where each takes out a random group.
+    """What is ablated after each step, if each step takes out a random group.
 
     Groups are drawn with replacement across steps, so k steps of 25 % leave about 0.75^k.
 
@@ -35,12 +35,12 @@ def iterated_ablations(
         site: Of the units.
         proportion: Of the site's units that are drawn at each step; as in `random_groups`.
         iterations: How many steps.
-        seed: Of the draw.
+        seed: For the draw.
         method: Of the ablations.
 
     Returns:
         One ablation per step, of the units drawn up to it, with the columns `iteration` (from 1)
-        and `seed`; fewer where a step would leave no unit.
+        and `seed`; fewer if a step would leave no unit.
 
     Source: Meyes et al. 2019, section 3.3.
     """
@@ -74,8 +74,8 @@ def recover_iterated(
             ablated before stays so.
         train: As in `recover`.
         test: As in `recover`.
-        recipe: Of each step; `epochs` at most.
-        checkpoint: A folder with a file for each step, to go on from.
+        recipe: For each step; `epochs` at most.
+        checkpoint: A folder with a file for each step, to continue from.
         progress: Called with (epochs done, epochs in all) of each step.
         options: Further arguments of `recover`, such as stop=Patience(), the paper's rule, with
             validation examples for it.
@@ -86,7 +86,7 @@ def recover_iterated(
 
     Raises:
         LashleyError: As `recover` does.
-        AblationError: If a step leaves out a unit that was ablated before.
+        AblationError: If a step gives back a unit that was ablated before.
 
     Source: Meyes et al. 2019, sections 3.3 and 4.4.
     """

@@ -22,7 +22,7 @@ class NetworkOutcomes:
         rank: (example,) of the true class.
         prediction: (example,) the class of rank 0.
         loss: Mean cross entropy, in nats.
-        outputs: How many classes the network tells apart.
+        outputs: How many classes the network distinguishes.
     """
 
     rank: Int[Tensor, " example"]
@@ -56,7 +56,7 @@ def percent_right(rank: Int[Tensor, "*member example"], top: int) -> Float[Tenso
 def changes_of(before: nn.Module, after: nn.Module) -> dict[str, tuple[int, float]]:
     """By module with parameters of its own: how many, and their relative change.
 
-    The change is the norm of the difference over the norm before; NaN of a change from 0.
+    The change is the norm of the difference over the norm before; NaN for a change from 0.
     """
     found = {}
     for name, module in after.named_modules():

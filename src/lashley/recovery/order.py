@@ -21,7 +21,7 @@ def named_tensors(module: nn.Module) -> dict[str, Tensor]:
 
 
 def outside(network: nn.Module, frozen: frozenset[str], inputs: Inputs) -> set[str]:
-    """The modules called only in front of all that is trained, or only behind it.
+    """The modules called only before all that is trained, or only after it.
 
     Such a side counts only if there is something frozen in it.
 
@@ -33,7 +33,7 @@ def outside(network: nn.Module, frozen: frozenset[str], inputs: Inputs) -> set[s
     spans = _spans(network, inputs)
     trained = {_holder(name) for name in named_tensors(network) if name not in frozen}
     at_work = [span for name in trained for span in spans[_called(name, spans)]]
-    if not at_work:  # such as a network whose only trained tensors are not used
+    if not at_work:  # as in a network whose only trained tensors are not used
         return set(spans)
     first, last = min(start for start, _ in at_work), max(end for _, end in at_work)
     at_rest = [span for name in set(map(_holder, frozen)) - trained for span in spans.get(name, ())]

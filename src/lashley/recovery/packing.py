@@ -11,15 +11,15 @@ from torch import Tensor
 
 
 class Packed(NamedTuple):
-    """How a value of a batch is packed; of plain types, so that a graph can hold it.
+    """How a value of a batch is packed; in plain types, so that a graph can hold it.
 
     Attributes:
-        axis: Of the examples, which lie there one after another.
-        per: Slices of one example.
+        axis: Along which the examples lie one after another.
+        per: Slices for one example.
         shape: Of the value for one example.
         dtype: Of its numbers.
         in_autocast: Of its numbers under autocast.
-        last: Whether its channels come last in memory there, as in the images that it is made of.
+        last: Whether its channels come last in memory there, as in the images it is made from.
     """
 
     axis: int

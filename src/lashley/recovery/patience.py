@@ -1,4 +1,4 @@
-"""When a training ends before its last epoch: once nothing is gained any more."""
+"""When a training ends before its last epoch: once accuracy no longer grows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Patience:
     Attributes:
         least: Epochs at least.
         within: Epochs in which the accuracy has to grow.
-        gain_pp: By at least so much over the best before them, in percentage points.
+        gain_pp: By at least this much over the best before them, in pp.
         top: 1 for top-1 accuracy, 5 for top-5.
 
     Raises:
@@ -39,8 +39,8 @@ class Patience:
                 )
         if type(self.gain_pp) not in (int, float) or not 0 <= self.gain_pp <= 100:
             raise TrainingError(
-                f"stop: given gain_pp={self.gain_pp!r}; allowed is a number of percentage points "
-                "from 0 to 100. Leave it out for the paper's 0.05."
+                f"stop: given gain_pp={self.gain_pp!r}; allowed is a number from 0 to 100, in pp. "
+                "Leave it out for the paper's 0.05."
             )
 
     def ends(self, accuracy: Sequence[float]) -> bool:

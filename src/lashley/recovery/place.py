@@ -1,4 +1,4 @@
-"""Where an ablation's units are: their incoming weights, and the batch norms behind them."""
+"""Where an ablation's units are: their incoming weights, and the batch norms after them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class BatchNorm:
     """A call of batch normalisation.
 
     Attributes:
-        node: It.
+        node: The call.
         names: Of its tensors in the network, by "weight", "bias", "running_mean", "running_var";
             without those that it does not have.
     """
@@ -41,13 +41,13 @@ class BatchNorm:
 
 @dataclass(frozen=True, eq=False)
 class AblatedPlace:
-    """The units of an ablation, in the network that they are to be taken out of.
+    """The units of an ablation, in the network that they are taken out of.
 
     Attributes:
         network: A copy, in eval mode.
-        ablation: It.
+        ablation: Which one.
         units: All units of its site.
-        layer: Which holds their incoming weights.
+        layer: The one that holds their incoming weights.
         norms: The batch norms between the layer and the units' activations, in order.
     """
 
@@ -93,7 +93,7 @@ def place_of(network: nn.Module, ablation: Ablation, examples: Any) -> AblatedPl
         examples: As for `find_sites`.
 
     Raises:
-        AblationError: If nothing of the layer would be left, or no constant stands for the units.
+        AblationError: If nothing of the layer would be left, or the units do not become constants.
         SiteError: If the units have no weights that are theirs alone, or no single activation.
     """
     _check_ablation(ablation)
@@ -119,14 +119,14 @@ def _check_ablation(ablation: Ablation) -> None:
     site = ablation.site
     if ablation.replacement.not_held:
         raise AblationError(
-            f"method: given '{ablation.method}', which {ablation.replacement.not_held}, so that no "
+            f"method: given '{ablation.method}', which {ablation.replacement.not_held}, so no "
             "weights can hold them; allowed are methods that put constants in place, such as "
             "silence, zero_weights and mean. Take 'mean'."
         )
     if len(ablation.units) == site.n_units:
         raise AblationError(
-            f"units: given all {site.n_units} of {site.name}, so that nothing comes through the "
-            "layer and nothing could be learnt; allowed are fewer. Leave one unit at least."
+            f"units: given all {site.n_units} of {site.name}, so nothing would come through the "
+            "layer and nothing could be learnt; allowed are fewer. Leave at least one unit."
         )
 
 
@@ -137,9 +137,9 @@ def _named(known: Layer, own: Mapping[int, str], network: nn.Module) -> Layer:
     names = [own.get(id(attribute(network, name)), "") for name in given]
     if not known.is_plain or not plain.keys() >= set(names):
         raise SiteError(
-            f"site: the weight or bias of {known.name} is no plain parameter (weight_norm or "
-            "another parametrisation), so that it cannot be held at 0; allowed are plain ones. "
-            "Remove the parametrisation before: torch.nn.utils.parametrize."
+            f"site: the weight or bias of {known.name} is not a plain parameter (weight_norm or "
+            "another parametrisation), so it cannot be held at 0; allowed are plain ones. "
+            "Remove the parametrisation first: torch.nn.utils.parametrize."
         )
     return replace(known, weight=names[0], bias=names[1] if known.bias else None)
 
@@ -153,7 +153,7 @@ def _norms(units: Units, own: Mapping[int, str]) -> tuple[BatchNorm, ...]:
 
 
 def _tensors(node: fx.Node, graph: fx.GraphModule) -> dict[str, Any]:
-    """What a call of batch normalisation reads beside its input."""
+    """What a call of batch normalisation reads besides its input."""
     if node.op == "call_module":
         module = graph.get_submodule(str(node.target))
         return {name: getattr(module, name, None) for name in _TENSORS}
@@ -170,7 +170,7 @@ def _check_unshared(place: AblatedPlace) -> None:
         readers = _readers(place.network.get_parameter(name), place.units.graph) if name else []
         if len(readers) > 1:
             raise SiteError(
-                f"site: {name} also serves another layer ({', '.join(readers)} read it), so that "
+                f"site: {name} also serves another layer ({', '.join(readers)} read it), so "
                 f"holding the units of {place.ablation.site.name} would ablate that one too; "
                 "allowed are layers with weights and norms of their own. Take another site."
             )
@@ -178,14 +178,14 @@ def _check_unshared(place: AblatedPlace) -> None:
 
 @torch.no_grad()
 def _check_axes(place: AblatedPlace, inputs: Inputs) -> None:
-    """Refuse batch norms over another axis than the units'."""
+    """Refuse batch norms over an axis other than the units'."""
     site, graph = place.units.site, place.units.graph
     for norm in place.norms:
         if upto(graph, norm.node)(*tensors(inputs)).ndim + site.axis != 1:
             raise SiteError(
-                f"site: the batch norm after {site.name} normalises another axis than that of "
-                "the units, so that it mixes them; allowed is one over the units. Take another "
-                "site, or measure without retraining, by la.evaluate."
+                f"site: the batch norm after {site.name} normalises an axis other than that of "
+                "the units, so it mixes them; allowed is one over the units. Take another site, "
+                "or measure without retraining, by la.evaluate."
             )
 
 

@@ -1,4 +1,4 @@
-"""The frozen part of a network in front of all that is trained: computed once and kept."""
+"""The frozen part of a network before all that is trained: computed once and kept."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _SAMPLE = 8  # examples that are run to see that the parts are right
 class Split:
     """A network cut in two: suffix(prefix(inputs)) is what it computes.
 
-    Both hold the network's own modules and tensors under their names in it. So training the suffix
-    trains the network, and modes set in the network hold in them.
+    Both hold the network's own modules and tensors under their names there. So training the suffix
+    trains the network, and modes set in the network apply to both.
 
     Attributes:
         prefix: Depends on frozen tensors alone, and is never random. Its output has a row for each
@@ -43,7 +43,7 @@ class Split:
 
 @dataclass(eq=False)
 class PrefixCache:
-    """What a frozen prefix made of the examples; there is room for that of one prefix.
+    """What a frozen prefix made of the examples; there is room for one prefix.
 
     Attributes:
         limit_gb: The largest result of some examples that is kept, in GB (1e9 bytes).
@@ -74,13 +74,14 @@ def after_prefix(
     """The parts to train, and what they take as inputs.
 
     They are the networks themselves and the examples' own inputs, unless the networks share a
-    frozen prefix that is worth running once, and all that it makes of the examples has room.
+    frozen prefix that is worth running once, and there is room for all that it makes of the
+    examples.
 
     Args:
         networks: Left as they are.
         inputs: Of train, test and, if there is one, validation.
         frozen: What is not trained.
-        recipe: How the rest is.
+        recipe: How the rest is trained.
         cache: Of the results.
     """
     if recipe.augmentation != "none" or not cache.limit_gb:
@@ -88,7 +89,7 @@ def after_prefix(
     splits = [split(network, frozen, inputs[0]) for network in networks]
     found = [s for s in splits if s is not None]
     if len(found) < len(splits) or len({str(network_fingerprint(s.prefix)) for s in found}) > 1:
-        return networks, inputs  # the ablated layer may be frozen, in another way in each
+        return networks, inputs  # the ablated layer may be frozen, differently in each
     values = cache.of(found[0], inputs, recipe)
     return (networks, inputs) if values is None else ([s.suffix for s in found], values)
 
@@ -104,9 +105,9 @@ def split(
         inputs: The first few are run: suffix(prefix(inputs)) has to agree with the network.
 
     Returns:
-        None where nothing is saved, or where it cannot be done: the network cannot be traced by
-        `torch.fx`, does other things in train mode than its modules do (dropout as a function), or
-        an example depends on the others of its batch even in eval mode.
+        None if nothing is saved, or it cannot be done: the network cannot be traced by `torch.fx`,
+        does more in train mode than its modules do (dropout as a function), or an example depends
+        on the others of its batch even in eval mode.
     """
     sample = inputs[torch.arange(_SAMPLE, device=inputs.device) % len(inputs)]
     with intact(network):
@@ -120,7 +121,7 @@ def split(
 def cached(
     split: Split, inputs: Shaped[Tensor, "example ..."], recipe: Recipe, limit_gb: float
 ) -> Shaped[Tensor, "example ..."] | None:
-    """What the prefix makes of all examples, in batches as the training has them.
+    """What the prefix makes of all examples, in the training's batches.
 
     Args:
         split: Its prefix runs in eval mode; the modes are left as they are.
@@ -163,11 +164,11 @@ def _split(network: nn.Module, frozen: Frozen, inputs: Tensor) -> Split:
     network.eval()
     graph = traced(network)
     if str(in_training) != str(graph):
-        raise Refused("the network does other things in train mode than its modules do")
+        raise Refused("the network does more in train mode than its modules do")
     place = cut(network, graph, frozen, inputs)
     found = Split(_prefix(network, graph, place), _suffix(network, graph, place))
     if not _close(found.suffix(found.prefix(inputs.clone())), network(inputs.clone())):
-        raise Refused("the parts compute something else than the network")
+        raise Refused("the parts do not compute what the network does")
     return found
 
 
@@ -194,7 +195,7 @@ def _suffix(network: nn.Module, graph: fx.Graph, place: Cut) -> fx.GraphModule:
     for node, size in place.sizes.items():
         copies[node] = short.call_function(sized, (given, size))
     for node in graph.nodes:
-        if node in place.behind:
+        if node in place.after:
             copies[node] = short.node_copy(node, copies.__getitem__)
     return fx.GraphModule(network, short, "Suffix")
 

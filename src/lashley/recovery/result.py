@@ -43,9 +43,9 @@ class Recovery:
             `top1_high_percent`, and `top1_drop_pp` against the intact network with
             `top1_drop_low_pp`, `top1_drop_high_pp`.
         layers: A row per module with parameters of its own: `module`, `parameters` (how many),
-            `change` (norm of the difference over the norm before; 0 of frozen ones, NaN of those
+            `change` (norm of the difference over the norm before; 0 for frozen ones, NaN for those
             that were 0 before).
-        start: With what the training began.
+        start: What the training began with.
         hold: Whether the ablation was held.
         ended: Why the training ended: "all epochs", "no gain", or "diverged in epoch 3".
     """
@@ -65,7 +65,7 @@ def result(
     task: RecoveryTask, start: Start, ablation: Ablation, diary: Diary, member: int,
     intact: NetworkOutcomes, epochs: int, ended: str,
 ) -> Recovery:  # fmt: skip
-    """The member's recovery after so many epochs."""
+    """The member's recovery after this many epochs."""
     book = {
         name: _numbers(values[: epochs + 1, member])
         for name, values in diary.book.items()

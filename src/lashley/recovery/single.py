@@ -34,7 +34,7 @@ from lashley.training.loop import CHECKPOINT_SECONDS, Training, run
 from lashley.training.population import Together
 from lashley.training.recipe import Recipe
 
-PAPER = Recipe(epochs=5)  # section 3.3 names the epochs only; the rest is that of the paper's MLP
+PAPER = Recipe(epochs=5)  # section 3.3 names only the epochs; the rest is that of the paper's MLP
 
 
 def recover(
@@ -58,49 +58,49 @@ def recover(
 ) -> Recovery:
     """Retrain a network after an ablation, which is held, and measure what comes back.
 
-    Held units stay constants: their incoming weights and biases are 0, and with batch norm after
-    them its gain for them is 0 and its shift the constant; all of this is put back after every
-    step, and the optimiser's state for it is 0. So `silence` trains as if the units were not
-    there. Frozen modules run in eval mode and keep every bit.
+    Held units stay constant: their incoming weights and biases are 0, and a batch norm after them
+    has the gain 0 for them and the constant as its shift; all of this is put back after every step,
+    and the optimiser's state for it is 0. So `silence` trains as if the units were not there.
+    Frozen modules run in eval mode and keep every bit.
 
     Args:
         network: Itself left as it is.
         ablation: What to take out, by a method that puts constants in place (`mean`: over `train`).
-        train: What to train on, as of `evaluate`.
+        train: What to train on, in the form that `evaluate` takes.
         test: What to measure on, before the training and after every epoch; never trained on.
-        recipe: How to train. The default has the paper's 5 epochs, and what else its MLP had.
+        recipe: How to train. The default has the paper's 5 epochs, else its MLP's settings.
         validation: Examples for the stop rule, neither trained nor measured on.
         stop: When to end before the last epoch; None trains all of them.
         freeze: What is not trained: "upstream" (all that the ablated layer depends on: the
             paper's), "downstream" (all that depends on its units), "none", or names of modules and
             parameters.
-        train_ablated: Whether the ablated layer itself, with its normalisation, is trained where
+        train_ablated: Whether the ablated layer itself, with its normalisation, is trained if
             `freeze` is "upstream" or "downstream".
         start: "ablated", or a control: "intact" (nothing is taken out, and trained as long),
             "redrawn" (the units get new initial weights, and train with the rest), "from_scratch"
             (the ablation is held, and all that is trained gets new initial weights).
         hold: False zeroes weights and biases once and lets them train, to see them grow back in
-            `held_norm`; for zero_weights, and where another method comes to the same.
+            `held_norm`; for zero_weights, and other methods that come to the same.
         cache_gb: Frozen layers at the network's beginning are run once, and their results kept
-            where those of train, test and validation take no more than this each; not with an
+            if those of train, test and validation take no more than this each; not with an
             augmentation.
         intact: Drops are against this network; None takes the given one.
-        output: Which part of what the network returns is its logits, as of `evaluate`.
-        checkpoint: A file to write to and to go on from, as in `la.train`; a finished one is not
-            trained again.
+        output: Which part of what the network returns is its logits, as in `evaluate`.
+        checkpoint: A file to write to and to continue from, as in `la.train`; a finished one is
+            not trained again.
         progress: Called with (epochs done, epochs in all).
 
     Returns:
-        The recovered network and a record of every epoch. Where the training diverges, it ends,
-        with a warning; network and record are those of the last epoch before.
+        The recovered network and a record of every epoch. If the training diverges, it ends with a
+        warning; network and record are those of the last epoch before.
 
     Raises:
-        AblationError: If it is none, takes out a whole layer, or cannot be held.
+        AblationError: If it is not an ablation, takes out a whole layer, or cannot be held.
         SiteError: If the units have no weights of their own, or the network has no such site.
-        NetworkError: If it is no network, or one that cannot be looked into.
-        DataError: If examples are not as they must be, or train lacks a class.
-        TrainingError: If examples do not fit, nothing is left to train, or an argument is none of
-            those allowed.
+        NetworkError: If it is not a network, or one that cannot be inspected.
+        DataError: If examples are unusable, or train lacks a class.
+        TrainingError: If examples do not fit, nothing is left to train, or an argument is not one
+            of those allowed.
         IntegrityError: If network or test examples change meanwhile.
 
     Source: Meyes et al. 2019, sections 3.3 and 4.4.
@@ -141,7 +141,7 @@ def carry_out(
 
 
 def _ready(task: RecoveryTask, starts: Sequence[Start]) -> tuple[Trainees, Training, Diary]:
-    """Who is trained, on what, and who looks on."""
+    """Who is trained, on what, and who watches."""
     networks = [start.network for start in starts]
     for network in networks:
         freeze(network, task.frozen)
@@ -158,7 +158,7 @@ def _ready(task: RecoveryTask, starts: Sequence[Start]) -> tuple[Trainees, Train
 
 
 def _check_together(team: Trainees, task: RecoveryTask, train: Seen) -> None:
-    """See that vmap can map the networks."""
+    """Check that vmap can map the networks."""
     assert team.stack is not None
     team.settle()
     with torch.no_grad():
@@ -170,7 +170,7 @@ def _check_together(team: Trainees, task: RecoveryTask, train: Seen) -> None:
 def _trained(
     training: Training, kept: Diary, checkpoint: Checkpoint | None, progress: OnProgress | None
 ) -> tuple[int, str]:
-    """Train to the end; after how many epochs that was, and why."""
+    """Train to the end; return after how many epochs that was, and why."""
     try:
         epochs = run(training, checkpoint, progress, kept)
     except DivergenceError as error:

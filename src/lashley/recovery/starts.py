@@ -1,4 +1,4 @@
-"""Initial weights anew: of the ablated units, or of all that is trained."""
+"""New initial weights: for the ablated units, or for all that is trained."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def redrawn(network: nn.Module, ablation: Ablation, examples: Any, seed: int) ->
     """A copy in which the ablated units have new initial weights and biases.
 
     They are those that a new layer of this kind draws for them, and the batch norms between the
-    layer and the units' activations are as new for them.
+    layer and the units' activations start anew for them.
 
     Args:
         network: Itself left as it is.
-        ablation: Of which the units are meant.
+        ablation: Whose units are meant.
         examples: As for `find_sites`.
-        seed: Of the new weights.
+        seed: For the new weights.
 
     Returns:
         The copy, in eval mode.
@@ -61,10 +61,10 @@ def anew(
 
     Args:
         network: Itself left as it is; from `ablated`.
-        trained: Names of these modules, each without the modules in it. Parameters of theirs that
-            do not require a gradient stay.
+        trained: Names of these modules, each without the modules in it. Their parameters that do
+            not require a gradient stay.
         held: What stays too, by names of parameters.
-        seed: Of the new weights.
+        seed: For the new weights.
         kept: Names of parameters and buffers that stay as well.
 
     Returns:
@@ -106,7 +106,7 @@ def _reset(name: str, module: nn.Module) -> dict[str, Tensor]:
         return {}
     raise TrainingError(
         f"start: {name or 'the network'} ({type(module).__name__}) has parameters of its own, but "
-        "no reset_parameters() that would draw initial ones; allowed are modules with one, as "
+        "no reset_parameters() that would draw initial ones; allowed are modules with one, like "
         "those of torch.nn. Write that method, or freeze the module."
     )
 

@@ -112,16 +112,16 @@ def _check_ablations(ablations: Sequence[Ablation]) -> None:
     if len(sites) > 1:
         raise AblationError(
             f"ablations: given those of {', '.join(sorted(sites))}; allowed are instances of one "
-            "site. Give those of each site apart."
+            "site. Give those of each site separately."
         )
 
 
 def _read(network: nn.Module, output: Output, examples: Examples) -> nn.Module:
-    """The network with the output that was asked for; else its logits, as of `evaluate`."""
+    """The network with the output that was asked for; else its logits, as in `evaluate`."""
     if output is not None:
         return reading(network, output)
     first = as_taken(require_tensor(examples)[:1], network)
-    with eval_mode(network), torch.no_grad(), suppress(Exception):  # which is told of later
+    with eval_mode(network), torch.no_grad(), suppress(Exception):  # it is reported later
         if not isinstance(network(first.clone()), Tensor):
             return reading(network, logits_of)
     return network

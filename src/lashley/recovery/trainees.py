@@ -22,12 +22,12 @@ class Trainees:
     """Copies of networks, changed in place by training them.
 
     Attributes:
-        starts: The networks, whole, and what of them is held.
-        trained: (member) the part that is trained: the networks themselves, or what lies behind
+        starts: The whole networks, and what is held in them.
+        trained: (member) the part that is trained: the networks themselves, or what comes after
             their frozen prefix.
-        frozen: What of them does not change.
+        frozen: What does not change in them.
         learner: Trains them.
-        stack: Of the trained parts where they are trained together.
+        stack: Of the trained parts if they are trained together.
     """
 
     starts: Sequence[Start]
@@ -52,7 +52,7 @@ class Trainees:
             to_train_mode(start.network, self.frozen)
 
     def release(self) -> None:
-        """Make of them plain networks again, that can be trained in any way."""
+        """Make them plain networks again, which can be trained in any way."""
         self.settle()
         self.learner.close()
         for start in self.starts:
@@ -87,8 +87,8 @@ def trainees(
 
     Args:
         starts: Their networks are changed in place by the training.
-        parts: Of these networks, what is trained.
-        frozen: What of them does not change.
+        parts: What is trained of these networks.
+        frozen: What does not change in them.
         recipe: How to train.
     """
     stack = stacked(parts) if len(parts) > 1 else None
@@ -102,7 +102,7 @@ def trainees(
 def _held(start: Start, part: nn.Module, frozen: Frozen) -> dict[str, Hold]:
     """What is held, by the names that the trained part has for it.
 
-    What is frozen may lie in front of that part.
+    What is frozen may come before that part.
     """
     names = {id(p): name for name, p in part.named_parameters()}
     own = dict(start.network.named_parameters())

@@ -1,4 +1,4 @@
-"""Studies: what to do as one YAML file, and what was found as one folder."""
+"""Studies: one YAML file says what to do, one folder holds what was found."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def run(
     study: Form, path: Path, *, where: Workplace = _LOCAL, tell: Tell,
     objects: Mapping[str, Any] | None = None,
 ) -> RunFolder:  # fmt: skip
-    """Carry out a study, or go on with one that was stopped; what is finished is not run again.
+    """Carry out a study, or continue one that was stopped; what is finished is not run again.
 
     Args:
         study: What to do.
         path: The run folder: new, empty, or of the same study.
         where: Who runs the networks: this process, or a cluster.
-        tell: Told of each stage and its progress.
+        tell: Called with each stage and its progress.
         objects: What was given in Python, not by a name: a network, examples; by their parts.
 
     Raises:
@@ -85,7 +85,7 @@ def take_steps(
         study: Which.
         folder: Of its run.
         where: Who runs the networks.
-        tell: Told of each stage and its progress.
+        tell: Called with each stage and its progress.
         objects: As for `run`.
     """
     job = Job(study, folder, where, tell, objects or {})
@@ -98,8 +98,8 @@ def plan(study: Form, *, device: str = "cpu", devices: int = 1, seconds: float =
     Args:
         study: Which.
         device: Where networks will be evaluated.
-        devices: How many of these.
-        seconds: For the calibration, about; building the engine comes on top.
+        devices: How many of them.
+        seconds: For the calibration, about; building the engine takes extra time.
 
     Raises:
         EngineError: If devices or seconds are not above 0.
@@ -114,8 +114,8 @@ def draw_figures(folder: RunFolder, tell: Tell, *, again: bool = False) -> None:
 
     Args:
         folder: A run that has its tables.
-        tell: Told of the progress.
-        again: Draw those that are there, too.
+        tell: Called with the progress.
+        again: Also draw those that exist already.
     """
     draw_galleries(kind_of(study_of(folder)).galleries(folder), tell, again=again)
 

@@ -8,12 +8,12 @@ from lashley.studies.folder import Tell
 
 
 class Bar:
-    """How much of a stage is done; told from its start on.
+    """How much of a stage is done; shown from its start on.
 
     Args:
-        tell: Told of it.
+        tell: Called with it.
         stage: Its name.
-        whole: What there is to do, as far as is known.
+        whole: How much there is to do, as far as is known.
     """
 
     def __init__(self, tell: Tell, stage: str, whole: int) -> None:
@@ -27,7 +27,7 @@ class Bar:
         self._show()
 
     def expect(self, more: int) -> None:
-        """The whole is larger than was known, or, below 0, smaller."""
+        """The whole is larger than was known, or smaller if `more` is below 0."""
         self._whole += more
 
     def finish(self, task: str, done: int) -> None:

@@ -35,14 +35,14 @@ class Claim(Generic[Evidence]):
     Attributes:
         where: In the paper.
         text: The statement, with units numbered as the paper does, from 1.
-        printed: What the paper prints, "" where it prints no number.
+        printed: What the paper prints; "" if it prints no number.
         unit: Of the number.
         measure: What the run says.
-        holds: Whether that confirms the statement; "yes", "no" or "undecided" where the
-            interval includes both answers.
+        holds: Whether that confirms the statement; "yes", "no", or "undecided" if the interval
+            includes both answers.
         of_recipe: Whether it is about networks trained like the paper's, on the paper's data.
-        of_ablations: Whether it is about ablations of the network under study, so that it can be
-            measured as published, too.
+        of_ablations: Whether it is about ablations of the network under study, so that it can also
+            be measured as published.
     """
 
     where: str

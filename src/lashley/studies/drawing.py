@@ -23,7 +23,7 @@ class Gallery:
     Attributes:
         home: The folder.
         captions: What each figure shows, by its name.
-        draw: Gives the figures by name, each drawn when it is asked for.
+        draw: Yields the figures with their names, each drawn when asked for.
     """
 
     home: Path
@@ -36,8 +36,8 @@ def draw_galleries(galleries: Sequence[Gallery], tell: Tell, *, again: bool) -> 
 
     Args:
         galleries: All of them.
-        tell: Told of the progress.
-        again: Draw those that are there, too.
+        tell: Called with the progress.
+        again: Also draw those that exist already.
     """
     total, done = sum(len(gallery.captions) for gallery in galleries), 0
     for gallery in galleries:
@@ -55,14 +55,14 @@ def _is_drawn(gallery: Gallery) -> bool:
 
 
 def title_of(number: str) -> str:
-    """A figure's name as one says it: "Figure 3", "Figure A.1", "Recovery curves"."""
+    """A figure's name in words: "Figure 3", "Figure A.1", "Recovery curves"."""
     plain = number.lstrip("0").upper().replace("A", "A.")
     is_numbered = plain.removeprefix("A.").isdigit()
     return f"Figure {plain}" if is_numbered else number.replace("-", " ").capitalize()
 
 
 def figure_notes(captions: Mapping[str, str]) -> list[dict[str, str]]:
-    """What the report says of the figures that lie in the run folder."""
+    """What the report says about the figures in the run folder."""
     return [
         {"name": name, "title": title_of(name.removeprefix("figure-")), "caption": caption}
         for name, caption in captions.items()
@@ -72,12 +72,12 @@ def figure_notes(captions: Mapping[str, str]) -> list[dict[str, str]]:
 def table_notes(
     notes: Mapping[str, str], tables: Mapping[str, pd.DataFrame], titles: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    """What the report says of its tables, those that the run has.
+    """What the report says about those of its tables that the run has.
 
     Args:
         notes: What the rows of each are, by name.
         tables: By name.
-        titles: Of those whose title is not their name.
+        titles: Of the tables whose title is not their name.
     """
     return [
         {"name": name, "title": titles.get(name, name.replace("_", ", ").capitalize()),
@@ -87,7 +87,7 @@ def table_notes(
 
 
 def map_note(what: str, neighbours: str, quality: Mapping[str, Any]) -> str:
-    """What the report says of a map.
+    """What the report says about a map.
 
     Args:
         what: What is mapped, such as "the pixels".

@@ -16,7 +16,7 @@ from lashley.errors import RunError
 from lashley.files import written_whole
 
 Tell = Callable[[str, int, int], None]
-"""Told of each stage: its name, what is done of it, and the whole."""
+"""Called with each stage: its name, how much of it is done, and the whole."""
 
 STUDY = "study.yaml"
 
@@ -38,14 +38,14 @@ class RunFolder:
 
     @property
     def scratch(self) -> Path:
-        """For what only a run that goes on needs: decoded images. It goes when all is measured."""
+        """For what only an active run needs: decoded images. Removed once all is measured."""
         return self.path / "images"
 
     def study_text(self) -> str:
         """The study that the folder belongs to, as YAML.
 
         Raises:
-            RunError: If it is no run folder.
+            RunError: If it is not a run folder.
         """
         try:
             return (self.path / STUDY).read_text()
@@ -61,7 +61,7 @@ class RunFolder:
         """A tidy table of the run.
 
         Raises:
-            RunError: If the run has not come to it yet.
+            RunError: If the run has not made it yet.
         """
         file = self.path / f"{name}.parquet"
         if not file.is_file():
@@ -107,6 +107,6 @@ class RunFolder:
 def no_run(folder: RunFolder, error: Exception) -> RunError:
     """The error of a folder that holds no study."""
     return RunError(
-        f"run: {folder.path} is no run folder ({error}). Give the folder that `lashley run` "
+        f"run: {folder.path} is not a run folder ({error}). Give the folder that `lashley run` "
         "wrote to."
     )

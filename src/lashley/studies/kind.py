@@ -1,4 +1,4 @@
-"""A kind of study: what is needed to check one, to carry it out and to show it."""
+"""A kind of study: what is needed to check one, carry it out and show it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Forecast:
 
     Attributes:
         plan: Of its ablations.
-        notes: What else it takes, and what the plan leaves out, in words.
+        notes: In words, what else it takes, and what the plan leaves out.
     """
 
     plan: Plan
@@ -42,7 +42,7 @@ class Kind:
         galleries: (run folder) its figures.
         page: (run folder) what its report carries.
         tables: (study) names of the tables of its runs.
-        brief: (table's name, table) the part of a table that is shown on a screen.
+        brief: (table's name, table) the part of a table that fits on a screen.
         holds: (table of claims) which of them hold.
     """
 

@@ -63,7 +63,7 @@ def study_of(folder: RunFolder) -> Any:
     """The study that a run folder belongs to, of its own kind.
 
     Raises:
-        RunError: If it is no run folder.
+        RunError: If it is not a run folder.
     """
     text = folder.study_text()
     try:
@@ -79,7 +79,7 @@ def reload(content: Any) -> Form:
         ValueError: If it is not a study.
     """
     if not isinstance(content, dict):
-        raise ValueError("study.yaml holds no study")
+        raise ValueError("study.yaml does not hold a study")
     try:
         return _model(content).model_validate(content)
     except StudyError as error:
@@ -118,9 +118,9 @@ def _read(source: str) -> dict[str, Any]:
     try:
         content = yaml.load(text, _Once)  # safe
     except yaml.YAMLError as error:
-        raise StudyError(f"study: {source} is no valid YAML ({error}).") from error
+        raise StudyError(f"study: {source} is not valid YAML ({error}).") from error
     if not isinstance(content, dict):
-        raise StudyError(f"study: {source} must be a mapping of keys to values, as digits-mlp is.")
+        raise StudyError(f"study: {source} must map keys to values, as digits-mlp does.")
     return content
 
 
@@ -135,12 +135,12 @@ def _apply(content: dict[str, Any], setting: str) -> None:
         content = content.setdefault(parent, {})
         if not isinstance(content, dict):
             raise StudyError(
-                f"--set {setting}: {parent} holds a value, no keys. Set it as a whole."
+                f"--set {setting}: {parent} holds a value, not keys. Set it as a whole."
             )
     try:
         content[last] = yaml.safe_load(value)
     except yaml.YAMLError as error:
-        raise StudyError(f"--set {setting}: the value is no valid YAML ({error}).") from error
+        raise StudyError(f"--set {setting}: the value is not valid YAML ({error}).") from error
     if re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", value):  # YAML 1.1 takes 1e-3 for text
         content[last] = float(value)
 

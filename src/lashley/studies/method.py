@@ -1,4 +1,4 @@
-"""Methods in a study file: their text form, refused before anything runs where it cannot be."""
+"""Methods in a study file: their text form, refused before anything runs if it cannot be used."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REFUSED = "method_refused"  # the type of a validation error whose message says 
 
 
 def _checked(refusal: Callable[[Replacement], str], given: str) -> str:
-    """The text form of a method, if there is nothing against it."""
+    """The text form of a method, if nothing speaks against it."""
     try:
         method = as_method(given)
     except AblationError as error:
@@ -46,7 +46,7 @@ def _not_held(replacement: Replacement) -> str:
     if isinstance(replacement, Constants):
         return ""
     return (
-        f"{replacement.not_held}, so that no weights can hold them; allowed are methods that put "
+        f"{replacement.not_held}, so no weights can hold them; allowed are methods that put "
         "constants in place, such as zero_weights, silence and mean"
     )
 

@@ -32,12 +32,12 @@ def open_folder(path: Path, study: Form) -> RunFolder:
     folder = RunFolder(path)
     with disk_errors(path):
         if (path / STUDY).is_file():
-            before = study_of(folder)  # refuses what is no study
+            before = study_of(folder)  # refuses what is not a study
             if not _is_bare(path):
                 _check_same(path, before, study)
         elif path.exists() and not (path.is_dir() and all(map(is_draft, path.iterdir()))):
             raise RunError(
-                f"--out: {path} exists and is no run folder. Give a new or an empty folder."
+                f"--out: {path} exists and is not a run folder. Give a new or an empty folder."
             )
         _clear_drafts(path)
         with written_whole(path / STUDY) as draft:
@@ -61,7 +61,7 @@ def _clear_drafts(path: Path) -> None:
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Say what to do where the disk is full or the folder cannot be written to.
+    """Say what to do if the disk is full or the folder cannot be written to.
 
     Raises:
         RunError: In place of the operating system's error.

@@ -12,12 +12,12 @@ _SILENCE = 600.0  # s, after which a process of another machine counts as gone
 
 
 class Process(BaseModel):
-    """A process, as others can know it again.
+    """A process, as others can recognise it.
 
     Attributes:
         number: On its machine.
-        birth: When it began, by its machine's own count, for numbers are used again; None where
-            that is not told.
+        birth: When it began, by its machine's own count, as numbers are used again; None if that
+            is unknown.
         host: Its machine.
     """
 
@@ -30,10 +30,10 @@ class Process(BaseModel):
     def runs(self, silent: float) -> bool:
         """Whether it is still there.
 
-        A process of this machine is looked for; one of another counts as gone after 10 minutes.
+        A process of this machine is looked up; one of another counts as gone after 10 minutes.
 
         Args:
-            silent: For so many seconds nothing was heard of it.
+            silent: For how many seconds nothing was heard of it.
         """
         if self.host != platform.node():
             return silent < _SILENCE

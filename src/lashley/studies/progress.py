@@ -1,4 +1,4 @@
-"""How far a run has come: kept in its folder while it goes on, for whoever asks."""
+"""How far a run is: kept in its folder while it is active, for whoever asks."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class StageProgress(_Kept):
     """How far a stage of a run is; times are in seconds since 1970.
 
     Attributes:
-        before: What was done when this command came to it.
-        done: What is done now.
+        before: How much was done when this command reached it.
+        done: How much is done now.
         total: The whole.
-        began: When this command came to it.
-        updated: When something was last heard of it.
+        began: When this command reached it.
+        updated: When it was last heard of.
     """
 
     before: int
@@ -42,7 +42,7 @@ class StageProgress(_Kept):
 
     @property
     def share(self) -> float:
-        """What is done of the whole, from 0 to 1."""
+        """How much of the whole is done, from 0 to 1."""
         return self.done / self.total if self.total else 1.0
 
     def left(self, now: float) -> float | None:
@@ -57,17 +57,17 @@ class StageProgress(_Kept):
 
 
 class Progress(_Kept):
-    """What a command that carries out a run has last said of it.
+    """What a command that carries out a run last said about it.
 
     Attributes:
-        state: How it ended; "running" is also what a killed one has left.
+        state: How it ended; a killed one also leaves "running".
         error: The first line of what it failed with.
-        process: That carries it out.
+        process: The one that carries it out.
         began: When the command began, in seconds since 1970.
-        written: When this was said.
+        written: When this was written.
         workers: Who works for it, in words.
-        options: Of the command line, for the same workers once more.
-        stages: By their names, in the order they began.
+        options: Of the command line, to get the same workers again.
+        stages: By name, in the order in which they began.
     """
 
     state: RunState
@@ -83,7 +83,7 @@ class Progress(_Kept):
 def advanced(
     stages: Mapping[str, StageProgress], name: str, done: int, total: int, now: float
 ) -> dict[str, StageProgress]:
-    """The stages after one of them was told of."""
+    """The stages after one of them has reported."""
     before = stages.get(name)
     first, began = (done, now) if before is None else (before.before, before.began)
     stage = StageProgress(before=first, done=done, total=total, began=began, updated=now)
@@ -92,14 +92,14 @@ def advanced(
 
 @contextmanager
 def kept(folder: RunFolder, where: Workplace, tell: Tell) -> Iterator[Tell]:
-    """Keep `progress.json` in the folder while a run goes on, as well as is possible.
+    """Keep `progress.json` in the folder while a run is active, as well as possible.
 
     A disk that is full or cannot be written to does not end the run here.
 
     Args:
         folder: Of the run.
-        where: Says, as text, who works for the run.
-        tell: Told all that the yielded one is told.
+        where: Its text says who works for the run.
+        tell: Called whenever the yielded one is.
     """
     now, due = time.time(), 0.0
     said = Progress(
@@ -141,9 +141,9 @@ def kept(folder: RunFolder, where: Workplace, tell: Tell) -> Iterator[Tell]:
 
 
 def check_alone(folder: RunFolder) -> None:
-    """Refuse a folder that another process of this machine is at work in.
+    """Refuse a folder that another process of this machine is working in.
 
-    Of a process on another machine nobody here can tell whether it is still there.
+    Whether a process on another machine is still there cannot be told from here.
 
     Raises:
         RunError: Naming the process.
@@ -153,13 +153,13 @@ def check_alone(folder: RunFolder) -> None:
         return
     if before.process.host == mine.host and before.process.runs(0):
         raise RunError(
-            f"run: process {before.process.number} is carrying out {folder.path} at this moment. "
+            f"run: process {before.process.number} is carrying out {folder.path} right now. "
             f"See how far it is: lashley status {folder.path}; or stop it first."
         )
 
 
 def read(folder: RunFolder) -> Progress | None:
-    """What was last kept; None where nothing was, or what is there is broken."""
+    """What was last kept; None if nothing was, or it is broken."""
     try:
         return Progress.model_validate(folder.json("progress"))
     except (OSError, ValueError):
@@ -167,7 +167,7 @@ def read(folder: RunFolder) -> Progress | None:
 
 
 def state(folder: RunFolder, progress: Progress | None, now: float) -> RunState:
-    """Whether the run goes on, or how it ended.
+    """Whether the run is active, or how it ended.
 
     Runs that kept no progress are finished if they have their report.
     """

@@ -22,11 +22,11 @@ def keep_provenance(
     job: Job, seeds: Mapping[str, Any], fingerprints: Mapping[str, Any],
     further: Mapping[str, Any] | None = None,
 ) -> None:  # fmt: skip
-    """Write down what the run's numbers are made with, or check that it is still the same.
+    """Write down what the run's numbers are made with, or check that this is still the same.
 
     Args:
         job: The run.
-        seeds: By what they are for.
+        seeds: By what they serve.
         fingerprints: Of data and networks, by their names.
         further: More to write down.
 
@@ -62,7 +62,7 @@ def _provenance(
 
 
 def _git_commit() -> str | None:
-    """The commit of the source this runs from, if it runs from a checkout."""
+    """The commit of the source that runs, if it is a checkout."""
     checkout = Path(__file__).parents[3]
     if not (checkout / ".git").exists():
         return None

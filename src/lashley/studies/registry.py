@@ -1,7 +1,7 @@
 """The kinds of studies, and the studies that come with Lashley: packages of papers bring more.
 
-Such a package has `KINDS`, a dictionary of kinds by name, and study files (.yaml) beside its
-`__init__.py`. It is found by where it lies: `lashley.papers.NAME`.
+Such a package has `KINDS`, a dictionary of kinds by name, and study files (.yaml) next to its
+`__init__.py`. It is found by its place: `lashley.papers.NAME`.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ class Job:
         study: What to do.
         folder: Where the results go.
         where: Who runs the networks.
-        tell: Told of each stage and its progress.
+        tell: Called with each stage and its progress.
         objects: What was given in Python, not by a name: a network, examples; by their parts.
     """
 
@@ -35,10 +35,10 @@ class Stage:
     """A step of a study.
 
     Attributes:
-        makes: Files of the run folder. Once all of them are there the stage is not run again; one
-            that names no files is always run.
+        makes: Files of the run folder. Once all of them exist the stage is not run again; one that
+            names no files is always run.
         needs: Files that earlier stages make.
-        do: Makes what is missing of them.
+        do: Makes those that are missing.
     """
 
     makes: Sequence[str]
@@ -47,10 +47,10 @@ class Stage:
 
 
 def carry_out(stages: Sequence[Stage], job: Job) -> None:
-    """Run each stage whose files are not there yet.
+    """Run each stage whose files do not exist yet.
 
     Raises:
-        RunError: If the files that a stage needs were made by none before it.
+        RunError: If no earlier stage made the files that a stage needs.
     """
     for stage in stages:
         if stage.makes and job.folder.has(*stage.makes):

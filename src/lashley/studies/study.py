@@ -13,7 +13,7 @@ Seed = Annotated[int, Field(ge=0)]
 
 
 class Part(BaseModel):
-    """A part of a study: frozen, without keys that it does not know, numbers finite."""
+    """A part of a study: frozen, with known keys only and finite numbers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -34,7 +34,7 @@ class Form(Part):
     title: str
 
     def check(self) -> None:
-        """Refuse what no single key can tell.
+        """Refuse what no single key shows to be wrong.
 
         Raises:
             StudyError: If the study cannot be run as it is.

@@ -27,7 +27,7 @@ class Group:
     Attributes:
         name: Of the task.
         networks: With their initial weights.
-        checkpoint: A file of their own, to go on from.
+        checkpoint: A file of their own, to continue from.
     """
 
     name: str
@@ -39,16 +39,16 @@ def train_groups(
     where: Workplace, learn: Learn, groups: Sequence[Group], examples: Examples, recipe: Recipe,
     threads: int, keep: Callable[[Group, list[Weights]], None], bar: Bar,
 ) -> None:  # fmt: skip
-    """Train networks, on the CPU; what is trained is handed to `keep` as it comes.
+    """Train networks, on the CPU; trained ones are handed to `keep` as they come.
 
     Args:
-        where: By whom.
+        where: Who trains them.
         learn: Trains a group: `alone` or `train_population`.
         groups: At least one.
         examples: To learn from.
-        recipe: How.
-        threads: To train with: sums of gradients, and so the last bits, depend on them.
-        keep: Given a group and what its networks hold when trained.
+        recipe: How to train.
+        threads: To train with; sums of gradients, and so the last bits, depend on them.
+        keep: Called with a group and what its networks hold when trained.
         bar: Of epochs.
     """
     do = partial(_carry_out, learn, recipe)

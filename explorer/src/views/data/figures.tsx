@@ -1,4 +1,4 @@
-// What the figures show that lie beside the report in the run folder.
+// What the figures show that are next to the report in the run folder.
 import type { Report } from "../../page/report";
 import { DataTable } from "../../shared/datatable";
 import { Panel } from "../../shared/panel";

@@ -1,4 +1,4 @@
-// Under which terms the libraries in the page may be passed on.
+// The terms under which the libraries in the page may be passed on.
 import { useState } from "preact/hooks";
 import { has, json } from "../../page/blocks";
 import { Loaded } from "../../shared/loaded";

@@ -47,14 +47,14 @@ export function Effects(props: EffectsProps) {
 }
 
 const HELP =
-  "Each bar is a class, apart from them all examples together. From below: still right, lost only by " +
+  "Each bar is a class; the separate bar is all examples. From below: still right, lost only by " +
   "the pair, lost; so a bar ends at the accuracy of the intact network. Below zero hangs what was " +
   "gained: examples that only the ablated network gets right. Losses and gains are never set off " +
   "against each other: the drop is lost minus gained. The tick is the accuracy that is left, its " +
   "whisker the 95 % interval of the drop. Lost only by the pair: right after either unit alone is " +
   "ablated, wrong after both; the table also counts those that the intact network gets wrong, " +
   "as the paper does, the bar does not. A click on a bar or a name chooses a class, a second one " +
-  "takes the choice back.";
+  "undoes the choice.";
 
 interface ClassesProps extends EffectsProps {
   readonly groups: readonly Group[];
@@ -102,7 +102,7 @@ function Classes({ report, ablation, groups, chosen }: ClassesProps) {
   );
 }
 
-/** The drop in words, and the chosen or the most hit class. */
+/** The drop in words, and the chosen or most affected class. */
 function said(
   name: string,
   groups: readonly Group[],
@@ -119,7 +119,7 @@ function said(
   }
   const worst = [...classes].sort((a, b) => b.dropPp - a.dropPp)[0];
   const one = classes.find(({ index }) => index === chosen) ?? worst;
-  const head = one === worst ? "Hit most is class" : "Class";
+  const head = one === worst ? "Most affected is class" : "Class";
   return (
     `Without ${name} the network loses ${count(all.lost)} and gains ${count(all.gained)} of ` +
     `${count(all.total)} examples: a drop of ${withInterval(all.dropPp, all.interval)}.` +

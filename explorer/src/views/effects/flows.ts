@@ -10,7 +10,7 @@ export interface Flow {
 }
 
 /**
- * The examples that an ablation loses, by label and prediction, most frequent first; of the intact
+ ** The examples that an ablation loses, by label and prediction, most frequent first; for the intact
  * network (`after` is null) those that it gets wrong.
  */
 export function flowsOf(

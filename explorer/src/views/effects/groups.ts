@@ -25,8 +25,8 @@ export function groupsOf(
 }
 
 /**
- * "all" and, of more than MOST classes, those hit most, in the order of the classes; the chosen
- * class is always among them. Of the intact network: those with the most wrong examples.
+ ** "all" and, of more than MOST classes, the most affected, in the order of the classes; the chosen
+ ** class is always among them. For the intact network: those with the most wrong examples.
  */
 export function shownOf(
   groups: readonly Group[],

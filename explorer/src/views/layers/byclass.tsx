@@ -17,14 +17,14 @@ import { type ClassCurve, classCurves, classesIn, mostAndLeast, toggled } from "
 import { classesPlot } from "./classplot";
 import type { CurveProps } from "./curve";
 
-const MOST_LINES = 7; // colours that are told apart
+const MOST_LINES = 7; // colours that can be told apart
 const MOST_BUTTONS = 20;
 
 const HELP =
   "Each line is a class: the mean over the layer's groups of the drop in its own accuracy, with its " +
-  "95 % interval over the class's images. The black line is all images together. To begin with, " +
-  "the classes that lose most and least over all layers are shown; buttons take classes in and " +
-  `out, ${MOST_LINES} at most: then the first one goes.`;
+  "95 % interval over the class's images. The black line is all images together. At first, " +
+  "the classes that lose most and least over all layers are shown; buttons add and remove " +
+  `classes, ${MOST_LINES} at most: beyond that the first one goes.`;
 
 export function ByClass({ report, tables, choices }: CurveProps & { readonly report: Report }) {
   const { method, proportion, top } = choices;
@@ -73,7 +73,7 @@ export function ByClass({ report, tables, choices }: CurveProps & { readonly rep
   );
 }
 
-/** Buttons for the classes; of many only for those shown, and a list of the others. */
+/** Buttons for the classes; if there are many, only for those shown, and a list of the others. */
 function Pickers({
   report,
   shown,

@@ -44,7 +44,7 @@ export function choicesOf(tables: Tables, address: Keys): Choices {
   };
 }
 
-/** Of several numbers the one nearest to `wanted`, the first of equals. */
+/** The number nearest to `wanted`; of equals the first. */
 export function nearest(values: readonly number[], wanted: number): number | undefined {
   let [best, distance]: [number | undefined, number] = [undefined, Number.POSITIVE_INFINITY];
   for (const value of values) {

@@ -38,7 +38,7 @@ function emptyCurve(sites: number) {
   return { drop: empty(), low: empty(), high: empty() };
 }
 
-/** Of the mean over the layers the classes that lose most, and those that lose least. */
+/** By the mean over the layers, the classes that lose most and those that lose least. */
 export function mostAndLeast(curves: readonly ClassCurve[], most = 3, least = 2): number[] {
   const order = curves.filter((curve) => Number.isFinite(curve.mean));
   order.sort((a, b) => b.mean - a.mean);
@@ -52,7 +52,7 @@ export function classesIn(text: string, count: number, otherwise: readonly numbe
   return [...new Set(text.split(",").flatMap((part) => classIn(part, count) ?? []))];
 }
 
-/** With a class more or less; of more than `most` the first goes. */
+/** With a class added or removed; beyond `most` the first goes. */
 export function toggled(chosen: readonly number[], index: number, most: number): number[] {
   if (chosen.includes(index)) return chosen.filter((each) => each !== index);
   return [...chosen, index].slice(-most);

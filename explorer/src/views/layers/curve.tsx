@@ -1,4 +1,4 @@
-// The way in: what ablating a share of each layer costs on average, layer by layer.
+// The entry: what ablating a share of each layer costs on average, layer by layer.
 import { useMemo } from "preact/hooks";
 import { methodName } from "../../model/names";
 import { hasRandom, type Means, meansOf, type Tables } from "../../model/tables";
@@ -45,8 +45,8 @@ const COLUMNS = [
 ] as const;
 
 const HELP =
-  "Of each filter the most similar filters of its layer are taken together, so many that they are " +
-  "the share chosen, and all of them are ablated at once; a layer has as many groups as filters. " +
+  "Each filter is grouped with the most similar filters of its layer, as many as make up the share " +
+  "chosen, and all of them are ablated at once; a layer has as many groups as filters. " +
   "In detail: the line is the mean over the groups, its bars the 95 % interval over the test " +
   "images, the dark band the middle half of the groups, the pale band 5 to 95 % of them, the " +
   "dashed line the mean of random groups of the same size. A click on a layer, in the picture or on " +

@@ -21,9 +21,9 @@ export interface DistributionProps {
 }
 
 const HELP =
-  "Above: of how many of the layer's groups of similar filters ablation costs so much; below: the " +
-  "same of random groups of as many filters. Dashed: means. A click takes the group whose drop is " +
-  "nearest; the list takes a random group.";
+  "Above: for how many of the layer's groups of similar filters ablation costs that much; below: the " +
+  "same for random groups of as many filters. Dashed: means. A click chooses the group whose drop is " +
+  "nearest; the list chooses a random group.";
 
 const COLUMNS = [
   ["design", "groups"],

@@ -1,4 +1,4 @@
-// A layer study from the whole to the part: all layers, the groups of one, one group, its classes.
+// A layer study from the whole to the parts: all layers, the groups of one, a group, its classes.
 import { useMemo } from "preact/hooks";
 import { ablationOf, chosenGroup, type Group, groupsOf, unitsOfLayer } from "../../model/groups";
 import { type Ablation, intactStates, statesOf } from "../../model/sweep";
@@ -29,8 +29,8 @@ const GROUPS: RowWords = {
   own: "filter",
   help:
     "Each number is a filter, on the colour of what its group costs: the filter and those most " +
-    "similar to it, ablated together. Point at it for that drop and its interval; what else stands " +
-    "there is of the filter itself. A click chooses the group, a second one takes it back.",
+    "similar to it, ablated together. Point at it for that drop and its interval; the rest of what " +
+    "is shown is about the filter itself. A click chooses the group, a second one undoes that.",
 };
 
 interface ViewProps {
@@ -52,7 +52,7 @@ function View({ report, found }: ViewProps) {
   const options = optionsOf(tables);
   const { method, proportion, top, site } = choices;
   useTold({ method, proportion, top, site: site?.site ?? null });
-  useChoiceMiss(options.top); // its list is not there where there is but one
+  useChoiceMiss(options.top); // its list is not there if there is only one
   useMiss("site", useKey("site"), site ? null : "all layers");
   return (
     <>
@@ -129,7 +129,7 @@ function OpenLayer({ report, found, choices, site }: OpenProps) {
   );
 }
 
-/** Says so where the address asks for a group that the layer does not have. */
+/** Says so if the address asks for a group that the layer does not have. */
 function useGroupMiss(group: Group | null): void {
   const [asked, draw] = [useKey("group"), useKey("draw")];
   const shown = group ? `the group of filter ${group.number}` : "no group";

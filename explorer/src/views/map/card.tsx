@@ -1,4 +1,4 @@
-// One example, large, and what the networks say of it.
+// One example, large, and what the networks say about it.
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { palette } from "../../state/theme";
 import type { Point, Size } from "./geometry";

@@ -1,13 +1,13 @@
-// Images of ink: how much of it stands at each pixel; the colour comes when they are drawn.
+// Images of ink: how much of it is at each pixel; the colour comes when they are drawn.
 
-/** Images of ink, one behind the other: 0 is none, 255 is full. */
+/** Images of ink, one after another: 0 is none, 255 is full. */
 export interface Inks {
   readonly ink: Uint8Array;
   readonly width: number;
   readonly height: number;
 }
 
-/** What of each image is drawn: without the margin that hardly any image has ink in. */
+/** The part of each image that is drawn: without the margin where hardly any image has ink. */
 export interface Crop {
   readonly left: number;
   readonly top: number;

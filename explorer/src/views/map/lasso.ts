@@ -7,7 +7,7 @@ export type Polygon = readonly Point[];
 const MOST = 60; // corners that go into the address
 const FINE = 2e-5; // of the map's area: a corner that changes less than this is not missed
 
-/** A polygon from text such as "0.1,0.2,0.3,0.4,0.5,0.6"; null where the text is none. */
+/** A polygon from text such as "0.1,0.2,0.3,0.4,0.5,0.6"; null if the text is not one. */
 export function readLasso(text: string): Polygon | null {
   const numbers = text === "" ? [] : text.split(",").map(Number);
   if (numbers.length < 6 || numbers.length % 2 || !numbers.every(Number.isFinite)) return null;

@@ -36,11 +36,11 @@ export interface MapProps {
 }
 
 const HELP =
-  "Every example stands at its place on the map, as a dot from afar and as its picture from near, in " +
+  "Every example is at its place on the map, as a dot from afar and as its picture from near, in " +
   "the colour of what the ablation did to it. Point at one, or tap it, to see it large. Wheel, pinch " +
-  "or double click bring the map nearer, dragging moves it. With Lasso, or with Shift held down, one " +
-  "draws around examples; by keyboard they are selected by their class and state. Below the map " +
-  "stands what the selected examples need.";
+  "or double click bring the map nearer, dragging moves it. With Lasso, or with Shift held down, you " +
+  "draw around examples; by keyboard, select them by class and state. What the selected examples " +
+  "need is shown below the map.";
 
 export function MapPanel(props: MapProps) {
   const { report, examples, states, ablation, candidates, onChoose } = props;

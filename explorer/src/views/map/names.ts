@@ -1,4 +1,4 @@
-// Where the names of the classes stand.
+// Where the names of the classes go.
 import type { Examples } from "../../model/sweep";
 import { onScreen, type Point, type Size, type View, within } from "./geometry";
 

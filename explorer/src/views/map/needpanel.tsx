@@ -24,7 +24,7 @@ export interface NeedPanelProps {
 
 const HELP =
   "Of the selected examples that the intact network gets right: the share that each ablation loses, " +
-  "with its 95 % interval (Wilson). A bar that ends far behind its diamond belongs to units that these " +
+  "with its 95 % interval (Wilson). A bar that ends far beyond its diamond belongs to units that these " +
   "examples need more than examples do in general. A click on a bar, or on a name in the table, shows " +
   "that ablation. The CSV lists the selected examples.";
 

@@ -7,7 +7,7 @@ import { fitting, type Name } from "./names";
 export interface Over {
   readonly names: readonly Name[];
   readonly lasso: Polygon | null;
-  /** The place of the example that the card tells of. */
+  /** The place of the example that the card is about. */
   readonly ring: Point | null;
   readonly side: number;
   readonly palette: Palette;
@@ -22,7 +22,7 @@ export interface Look {
 
 const [LARGE, SMALL] = [20, 14]; // pixels, of names that all are short, and of others
 const SHORT = 3;
-const FAR = 3; // times nearer than the whole map; from there on names would hide what one looks at
+const FAR = 3; // times nearer than the whole map; nearer still, names would hide the examples
 
 export function paintOver(
   context: CanvasRenderingContext2D,

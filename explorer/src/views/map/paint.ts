@@ -18,7 +18,7 @@ export interface Scene {
   readonly paper: string;
   /** Of an image, as a share of the map. */
   readonly side: number;
-  /** Null while they are read, or where there are none. */
+  /** Null while they are read, or if there are none. */
   readonly pictures: Pictures | null;
 }
 

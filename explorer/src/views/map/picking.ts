@@ -32,7 +32,7 @@ export function inView(places: Places, some: readonly number[], view: View, size
     .map(({ i }) => i);
 }
 
-/** The one after (1) or before (-1) the present one, going round; null where there is none. */
+/** The one after (1) or before (-1) the present one, going round; null if there is none. */
 export function stepped(some: readonly number[], now: number | null, by: 1 | -1): number | null {
   if (some.length === 0) return null;
   const at = now === null ? -1 : some.indexOf(now);

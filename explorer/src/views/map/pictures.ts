@@ -3,7 +3,7 @@ import { picture } from "../../page/blocks";
 import type { Atlas } from "../../page/report";
 import { type Crop, cropOf, halved, type Inks } from "./inks";
 
-/** Ink, which takes any colour: in full, and smaller and smaller for drawing it small. */
+/** Ink, which takes any colour: at full size, and smaller and smaller to draw it small. */
 export interface InkPictures {
   readonly kind: "ink";
   readonly count: number;

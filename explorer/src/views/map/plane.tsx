@@ -26,7 +26,7 @@ export interface PlaneProps {
   readonly facts: (example: number) => Facts;
   readonly lasso: Polygon | null;
   readonly lassoing: boolean;
-  /** Called with null where what was drawn is no polygon. */
+  /** Called with null if what was drawn is not a polygon. */
   readonly onLasso: (polygon: Polygon | null) => void;
   /** Where what is needed for a picture of it is put. */
   readonly shot: { current: (() => Shot) | null };

@@ -1,4 +1,4 @@
-// The map's numbers: what it says of an example, and its rows as CSV.
+// The map's numbers: what it says about an example, and its rows as CSV.
 import type { Ablation, Examples, Sweep } from "../../model/sweep";
 import type { Row } from "../../page/blocks";
 import type { Report } from "../../page/report";
@@ -46,7 +46,7 @@ export function inWords({ example, label, intact, ablated, entry }: Facts): stri
   return `Example ${example}: ${label}. Intact network: ${intact}.${after} ${entry.word}.`;
 }
 
-/** A row per example; of some only, where a mask says so. */
+/** A row per example; only for some if a mask says so. */
 export function rowsOf(told: Told, some: Uint8Array | null): Row[] {
   const { x, y } = told.examples;
   const rows: Row[] = [];

@@ -3,7 +3,7 @@ import type { Examples } from "../../model/sweep";
 import { inside, readLasso } from "./lasso";
 import { type Entry, STATE_KEYS } from "./scene";
 
-/** What the address says of it: `class`, `lasso` and `select`. */
+/** What the address says about it: `class`, `lasso` and `select`. */
 export interface Wanted {
   /** Index of a class; null: all. */
   readonly of: number | null;

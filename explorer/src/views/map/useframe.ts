@@ -1,4 +1,4 @@
-// At most one drawing in a frame, of what holds by then.
+// At most one drawing in a frame, of what is true by then.
 import { useCallback, useEffect, useRef } from "preact/hooks";
 
 /** A function that asks for a drawing in the next frame. */

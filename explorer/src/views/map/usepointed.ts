@@ -1,4 +1,4 @@
-// The example that the card tells of: under the pointer, or found by keyboard.
+// The example that the card is about: under the pointer, or found by keyboard.
 import { useEffect, useState } from "preact/hooks";
 import type { Size, View } from "./geometry";
 import type { Scene } from "./paint";

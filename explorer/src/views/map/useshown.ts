@@ -1,4 +1,4 @@
-// What the map is of: which states and classes are shown, and which examples are selected.
+// What the map shows: which states and classes, and which examples are selected.
 import { useMemo } from "preact/hooks";
 import { counts } from "../../model/sweep";
 import { count } from "../../shared/numbers";

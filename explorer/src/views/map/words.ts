@@ -15,7 +15,7 @@ export function sentence(told: Told, counted: readonly number[], shown: string):
 }
 
 /**
- * Why the pair's counts add up to more than what it loses; empty where they do not.
+ ** Why the pair's counts add up to more than what it loses; empty if they do not.
  *
  * Args: `own` (example,) 1 for those that are counted; null: all.
  */
@@ -36,7 +36,7 @@ export function selectedWords(n: number): string {
 
 /** "0 examples: none is lost only by the pair after the ablation of unit 4." */
 export function nothingSelected({ report, ablation, entries }: Told, select: string): string {
-  if (!isStale(select, entries)) return "0 examples: none lies in all that is asked for.";
+  if (!isStale(select, entries)) return "0 examples: none fits all that is asked for.";
   return `0 examples: none is ${wordOf(select)} ${networkOf(report, ablation)}.`;
 }
 

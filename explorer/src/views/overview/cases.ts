@@ -7,7 +7,7 @@ import { count } from "../../shared/numbers";
 import { unitsIn, wholeIn } from "../../state/chosen";
 import { type Keys, parse, written } from "../../state/fragment";
 
-/** What a case shows of itself. */
+/** What a case shows. */
 export interface Preview {
   readonly states: Uint8Array;
   readonly effect: Effect;

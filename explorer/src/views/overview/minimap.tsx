@@ -1,4 +1,4 @@
-// The map of the examples as small as a stamp, in the colours of their states.
+// The map of the examples at the size of a stamp, in the colours of their states.
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { type Examples, State } from "../../model/sweep";
 import { type Palette, palette } from "../../state/theme";

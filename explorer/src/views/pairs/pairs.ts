@@ -50,7 +50,7 @@ export function significant({ pAdjusted }: Pair): boolean {
 /**
  * Where the colours end, pp: at the strongest excess or at 98 % of the pairs, whichever is more.
  *
- * Two strong units share what they can lose, and their large negative excess would pale all others.
+ ** Two strong units share what they can lose; their large negative excess would wash out the rest.
  *
  * Source: lashley.figures.excess.
  */

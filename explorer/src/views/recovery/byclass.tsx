@@ -1,4 +1,4 @@
-// Per class: what is lost right after the ablation, and what of it comes back.
+// Per class: what is lost right after the ablation, and how much of it comes back.
 import { useMemo } from "preact/hooks";
 import type { Row, Table } from "../../page/blocks";
 import { withUnit } from "../../shared/numbers";
@@ -27,7 +27,7 @@ const COLUMNS = [
 ] as const;
 
 const HELP =
-  "Classes stand in the order of what came back. Circles are means over the instances, lines go " +
+  "Classes are in the order of what came back. Circles are means over the instances, lines go " +
   "from the least to the most. Lost: wrong where the intact network is right; gained: the reverse; " +
   "both in percent of the class's images.";
 
@@ -41,7 +41,7 @@ export function ByClass({ classes, site, top, label }: ByClassProps) {
       : "";
   const best = found[0];
   const drops =
-    `Top-${top} accuracy of the classes when layer ${label} is ablated. Most comes back of class ${best?.name}: its drop ` +
+    `Top-${top} accuracy of the classes when layer ${label} is ablated. Class ${best?.name} gets most back: its drop ` +
     `goes from ${withUnit(best?.before.mean)} to ${withUnit(best?.after.mean)}.${some}`;
   const same = { help: HELP, columns: COLUMNS, rowOf, found, shown };
   return (
@@ -67,7 +67,7 @@ export function ByClass({ classes, site, top, label }: ByClassProps) {
 function saidOfCounts(found: readonly ClassRecovery[]): string {
   const still = [...found].sort((a, b) => b.after.lost - a.after.lost)[0];
   return still
-    ? `After retraining most is still lost of class ${still.name}: ${withUnit(still.after.lost, "%", 1)} of its images, ` +
+    ? `After retraining class ${still.name} still loses most: ${withUnit(still.after.lost, "%", 1)} of its images, ` +
         `beside ${withUnit(still.after.gained, "%", 1)} gained.`
     : "";
 }

@@ -6,7 +6,7 @@ import { allowed } from "../../state/chosen";
 import type { Keys } from "../../state/fragment";
 import type { Measure } from "./runs";
 
-const MANY = 20; // classes; of fewer, top-5 leaves hardly any wrong
+const MANY = 20; // classes; with fewer, top-5 leaves hardly any wrong
 
 const EXPERIMENTS: Readonly<Record<string, string>> = {
   instances: "one ablation, several instances",

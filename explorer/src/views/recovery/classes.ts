@@ -1,4 +1,4 @@
-// What each class loses, and what of it comes back.
+// What each class loses, and how much of it comes back.
 import { mean, numberAt, where } from "../../model/columns";
 import type { Table } from "../../page/blocks";
 import type { Which } from "./runs";
@@ -21,7 +21,7 @@ export interface ClassRecovery {
   readonly after: Part;
 }
 
-/** Of a layer's instances, or of its iterations where there are none; most came back: first. */
+/** Of a layer's instances, or of its iterations if there are none; those that got most back first. */
 export function classRecovery(table: Table, { site, top }: Which): ClassRecovery[] {
   const keys = { site, top, start: "ablated" };
   const own = where(table, { ...keys, experiment: "instances" });
@@ -49,12 +49,12 @@ export function classRecovery(table: Table, { site, top }: Which): ClassRecovery
   );
 }
 
-/** pp; equal where only rounding differs. */
+/** pp; equal if only rounding differs. */
 export function cameBack({ before, after }: ClassRecovery): number {
   return Math.round(1e6 * (before.mean - after.mean)) / 1e6;
 }
 
-/** All, or of more than `count` the first and the last half of as many. */
+/** All; if more than `count`, the first and the last half of that many. */
 export function mostAndLeast<T>(found: readonly T[], count: number): readonly T[] {
   const half = Math.floor(count / 2);
   return found.length <= count ? found : [...found.slice(0, half), ...found.slice(-half)];

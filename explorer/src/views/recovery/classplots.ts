@@ -78,7 +78,7 @@ export function countsPlot(
     ...bars,
     tip(found, (each) => each.before.lost, look),
   ]);
-  // What is gained is drawn to the left, but is no negative number.
+  // What is gained is drawn to the left, but is not negative.
   return { ...options, x: { ...options.x, tickFormat: (value: number) => `${Math.abs(value)}` } };
 }
 

@@ -10,7 +10,7 @@ export interface Framed {
   readonly intact: Estimate | null;
   /** First and last epoch. */
   readonly epochs: readonly [number, number];
-  /** The range of y where not all is to be seen. */
+  /** The range of y if not all is shown. */
   readonly range?: readonly [number, number] | undefined;
   readonly label: string;
 }
@@ -56,7 +56,7 @@ export function epochFrame(
   };
 }
 
-/** A line where the intact network is, and a band for its interval; a drop is against it. */
+/** A line for the intact network, and a band for its interval; a drop is against it. */
 function intactMarks(measure: Measure, intact: Estimate | null, look: Palette): Plot.Markish[] {
   if (measure === "drop") return [Plot.ruleY([0], { stroke: look.ink })];
   if (intact === null) return [];

@@ -55,7 +55,7 @@ export function recovering(
 }
 
 /**
- * The range to be seen from a later epoch on, with a margin; training from scratch is left out, it
+ ** The range shown from a later epoch on, with a margin; training from scratch is left out, as it
  * may lie far away.
  */
 export function nearRange({ mean, controls, intact, measure }: Recovering): [number, number] {
@@ -67,7 +67,7 @@ export function nearRange({ mean, controls, intact, measure }: Recovering): [num
   return [low - room, high + room];
 }
 
-/** Controls that do not come into the range at all. */
+/** Controls that lie wholly outside the range. */
 export function outside(shown: Recovering): string[] {
   const [low, high] = nearRange(shown);
   const out = ({ mean }: Spread) => mean < low || mean > high;

@@ -1,4 +1,4 @@
-// How starts are called and drawn.
+// What starts are called, and how they are drawn.
 import type { Palette } from "../../state/theme";
 
 export interface StartLook {

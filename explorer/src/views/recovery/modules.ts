@@ -15,7 +15,7 @@ export interface Moved {
   readonly drop: number;
   readonly low: number;
   readonly high: number;
-  /** The same of the intact network, trained as long as the iterations; NaN where it was not. */
+  /** The same for the intact network, trained as long as the iterations; NaN if it was not. */
   readonly controlChange: number;
   readonly controlDrop: number;
 }

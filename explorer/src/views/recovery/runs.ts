@@ -10,7 +10,7 @@ export interface Estimate {
   readonly high: number;
 }
 
-/** The network at the end of an epoch; epoch 0 is what stood before the training. */
+/** The network at the end of an epoch; epoch 0 is the state before the training. */
 export interface Point {
   /** Counted from 0 within the run. */
   readonly epoch: number;
@@ -30,7 +30,7 @@ export interface Run {
   readonly share: number;
   /** How many units that are. */
   readonly ablated: number;
-  /** Whether the training was given up for that; the epochs before it are here. */
+  /** Whether the training was given up because it diverged; earlier epochs are here. */
   readonly diverged: boolean;
 }
 
@@ -62,7 +62,7 @@ export function instances(rows: readonly Row[], start = "ablated"): Run[] {
   return split(some, "instance").map(runOf);
 }
 
-/** The iterations of the iterated experiment, in their order; of several chains the first. */
+/** The iterations of the iterated experiment, in order; of the first chain if there are more. */
 export function chain(rows: readonly Row[]): Run[] {
   const some = rows.filter((row) => row.experiment === "iterated" && row.start === "ablated");
   const [first] = split(some, "instance");
@@ -78,7 +78,7 @@ export function intactControl(rows: readonly Row[]): Run | null {
   return first ? runOf(first) : null;
 }
 
-/** By start the controls of the instances, none longer than they are. */
+/** The controls of the instances by start, none longer than the instances. */
 export function controls(rows: readonly Row[]): ReadonlyMap<string, readonly Run[]> {
   const end = longest(instances(rows));
   const trained = intactControl(rows);

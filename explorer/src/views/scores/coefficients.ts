@@ -1,4 +1,4 @@
-// How well each score goes together with the drop: the table `correlations`.
+// How well each score agrees with the drop: the table `correlations`.
 import { number } from "../../model/columns";
 import type { Row } from "../../page/blocks";
 import { fixed, pText } from "../../shared/numbers";

@@ -86,7 +86,7 @@ function shown({ score, spearman }: Correlation, whose: string): Shown {
 }
 
 function inWords([best]: readonly Shown[]): string {
-  if (!best || !Number.isFinite(best.value)) return "No score goes together with the drop.";
+  if (!best || !Number.isFinite(best.value)) return "No score agrees with the drop.";
   const { title, value, low, high } = best;
   return `${capital(title)} ranks the units best: Spearman ${fixed(value)} [${fixed(low)}, ${fixed(high)}] with the drop.`;
 }

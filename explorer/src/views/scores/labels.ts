@@ -13,7 +13,7 @@ export interface Box extends Place {
 const HEIGHT = 12;
 export const POINT = 9;
 const LETTER = 7.2;
-const SAME = 4; // pixels between points that one cannot tell apart
+const SAME = 4; // pixels between points that cannot be told apart
 const AROUND = [0, 180, 270, 90, 315, 45, 225, 135].map((degrees) => (degrees * Math.PI) / 180);
 const DISTANCES = [12, 19, 26];
 

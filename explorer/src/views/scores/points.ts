@@ -32,7 +32,7 @@ export function pointsOf(
     .filter(({ x }) => Number.isFinite(x));
 }
 
-/** As the CSV has it; units count from 0. */
+/** As in the CSV; units count from 0. */
 export function rowOf({ unit, x, dropPp, interval, dead }: Point, score: string): Row {
   const { low, high } = interval;
   return { units: unit, [score]: x, drop_pp: dropPp, drop_low_pp: low, drop_high_pp: high, dead };

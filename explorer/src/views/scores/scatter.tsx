@@ -62,7 +62,7 @@ export function Scatter({ report, units, score, correlation, marked }: ScatterPr
   );
 }
 
-/** A second click takes the choice back. */
+/** A second click undoes the choice. */
 function choose(point: Point | undefined): void {
   if (point) set({ units: point.marked ? null : String(point.unit) });
 }

@@ -9,7 +9,7 @@ export interface ScoredUnit {
   readonly unit: number;
   readonly dropPp: number;
   readonly interval: Interval;
-  /** It fires on less than 0.5 % of the examples, as the claims have it. */
+  /** It fires on less than 0.5 % of the examples, as in the claims. */
   readonly dead: boolean;
   /** By name; NaN where there is none. */
   readonly scores: Readonly<Record<string, number>>;

@@ -13,12 +13,12 @@ export interface Patch {
   readonly image: Image | null;
   /** Of the weights' colours. */
   readonly limit: number;
-  /** Where there is no image, and of the text on it. */
+  /** If there is no image; and of the text on it. */
   readonly colour: string;
   readonly ink: string;
 }
 
-/** How patches stand, in pixels; `text` is a line's height. */
+/** How patches are laid out, in pixels; `text` is a line's height. */
 export interface Tiles {
   readonly columns: number;
   readonly width: number;

@@ -1,4 +1,4 @@
-// One stop for Tab in a set of buttons; arrows, Home and End go on from there.
+// One stop for Tab in a set of buttons; arrows, Home and End move on from there.
 import { useRef, useState } from "preact/hooks";
 import { stepped } from "./order";
 
@@ -32,7 +32,7 @@ export function useRoving<T extends HTMLElement>(length: number): Roving<T> {
   };
 }
 
-/** How many stand in the first row, as the page is laid out now. */
+/** How many are in the first row, as the page is laid out now. */
 function columnsOf(buttons: readonly HTMLElement[]): number {
   const below = buttons.findIndex((each) => each.offsetTop > (buttons[0]?.offsetTop ?? 0));
   return below < 0 ? buttons.length : below;

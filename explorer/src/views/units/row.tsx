@@ -18,7 +18,7 @@ import { numberOf, Tile } from "./tile";
 import "./units.css";
 import { useChoice } from "../../state/usekey";
 
-/** What stands in the row, where each is not a unit that is ablated alone. */
+/** What is in the row, if each is not a unit that is ablated alone. */
 export interface RowWords {
   /** "groups" */
   readonly many: string;

@@ -15,7 +15,7 @@ export interface TileProps {
   readonly limit: number;
   /** Of the drops' colours, in pp. */
   readonly most: number;
-  /** What is dead, where it is not what the tile is called. */
+  /** What is dead, if it is not what the tile is called. */
   readonly own: string;
   readonly onChoose: (unit: number) => void;
 }

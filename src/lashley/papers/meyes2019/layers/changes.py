@@ -1,4 +1,4 @@
-"""What the groups of a layer do to each image, and contrasts of that on the same images."""
+"""What the groups of a layer do to each image, and contrasts of this on the same images."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _LABEL = "label"
 
 @dataclass(frozen=True, eq=False)
 class Changes:
-    """Of each image, lost - gained averaged over groups; its mean is their drop, as a share.
+    """For each image, lost - gained averaged over groups; its mean is their drop, as a share.
 
     Attributes:
         label: (example,) classes.
-        by_key: (example,) changes; of the "gaining" the sum over the groups.
+        by_key: (example,) changes; for "gaining", the sum over the groups.
     """
 
     label: np.ndarray
     by_key: Mapping[ChangeKey, np.ndarray]
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The same with text as keys, to be written."""
+        """The same with keys as text, to be written."""
         named = {_SEPARATOR.join(map(str, key)): values for key, values in self.by_key.items()}
         return {_LABEL: self.label, **named}
 
@@ -39,7 +39,7 @@ class Changes:
         return self.by_key["all", layer, method, proportion, top].astype(np.float64)
 
     def gaining(self, method: str, proportion: float) -> Iterator[np.ndarray]:
-        """(example,) of each layer, the summed change of groups that gain on the first half."""
+        """(example,) for each layer, the summed change of groups that gain on the first half."""
         for (which, _, *rest), values in self.by_key.items():
             if (which, *rest) == ("gaining", method, proportion, 1):
                 yield values.astype(np.float64)
@@ -57,6 +57,6 @@ def contrast(change: np.ndarray, note: str = "", *, bound: float = 2) -> Measure
 
 
 def least(measured: list[Measured], note: str = "") -> Measured:
-    """All of them at least: the smallest of the numbers, of the lower ends, of the upper ends."""
+    """At least this in all: the smallest of the numbers, of the lower ends, of the upper ends."""
     value, low, high = (min(getattr(m, end) for m in measured) for end in ("value", "low", "high"))
     return Measured(value, low, high, note)

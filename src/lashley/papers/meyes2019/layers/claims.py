@@ -22,13 +22,13 @@ _UNAFFECTED = 2.0  # pp; "almost not affected at all"
 def claims_table(found: Mapping[str, pd.DataFrame], changes: Changes) -> pd.DataFrame:
     """One row per claim: as printed, as measured, and whether it holds.
 
-    "undecided" stands where the interval holds both answers. The paper's method is taken where the
-    study has it, else the study's first one. Claims about layers or proportions that the study
-    lacks are left out.
+    "undecided" means that the interval holds both answers. The paper's method is taken if the study
+    has it, else the study's first one. Claims about layers or proportions that the study lacks are
+    left out.
 
     Args:
         found: The tables `layers`, `classes` and `constants`.
-        changes: Of each image.
+        changes: For each image.
     """
     methods = list(found["layers"].method.unique())
     method = str(ZERO_WEIGHTS) if str(ZERO_WEIGHTS) in methods else methods[0]
@@ -39,7 +39,7 @@ def claims_table(found: Mapping[str, pd.DataFrame], changes: Changes) -> pd.Data
 
 
 def _claims(evidence: Evidence) -> Sequence[Claim[Evidence]]:
-    """Those that the study can speak to."""
+    """Those that the study can test."""
     proportions, tops = set(evidence.layers.proportion), set(evidence.layers.top)
     named = {*TOGETHER, *RISING, UNMOVED, *_SORTED} <= set(evidence.labels)
     claims = [_ZEROED]

@@ -19,7 +19,7 @@ class Evidence:
         classes: The same, class by class.
         constants: What zeroed filters hold.
         changes: Of each image.
-        method: Which.
+        method: Which one.
     """
 
     layers: pd.DataFrame

@@ -23,7 +23,7 @@ from lashley.papers.meyes2019.recovery.images import check_sizes
 from lashley.planning import plan
 from lashley.studies.kind import Forecast
 
-_RANDOM = "with random weights, so at most: more outcomes are within rounding, and run again"
+_RANDOM = "with random weights, so at most: more outcomes are within rounding and run again"
 _SAMPLE = 64  # images that are decoded for the calibration
 
 
@@ -33,10 +33,10 @@ def forecast(study: LayerStudy, device: str, devices: int, seconds: float) -> Fo
     Args:
         study: Which.
         device: Where to evaluate the network.
-        devices: How many of these.
+        devices: How many of them.
         seconds: For the calibration, about.
     """
-    class_names_of(study)  # refuses what does not go together
+    class_names_of(study)  # refuses what does not fit together
     network, notes = _network(study)
     examples, n, further = _examples(study)
     sweep = study.sweep
@@ -51,7 +51,7 @@ def forecast(study: LayerStudy, device: str, devices: int, seconds: float) -> Fo
 
 
 def _recovery(study: LayerStudy) -> list[str]:
-    """What the recovery takes, in epochs; how long they are depends on the layers chosen."""
+    """What the recovery takes, in epochs; how long these are depends on the chosen layers."""
     part = study.recovery
     if part is None:
         return []

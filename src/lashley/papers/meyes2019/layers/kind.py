@@ -17,7 +17,7 @@ from lashley.papers.meyes2019.recovery import shown
 from lashley.papers.meyes2019.recovery.rows import NAMES as RECOVERY
 from lashley.studies.kind import Kind
 
-_MOST = 30  # groups that are shown on a screen
+_MOST = 30  # groups shown on a screen
 _MEANS = [
     "label", "n_units", "proportion", "size", "method", "top", "drop_pp", "drop_low_pp",
     "drop_high_pp", "sd_pp", "helped", "random_drop_pp",
@@ -29,7 +29,7 @@ def _network(study: LayerStudy) -> tuple[nn.Module, Any]:
 
 
 def _brief(name: str, table: pd.DataFrame) -> pd.DataFrame:
-    """Of the layers a few columns; of the groups those that cost most; of runs their end."""
+    """Of the layers a few columns, of the groups those that cost most, of runs their end."""
     if name == "layers":
         return table.filter(_MEANS)
     if name == "effects":

@@ -1,6 +1,6 @@
 """The map of a layer study's examples, with a small picture of each.
 
-Mapped is what the network's last layer reads: distances of pixels mean little for photographs.
+It maps what the network's last layer reads: distances of pixels mean little for photographs.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _COLOURS = {
     "cifar10": (CIFAR10_MEAN, CIFAR10_STD),
     "image_folder": (IMAGENET_MEAN, IMAGENET_STD),
 }
-_BATCH = 32  # in VGG-19's first layers as many images of 224 pixels take over 1 GB
+_BATCH = 32  # in VGG-19's first layers so many images of 224 pixels take over 1 GB
 
 
 def is_done(folder: RunFolder) -> bool:
@@ -45,7 +45,7 @@ def is_done(folder: RunFolder) -> bool:
 def carry_out(job: Job, network: nn.Module, swept: Examples) -> None:
     """Write `images.npz`, `embedding.npy` and `embedding.json`, as far as they are missing.
 
-    Where the examples are too few or too alike for a map, `embedding.json` says so under `absent`.
+    If the examples are too few or too alike for a map, `embedding.json` says so under `absent`.
 
     Args:
         job: The run.
@@ -67,7 +67,7 @@ def carry_out(job: Job, network: nn.Module, swept: Examples) -> None:
 def pictures(
     inputs: Float[Tensor, "example 3 y x"], mean: tuple[float, ...], std: tuple[float, ...]
 ) -> UInt8[np.ndarray, "example h w 3"]:
-    """Images as a person sees them, of at most 32 x 32 pixels, which average areas.
+    """Images as a person sees them, at most 32 x 32 pixels, each the average of an area.
 
     Args:
         inputs: As the network takes them: (grey level / 255 - mean) / std.

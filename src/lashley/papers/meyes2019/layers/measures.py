@@ -105,13 +105,13 @@ def _growth(evidence: Evidence, label: str, top: int, note: str = "") -> Measure
 
 
 def unequal(evidence: Evidence) -> Measured:
-    """What going from 10 to 25 % costs, in the layer it costs most against that it costs least."""
+    """What going from 10 to 25 % costs: the layer where it costs most against that where least."""
     growth = evidence.all_layers(LARGE, 1) - evidence.all_layers(SMALL, 1)
     return _most_against_least(evidence, growth)
 
 
 def _most_against_least(evidence: Evidence, change: np.ndarray) -> Measured:
-    """Of (layer, example) changes the layers of the largest and the smallest mean."""
+    """The layer of the largest mean against that of the smallest, from (layer, example) changes."""
     choose, confirm = halves(len(evidence.changes.label))
     order = np.argsort(change[:, choose].mean(1), kind="stable")
     most, fewest = (evidence.labels[i] for i in (order[-1], order[0]))
@@ -209,7 +209,7 @@ def gains_harmless(evidence: Evidence) -> Measured:
 
 
 def _class_means(change: np.ndarray, label: np.ndarray) -> np.ndarray:
-    """(layer, class); NaN of a class without examples."""
+    """(layer, class); NaN for a class without examples."""
     n = np.bincount(label)
     sums = np.array([np.bincount(label, row, minlength=len(n)) for row in change])
     return np.divide(sums, n, out=np.full(sums.shape, np.nan), where=n > 0)

@@ -66,7 +66,7 @@ def page(folder: RunFolder) -> Page:
 
 
 def _images(folder: RunFolder) -> dict[str, np.ndarray] | None:
-    """The pictures of the examples on the map, and which these are; None where the map waits."""
+    """The pictures of the examples on the map, and which these are; None until there is a map."""
     return folder.arrays("images") if is_done(folder) else None
 
 
@@ -82,7 +82,7 @@ def _groups(effects: pd.DataFrame) -> pd.DataFrame:
 
 
 def _kept(groups: pd.DataFrame, each: int) -> np.ndarray:
-    """(group,) whose outcomes by example the page carries: all, or of each kind as many as fit.
+    """(group,) whose outcomes by example the page carries: all, or as many of each kind as fit.
 
     These are spread evenly from the costliest group of a kind to the one that costs least; one of
     each kind is there in any case.
@@ -101,7 +101,7 @@ def _kept(groups: pd.DataFrame, each: int) -> np.ndarray:
 def _map(
     folder: RunFolder, images: Mapping[str, np.ndarray] | None
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """What is said of the map, and its pictures in one."""
+    """What is said about the map, and its pictures in one."""
     if images is None:
         why = "This run has no map of its images yet; the command that made it adds one."
         return {"note": "", "absent": why, "atlas": None}, {}

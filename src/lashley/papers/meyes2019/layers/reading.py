@@ -1,4 +1,4 @@
-"""What a run folder says of a layer study, as the figures take it; no network is run."""
+"""What a run folder says about a layer study, in the figures' form; no network is run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def results(folder: RunFolder) -> LayerResults:
 
 
 def recovery_results(folder: RunFolder) -> RecoveryResults | None:
-    """The same of the recovery; None of a study without one, and before it is done."""
+    """The same for the recovery; None for a study without one, and before it is done."""
     study = study_of(folder)
     if study.recovery is None or not folder.has(*(f"{name}.parquet" for name in NAMES)):
         return None
@@ -53,6 +53,6 @@ def intact_of(classes: pd.DataFrame) -> dict[int, tuple[float, float, float]]:
 
 
 def _once(classes: pd.DataFrame, top: int) -> pd.DataFrame:
-    """Each class once: what is said of it does not depend on the ablation."""
+    """Each class once: what is said about it does not depend on the ablation."""
     rows = classes.query("top == @top")
     return rows.loc[~rows.class_index.duplicated()].sort_values("class_index")

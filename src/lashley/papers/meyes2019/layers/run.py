@@ -57,7 +57,7 @@ def example_of(part: NetworkPart) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def given_network(part: NetworkPart) -> nn.Module:
-    """The network under study, where it is not to be trained."""
+    """The network under study, if it is not to be trained."""
     if part.weights == "imagenet":
         return networks.vgg19_bn_imagenet().eval()
     network = networks.with_weights(network_of(part), networks.read_weights(part.weights))
@@ -71,7 +71,7 @@ def examples_of(study: LayerStudy, store: Path | None, tell: Tell) -> Examples:
     Args:
         study: Which ones.
         store: A folder for decoded images, which many of them need; None keeps them in memory.
-        tell: Told of the decoding.
+        tell: Called with the decoding's progress.
 
     Raises:
         DataError: If they cannot be loaded.
@@ -92,7 +92,7 @@ def class_names_of(study: LayerStudy) -> tuple[str, ...]:
 
     Raises:
         DataError: If they cannot be loaded.
-        StudyError: If they are not as many as the network's outputs.
+        StudyError: If there are not as many as the network's outputs.
     """
     part = study.data
     if part.name == "cifar10":
@@ -153,7 +153,7 @@ def _measure(job: Job) -> None:
 
 
 def _measured(job: Job) -> tuple[Examples, nn.Module]:
-    """The examples and the network of the sweep, once more."""
+    """The examples and the network of the sweep, again."""
     swept, _ = _examples(job)
     network = _network(job)
     same = {"test examples": swept.fingerprint, "network": network_fingerprint(network)}
@@ -176,7 +176,7 @@ def _check(study: LayerStudy) -> None:
     """Check all that can be wrong before any long work.
 
     Raises:
-        StudyError: If data, network and figures do not go together.
+        StudyError: If data, network and figures do not fit together.
         AblationError: If a proportion leaves no filter.
         DataError: If images cannot be loaded.
     """
@@ -207,7 +207,7 @@ def _examples(job: Job) -> tuple[Examples, list[str]]:
 
 
 def _network(job: Job) -> nn.Module:
-    """Train, or load, the network; it lies in the run folder from then on."""
+    """Train or load the network; it is in the run folder from then on."""
     home = job.folder.path / "networks"
     kept, checkpoint = home / "trained.safetensors", home / "checkpoint.safetensors"
     if not kept.is_file():
@@ -250,7 +250,7 @@ def _warn_of_room(folder: RunFolder, size: int) -> None:
     if free < size:
         warnings.warn(
             f"the outcomes may take up to {size / 1e9:.1f} GB (they are compressed), and the disk "
-            f"of {folder.path} has {free / 1e9:.1f} GB left. If it fills up nothing is lost: free "
+            f"of {folder.path} has {free / 1e9:.1f} GB left. If it fills up, nothing is lost: free "
             "some space and give the same command again.",
             stacklevel=2,
         )

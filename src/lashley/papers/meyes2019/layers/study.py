@@ -20,11 +20,11 @@ class DataPart(Part):
 
     Attributes:
         name: "cifar10", or "image_folder" for ImageNet's layout below `root`.
-        root: The folder of the images, a folder of each class in it.
+        root: The folder of the images, with a folder for each class in it.
         images: How many, drawn at random in proportion to the classes; null takes all.
-        seed: Of that draw.
+        seed: For that draw.
         class_names: A file with a line per class, in the order of the network's outputs.
-        resize: Side of the images before the middle is cut out, in pixels.
+        resize: Side of the images before the centre is cut out, in pixels.
         skip_broken: Whether images that cannot be read are left out, and named.
     """
 
@@ -63,9 +63,9 @@ class SweepPart(Part):
         proportions: Shares of a layer's filters; every filter is the anchor of one group.
         methods: Each group is ablated by each of them.
         random_groups: Groups drawn at random per layer and proportion, to compare with.
-        seed: Of that draw, and of the order of the images under `precision`.
+        seed: For that draw, and for the order of the images with `precision`.
         precision: Half width in pp at which a drop is known well enough; null measures all images.
-        dtype: Of the first try; outcomes are those of float32 (settled in float64) either way.
+        dtype: Of the first try; outcomes are those of float32 (settled in float64) in any case.
     """
 
     proportions: Annotated[list[Proportion], Field(min_length=1)]
@@ -111,7 +111,7 @@ class LayerStudy(Form):
     figures: FiguresPart = FiguresPart()
 
     def check(self) -> None:
-        """Refuse data, networks and sweeps that do not go together."""
+        """Refuse data, networks and sweeps that do not fit together."""
         _check_data(self)
         _check_network(self)
         if self.training is not None and self.training.nesterov and not self.training.momentum:

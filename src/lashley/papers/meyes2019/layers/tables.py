@@ -25,7 +25,7 @@ from lashley.papers.meyes2019.layers.claims import claims_table
 from lashley.sites import Site
 from lashley.studies.folder import Tell
 from lashley.studies.stages import Job
-from lashley.units import Units, constants_behind_zeros, units_of_each
+from lashley.units import Units, constants_after_zeroing, units_of_each
 
 NAMES = ("layers", "classes", "effects", "constants", "claims")
 SIMILAR, RANDOM = "similar_groups", "random_groups"
@@ -197,7 +197,7 @@ def _each(block: TableBlock, found: xr.Dataset, further: Mapping[str, np.ndarray
 
 def _constants(network: nn.Module, sites: Sequence[Site], test: Examples) -> pd.DataFrame:
     """What zeroed filters hold, and what the intact ones hold."""
-    constants, parts = constants_behind_zeros(network, sites, test), []
+    constants, parts = constants_after_zeroing(network, sites, test), []
     for layer, units in enumerate(units_of_each(network, sites, test)):
         mean, largest = _activations(units, test)
         parts.append(pd.DataFrame({

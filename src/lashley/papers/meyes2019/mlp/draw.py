@@ -58,7 +58,7 @@ _PAPERS_EXAMPLES = {
 
 
 def galleries(folder: RunFolder) -> list[Gallery]:
-    """All figures, and below them those of the published evaluation."""
+    """All figures, then those of the published evaluation."""
     home = folder.path / "figures"
     homes = {CLEAN: home, PUBLISHED: home / PUBLISHED}
     return [

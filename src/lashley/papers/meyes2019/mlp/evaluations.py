@@ -1,4 +1,4 @@
-"""What a run folder says, as the figures and claims take it; no network is run."""
+"""What a run folder says, in the form that figures and claims use; no network is run."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def halves(found: MlpEvaluation) -> tuple[MlpEvaluation, MlpEvaluation]:
 
 
 def evaluations(folder: RunFolder) -> dict[str, MlpEvaluation]:
-    """All evaluations of the network under study in a run folder: clean, and as published."""
+    """All evaluations of the network under study in a run folder: clean and as published."""
     return {
         name: evaluation(name, schema.open_saved(folder.outcomes, name))
         for name in (CLEAN, PUBLISHED)

@@ -19,7 +19,7 @@ def _network(study: MlpStudy) -> tuple[nn.Module, tuple[torch.Tensor, torch.Tens
 
 
 def _brief(name: str, table: pd.DataFrame) -> pd.DataFrame:
-    """Of the effects the network under study, all classes together."""
+    """Of the effects, the network under study with all classes together."""
     return table.query("`class` == 'all' and network == 'main'") if name == "effects" else table
 
 

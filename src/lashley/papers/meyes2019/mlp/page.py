@@ -73,7 +73,7 @@ def _facts(
 
 
 def _numbers(clean: Results, tables: Mapping[str, pd.DataFrame]) -> list[tuple[str, str]]:
-    """The few numbers that one looks for first."""
+    """The few numbers that readers look for first."""
     rows = tables["effects"].query("network == 'main' and `class` == 'all'")
     rows = rows[rows.evaluation == CLEAN]
     worst = rows.query("design == 'singles'").sort_values("drop_pp").iloc[-1]

@@ -62,7 +62,7 @@ def forecast(study: MlpStudy, device: str, devices: int, seconds: float) -> Fore
     Args:
         study: Which.
         device: Where to evaluate the network.
-        devices: How many of these.
+        devices: How many of them.
         seconds: For the calibration, about.
     """
     test, network = _test(study), network_of(study.network)
@@ -86,7 +86,7 @@ def _test(study: MlpStudy) -> Examples:
 
 
 def _members(job: Job) -> Members:
-    """The networks that lie in the run folder."""
+    """The networks in the run folder."""
     home, fresh = job.folder.path / "networks", partial(network_of, job.study.network)
     states = (networks.read_weights(home / f"{n}.safetensors") for n in ("trained", "initial"))
     trained, initial = (networks.with_weights(fresh(), state).eval() for state in states)
@@ -99,7 +99,7 @@ def _members(job: Job) -> Members:
 
 
 def _obtain(job: Job) -> None:
-    """Train, or load, all networks; they lie in the run folder from then on."""
+    """Train or load all networks; they are in the run folder from then on."""
     study, home = job.study, job.folder.path / "networks"
     main, *further = _seeds(study)
     given = _given(study.network)
@@ -118,7 +118,7 @@ def _obtain(job: Job) -> None:
 
 
 def _seeds(study: MlpStudy) -> range:
-    """Of all networks, that under study first."""
+    """Of all networks, the one under study first."""
     first = study.network.seed
     return range(first, first + 1 + study.population.networks)
 
@@ -139,7 +139,7 @@ def _given(part: MlpNetworkPart) -> tuple[nn.Module, nn.Module] | None:
 
 
 def _check_same(job: Job) -> None:
-    """Write down what the run is made with, or see that data and networks did not change."""
+    """Write down what the run is made with, or check that data and networks did not change."""
     study, (trained, initial) = job.study, _members(job).main
     clear(job.folder.path / "networks")
     first, *further = _seeds(study)

@@ -34,7 +34,7 @@ class MlpNetworkPart(Part):
 
 
 class MlpTrainingPart(Part):
-    """Plain SGD with momentum; the seed is that of the order of the batches."""
+    """Plain SGD with momentum; the seed is for the order of the batches."""
 
     epochs: AtLeastOne
     lr: Annotated[float, Field(gt=0)]
@@ -44,7 +44,7 @@ class MlpTrainingPart(Part):
 
 
 class PopulationPart(Part):
-    """Further networks, trained alike, from the seeds after that of the network under study."""
+    """Further networks, trained alike, with the seeds after that of the network under study."""
 
     networks: Annotated[int, Field(ge=2)]
 
@@ -57,7 +57,7 @@ class AblationPart(Part):
 
 
 class ScoresPart(Part):
-    """Of the correlations' bootstrap intervals."""
+    """For the correlations' bootstrap intervals."""
 
     resamples: Annotated[int, Field(ge=100)] = 2000
     seed: Seed = 0
@@ -107,7 +107,7 @@ def _check(study: MlpStudy) -> None:
         (data, network.widths, network.bias) != ("mnist", [784, 20, 10, 10], False)
     ):
         raise StudyError(
-            "network.weights: the authors' networks are 784-20-10-10, bias-free, on MNIST alone."
+            "network.weights: the authors' networks are 784-20-10-10, bias-free, for MNIST only."
         )
     if network.weights not in ("train", "authors"):
         _check_files(network)

@@ -26,9 +26,9 @@ class Sweep:
     """What one task evaluates.
 
     Attributes:
-        network: Which.
+        network: Which one.
         ablations: Of its units.
-        binarised: Whether on digits in black and white, as the authors did.
+        binarised: Whether the digits are in black and white, as the authors had them.
     """
 
     network: nn.Module
@@ -41,7 +41,7 @@ def sweep(job: Job, chains: Sequence[Mapping[str, Sweep]], test: Examples) -> No
 
     Args:
         job: The run.
-        chains: Sweeps by name; those of a chain follow one another.
+        chains: Sweeps by name; those of a chain run one after another.
         test: Examples.
     """
     bar = Bar(job.tell, "ablations", sum(map(len, chains)))

@@ -1,4 +1,4 @@
-"""The tidy tables of a run: what was measured, one row a number and its interval."""
+"""The tidy tables of a run: what was measured, a row for each number and its interval."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def tidy_effects(effects: xr.Dataset, **columns: str) -> pd.DataFrame:
 
     Args:
         effects: As `la.effects` returns them.
-        columns: Further columns that hold the same value in every row.
+        columns: Further columns, with the same value in every row.
     """
     keys = ["site", "units", "method", "design"]
     values = ["drop_pp", "drop_low_pp", "drop_high_pp", "lost", "gained", "total", "intact_correct"]

@@ -26,16 +26,16 @@ def train_members(
 ) -> dict[int, Weights]:  # fmt: skip
     """What networks hold when trained, by seed.
 
-    A group is trained whole, also where some of it is kept already: in a smaller one its networks
-    may be rounded otherwise.
+    A group is trained whole, even if some of it is kept already: in a smaller one its networks may
+    be rounded differently.
 
     Args:
         initial: The networks, by seed.
         examples: To learn from.
-        recipe: How.
+        recipe: How to train.
         home: Keeps the networks that are trained already, until `clear`.
-        where: By whom.
-        tell: Told of the epochs.
+        where: Who trains them.
+        tell: Called with the epochs.
     """
     files = {seed: home / f"seed-{seed}.safetensors" for seed in initial}
     left = {seed for seed, file in files.items() if not file.is_file()}
@@ -59,7 +59,7 @@ def train_members(
 
 
 def clear(home: Path) -> None:
-    """Remove what only a training that is not done needs."""
+    """Remove what only an unfinished training needs."""
     for file in [*home.glob("seed-*.safetensors"), *home.glob("checkpoint*.safetensors")]:
         file.unlink()
 

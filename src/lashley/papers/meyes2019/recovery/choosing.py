@@ -15,7 +15,7 @@ _LAYERS = 2
 
 
 def changes_in(arrays: Mapping[str, np.ndarray]) -> Changes:
-    """Of each image of the sweep, from what `Changes.arrays` returned."""
+    """For each image of the sweep, from what `Changes.arrays` returned."""
     by_key: dict[ChangeKey, np.ndarray] = {}
     for name, values in arrays.items():
         if name != "label":
@@ -29,11 +29,11 @@ def importance(
 ) -> dict[str, float]:
     """What each layer costs on the first half of the sweep's images, in pp.
 
-    The mean drop of its groups of the recovery's proportion, or of the nearest that was swept;
-    top-5 if there are 20 classes or more, else top-1.
+    The mean drop of its groups at the recovery's proportion, or the nearest that was swept; top-5
+    if there are 20 classes or more, else top-1.
 
     Args:
-        changes: Of each image of the sweep.
+        changes: For each image of the sweep.
         labels: Of the layers, by site.
         part: Of the study.
         classes: How many.
@@ -49,6 +49,6 @@ def importance(
 
 
 def chosen(sites: Sequence[Site], importance: Mapping[str, float]) -> list[Site]:
-    """The two that matter most, in forward order; of equal ones the one nearer the input."""
+    """The two that matter most, in forward order; of equals the one nearer the input."""
     ranked = sorted(sites, key=lambda site: -importance[site.name])  # stable
     return [site for site in sites if site in ranked[:_LAYERS]]

@@ -12,7 +12,7 @@ from lashley.studies.claim import Claim, Measured, table_of
 from lashley.studies.stages import Job
 
 _INDEPENDENT = 0.1  # pp that remain per pp of the initial drop
-_PROPORTION, _NEAR = 0.25, 0.05  # the paper's, and what counts as it
+_PROPORTION, _NEAR = 0.25, 0.05  # the paper's, and how far off still counts as it
 _ABOUT = 0.1  # of the filters, around the paper's 80 %
 
 
@@ -28,7 +28,7 @@ def add_claims(job: Job) -> None:
 
 
 def claims_table(evidence: Retrained) -> pd.DataFrame:
-    """One row per claim, as those about the sweep; those that need what was not done are left out.
+    """One row per claim, as for the sweep; claims that need what was not done are left out.
 
     Args:
         evidence: All retrainings.
@@ -37,7 +37,7 @@ def claims_table(evidence: Retrained) -> pd.DataFrame:
 
 
 def _claims(evidence: Retrained) -> list[Claim[Retrained]]:
-    """Those that the study can speak to; the paper's top-5 means nothing with 5 classes."""
+    """Those that the study can test; the paper's top-5 means nothing with 5 classes."""
     claims = list(_OF_INSTANCES)
     in_top5 = evidence.top == 5
     proportions = evidence.recovery["proportion"]

@@ -27,7 +27,7 @@ class Retrained:
 
     @property
     def top(self) -> int:
-        """The paper's top-5, where it was measured."""
+        """The paper's top-5, if it was measured."""
         return int(self.recovery["top"].to_numpy().max())
 
     @property
@@ -36,7 +36,7 @@ class Retrained:
         return list(self.recovery.sort_values("layer", kind="stable")["site"].unique())
 
     def label(self, site: str) -> str:
-        """How a layer is called."""
+        """What a layer is called."""
         return str(self.recovery.loc[self.recovery["site"] == site, "label"].iloc[0])
 
     def instances(self, site: str, start: str = "ablated") -> list[RankKey]:
@@ -53,7 +53,7 @@ class Retrained:
         return found[0] if found else None
 
     def share(self, key: RankKey) -> float:
-        """Of the layer's filters, ablated in this run."""
+        """Share of the layer's filters that this run ablates."""
         return float(self.rows(key)["ablated_share"].iloc[0])
 
     def rows(self, key: RankKey) -> pd.DataFrame:
@@ -64,7 +64,7 @@ class Retrained:
         return self.recovery.loc[kept]
 
     def change(self, keys: list[RankKey], epoch: int, top: int) -> np.ndarray:
-        """(run, image) 1 where right when intact and wrong after an epoch, -1 the other way."""
+        """(run, image) 1 if right when intact and wrong after an epoch, -1 the other way round."""
         return np.array([self.ranks.change(key, epoch, top) for key in keys])
 
     def _keys(self, site: str, experiment: str, start: str) -> list[RankKey]:
@@ -84,6 +84,6 @@ def mean_over(change: np.ndarray, note: str = "", *, bound: float = 1) -> Measur
 
 
 def most(measured: list[Measured], note: str = "") -> Measured:
-    """None of them more: the largest of the numbers, of the lower ends, of the upper ends."""
+    """At most this in all: the largest of the numbers, of the lower ends, of the upper ends."""
     value, low, high = (max(getattr(m, end) for m in measured) for end in ("value", "low", "high"))
     return Measured(value, low, high, note)

@@ -22,7 +22,7 @@ _FROZEN = ("upstream", "downstream", "none")
 
 
 class RecipePart(Part):
-    """As `la.Recipe`; the seed is that of the order of the batches and of the crops and flips."""
+    """As in `la.Recipe`; the seed is for the order of the batches, the crops and the flips."""
 
     lr: Annotated[float, Field(gt=0)]
     momentum: Annotated[float, Field(ge=0, lt=1)]
@@ -38,8 +38,8 @@ class RecipePart(Part):
 class RetrainingPart(RecipePart):
     """How a network is retrained; the epochs are those of the experiment.
 
-    The seed is also that of new initial weights; each instance and iteration has one of its own,
-    counted up from it.
+    The seed is also for new initial weights; each instance and iteration has its own, counted up
+    from it.
     """
 
     lr: Annotated[float, Field(gt=0)] = 0.001
@@ -51,7 +51,7 @@ class RetrainingPart(RecipePart):
 
 
 class StopPart(Part):
-    """As `la.Patience`: when an iteration ends, by the accuracy on the validation images."""
+    """As in `la.Patience`: when an iteration ends, by the accuracy on the validation images."""
 
     least: AtLeastOne = 5
     within: AtLeastOne = 2
@@ -68,7 +68,7 @@ class RecoveryPart(Part):
         proportion: Of a layer's filters that are ablated, in every iteration anew.
         method: Of the ablation.
         instances: Random groups per layer, one retraining each.
-        iterations: Of ablation and retraining, one after the other; 0 for none.
+        iterations: Of ablation and retraining, one after another; 0 for none.
         epochs: Of every instance.
         most_epochs: Of an iteration, if the stop rule does not end it before.
         stop: The stop rule of the iterations.
@@ -76,15 +76,15 @@ class RecoveryPart(Part):
         freeze: "upstream" (nearer the input, as in the paper), "downstream", "none", or names of
             modules and parameters.
         train_ablated: Whether what is left of the ablated layer trains too.
-        controls: What a retraining begins with, beside the ablated network: "intact", "redrawn"
+        controls: What a retraining begins with, besides the ablated network: "intact", "redrawn"
             (the filters with new initial weights), "from_scratch" (all that trains has these).
         images: Training images; null takes all that are not set aside.
         validation_images: Set aside from the training images: the stop rule looks at these alone.
             (The intact network may have been trained on them before.)
-        test_images: Null takes all test images but those on which the layers were chosen.
-        root: The folder of the training images, a folder of each class in it.
-        seed: Of the groups, and of the choice of images.
-        cache_gb: Most room for what frozen layers hold of all images.
+        test_images: Null takes all test images except those on which the layers were chosen.
+        root: The folder of the training images, with a folder for each class in it.
+        seed: For the groups, and for the choice of images.
+        cache_gb: Most room for what frozen layers make of all images.
     """
 
     sites: Annotated[list[str], Field(min_length=1)] | None = None
@@ -117,11 +117,11 @@ class RecoveryPart(Part):
         return Patience(**self.stop.model_dump())
 
     def recipe(self, epochs: int) -> Recipe:
-        """How to retrain for so many epochs."""
+        """How to retrain for this many epochs."""
         return Recipe(epochs=epochs, **self.training.model_dump())
 
     def check(self, images: str, classes: int, methods: Sequence[str]) -> None:
-        """Refuse what does not go together.
+        """Refuse what does not fit together.
 
         Args:
             images: Which the study is on, "cifar10" or "image_folder".
@@ -135,7 +135,7 @@ class RecoveryPart(Part):
         if self.sites is None and self.method not in methods:
             raise StudyError(
                 f"recovery.method: given {self.method!r}, which the sweep lacks (it has "
-                f"{', '.join(methods)}), so that it cannot choose the layers. Name them: --set "
+                f"{', '.join(methods)}), so it cannot choose the layers. Name them: --set "
                 "recovery.sites=[features.33], take a method of the sweep, or leave recovery out: "
                 "--set recovery=null."
             )
@@ -170,16 +170,16 @@ class RecoveryPart(Part):
         if self.training.schedule != "constant" and ("intact" in self.controls or self.iterations):
             raise StudyError(
                 f"recovery.training.schedule: given {self.training.schedule!r}; allowed is "
-                "'constant' with iterations or the control intact, which end at other epochs than "
-                "the instances, so that equal epochs would have unequal rates. Set "
+                "'constant' with iterations or the control intact: these end at other epochs than "
+                "the instances, so equal epochs would have unequal rates. Set "
                 "recovery.iterations=0 and leave out that control, or take 'constant'."
             )
 
     def _check_stop(self, classes: int) -> None:
         if self.iterations and self.stop.top >= classes:
             raise StudyError(
-                f"recovery.stop.top: given {self.stop.top}, which all predictions of {classes} "
-                f"classes are right at; allowed is 1 to {classes - 1}. Set recovery.stop.top=1."
+                f"recovery.stop.top: given {self.stop.top}, at which all predictions of {classes} "
+                f"classes are right; allowed is 1 to {classes - 1}. Set recovery.stop.top=1."
             )
         least = max(self.stop.least, self.stop.within)
         if self.iterations and self.most_epochs < least:

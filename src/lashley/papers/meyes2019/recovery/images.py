@@ -28,12 +28,12 @@ Indices = Int[np.ndarray, " image"]
 
 @dataclass(frozen=True, eq=False)
 class Sets:
-    """Images of which no one is in two sets.
+    """Sets of images; no image is in two of them.
 
     Attributes:
         training: Networks are retrained on these.
         validation: The stop rule looks at these.
-        test: Networks are measured on these; the layers were chosen on none of them.
+        test: Networks are measured on these; no layer was chosen on them.
     """
 
     training: Examples
@@ -43,10 +43,10 @@ class Sets:
 
 @dataclass(frozen=True, eq=False)
 class ImageSource:
-    """Images that are not read before they are wanted.
+    """Images that are only read when wanted.
 
     Attributes:
-        labels: (image,) classes of all of them.
+        labels: (image,) classes of all images.
         take: Reads some, given their numbers and a name for the set.
         class_names: Of the classes.
     """
@@ -63,7 +63,7 @@ def sets_of(study: LayerStudy, swept: Examples, store: Path, tell: Tell) -> Sets
         study: With the part recovery.
         swept: The images of the sweep; on the first half of them the layers were chosen.
         store: A folder for decoded images, if they lie in folders.
-        tell: Told of the decoding.
+        tell: Called with the decoding's progress.
 
     Raises:
         DataError: If they cannot be loaded.
@@ -79,7 +79,7 @@ def sets_of(study: LayerStudy, swept: Examples, store: Path, tell: Tell) -> Sets
 
 
 def check_sizes(study: LayerStudy) -> tuple[int, int]:
-    """How many training and test images there will be, if there are enough, and of all classes.
+    """How many training and test images there will be, if there are enough, in all classes.
 
     Images that lie in folders are not read.
 
@@ -109,7 +109,7 @@ def check_sizes(study: LayerStudy) -> tuple[int, int]:
 
 
 def _allowed(study: LayerStudy, test: ImageSource) -> int:
-    """Of the test images those that the layers are not chosen on."""
+    """The test images on which the layers are not chosen."""
     swept = study.data.images or len(test.labels)
     return len(test.labels) - len(halves(swept)[0])
 
@@ -175,7 +175,7 @@ def _check_size(name: str, wanted: int | None, most: int, which: str) -> None:
 
 
 def _measured(study: LayerStudy, test: ImageSource, swept: Examples) -> Examples:
-    """Of the test images those that the layers were not chosen on, or as many as are wanted."""
+    """The test images on which the layers were not chosen, or as many of them as wanted."""
     part, n = study.data, len(test.labels)
     taken = np.arange(n) if part.images is None else stratified(test.labels, part.images, part.seed)
     rest = np.setdiff1d(np.arange(n), taken)  # neither chosen nor confirmed on

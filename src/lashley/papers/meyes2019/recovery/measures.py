@@ -25,7 +25,7 @@ def after_one_epoch(evidence: Retrained) -> Measured:
 
 
 def later_epochs(evidence: Retrained) -> Measured:
-    """What later epochs gain, above a tenth of what the first one does."""
+    """What later epochs gain beyond a tenth of what the first one does."""
     parts = [_gains(evidence, site, evidence.top) for site in evidence.sites]
     words = [
         f"layer {evidence.label(site)}: {_pp(first)} in the first epoch, {_pp(later)} after it "
@@ -197,7 +197,7 @@ def _smallest(evidence: Retrained, measure: Callable[[str, int], Measured]) -> M
 def _each(
     evidence: Retrained, measure: Callable[[str, int], Measured], found: list[Measured]
 ) -> str:
-    """Every layer's number with its interval, and top-1 beside."""
+    """Every layer's number with its interval, and top-1 beside it."""
     words = []
     for site, m in zip(evidence.sites, found, strict=True):
         text = f"layer {evidence.label(site)}: {m.value:.2f} pp [{m.low:.2f}, {m.high:.2f}]"

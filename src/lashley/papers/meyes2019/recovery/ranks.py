@@ -1,4 +1,4 @@
-"""What every retraining makes of each image, epoch by epoch, and contrasts of that."""
+"""What every retraining makes of each image, epoch by epoch, and contrasts of this."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class Ranks:
     by_run: Mapping[RankKey, Int[np.ndarray, "epoch image"]]
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """The same with text as keys, to be written."""
+        """The same with keys as text, to be written."""
         named = {_SEPARATOR.join(map(str, key)): ranks for key, ranks in self.by_run.items()}
         return {_INTACT: self.intact, **named}
 
     def change(self, key: RankKey, epoch: int, top: int) -> np.ndarray:
-        """(image,) 1 where right when intact and wrong after so many epochs, -1 the other way."""
+        """(image,) 1 if right when intact and wrong after this many epochs, -1 the other way."""
         ranks = self.by_run[key]
         epoch = epoch if epoch < 0 else min(epoch, len(ranks) - 1)  # a run may end early
         return (self.intact < top).astype(float) - (ranks[epoch] < top)

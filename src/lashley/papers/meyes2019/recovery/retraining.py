@@ -31,7 +31,7 @@ class SharedImages:
 
     Attributes:
         part: How to retrain.
-        network: The intact one, where it is to be trained.
+        network: The intact one, on the device that trains.
         layers: Where each layer stands in forward order, by site.
         sets: Images.
     """
@@ -44,13 +44,13 @@ class SharedImages:
 
 @dataclass(frozen=True, eq=False)
 class Retraining:
-    """What there is to know of one.
+    """What there is to know about one retraining.
 
     Attributes:
-        run: Which.
-        weights: What it begins with; None for those of the intact network.
+        run: Which one.
+        weights: What it begins with; None for the intact network's.
         begun: Epochs that were trained before, since the chain of runs began.
-        checkpoint: A file to go on from.
+        checkpoint: A file to continue from.
     """
 
     run: RecoveryRun
@@ -61,7 +61,7 @@ class Retraining:
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """What is kept of one.
+    """What is kept of one retraining.
 
     Attributes:
         tables: Its rows, by the names of the tables.

@@ -1,4 +1,4 @@
-"""What a retraining says, as rows of the tables."""
+"""What a retraining found, as rows of the tables."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def by_epoch(keys: Mapping[str, Any], recovery: Recovery, begun: int) -> pd.Data
 
     Args:
         keys: Of the run.
-        recovery: What it came to.
+        recovery: Its result.
         begun: Epochs that were trained before, since the chain of runs began.
     """
     return pd.concat(
@@ -93,7 +93,7 @@ def by_module(
 
     Args:
         keys: Of the run.
-        recovery: What it came to.
+        recovery: Its result.
         modules: Names of those that were trained.
         undone: A row for each of them.
     """

@@ -22,12 +22,12 @@ class RecoveryRun:
 
     Attributes:
         experiment: "instances", or "iterated".
-        start: With what it begins: "ablated", or a control.
+        start: What it begins with: "ablated", or a control.
         instance: From 0.
         iteration: From 1; 0 of instances.
         ablation: What is taken out.
         recipe: How to train; `epochs` are the most.
-        stop: When to end before.
+        stop: When to end earlier.
     """
 
     experiment: str
@@ -40,12 +40,12 @@ class RecoveryRun:
 
     @property
     def name(self) -> str:
-        """Unique among those of its layer; names a folder."""
+        """Unique among the runs of its layer; names a folder."""
         return f"{self.experiment}-{self.start}-{self.instance}-{self.iteration}"
 
     @property
     def is_step(self) -> bool:
-        """Whether it goes on from the run before it."""
+        """Whether it continues from the run before it."""
         return self.experiment == ITERATED and self.start == "ablated"
 
     @property
@@ -56,7 +56,7 @@ class RecoveryRun:
 
 
 def runs_of(site: Site, part: RecoveryPart) -> list[RecoveryRun]:
-    """All runs of a layer, the intact one last: it is to be as long as the longer experiment."""
+    """All runs of a layer, the intact one last: it is as long as the longer experiment."""
     runs = [*_instances(site, part), *_iterations(site, part)]
     if "intact" in part.controls:
         first = runs[0]
@@ -67,7 +67,7 @@ def runs_of(site: Site, part: RecoveryPart) -> list[RecoveryRun]:
 
 
 def lanes_of(site: Site, part: RecoveryPart) -> list[list[RecoveryRun]]:
-    """The same, in lists: each run of a list needs to know of those before it."""
+    """The same, in lists: each run of a list needs those before it."""
     runs = runs_of(site, part)
     chain = [run for run in runs if run.experiment == ITERATED]
     alone = [[run] for run in runs if run.experiment == INSTANCES]
@@ -90,7 +90,7 @@ def _instances(site: Site, part: RecoveryPart) -> Iterator[RecoveryRun]:
 
 
 def _iterations(site: Site, part: RecoveryPart) -> Iterator[RecoveryRun]:
-    """Groups and orders of the batches are others than those of the instances."""
+    """Groups and batch orders differ from those of the instances."""
     if not part.iterations:
         return
     steps = iterated_ablations(site, part.proportion, part.iterations, part.seed + 1, part.method)

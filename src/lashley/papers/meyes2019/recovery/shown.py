@@ -1,4 +1,4 @@
-"""What of the tables of recovery is shown on a screen or a page."""
+"""What is shown of the tables of recovery, on a screen or a page."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _INSTANCES = "experiment == 'instances' and start == 'ablated'"
 
 
 def brief(name: str, table: pd.DataFrame) -> pd.DataFrame:
-    """Of every run what came out, beside the drop before it; other tables as they are.
+    """The result of every run, beside the drop before it; other tables as they are.
 
-    Of the classes the ablated instances in top-1, of the modules these and the last iterations.
+    Of the classes, the ablated instances in top-1; of the modules, these and the last iterations.
     """
     if name == "recovery":
         return _last(table, ["site", *_RUN, "top"]).filter(_RUNS)

@@ -1,8 +1,8 @@
 """The stage of a layer study that retrains; what is finished is never done again.
 
 Every finished retraining leaves a folder of its own in `recovery/` of the run folder. One in
-progress has a checkpoint there, which goes when the retraining is done. Retrained networks are
-not kept, except for the last one of a chain of iterations while that goes on.
+progress has a checkpoint there, which is removed when the retraining is done. Retrained networks
+are not kept, except for the last one of a chain of iterations that is still running.
 """
 
 from __future__ import annotations
@@ -64,10 +64,10 @@ def retrain(stage: RecoveryStage, work: Work, where: Workplace, tell: Tell) -> N
 
 
 def gathered(stage: RecoveryStage) -> tuple[dict[str, pd.DataFrame], Ranks]:
-    """The tables of all retrainings, which are done.
+    """The tables of all retrainings, once they are done.
 
     Raises:
-        RunError: If they are of several intact networks.
+        RunError: If they belong to different intact networks.
     """
     runs = [run for site in stage.sites for run in runs_of(site, stage.part)]
     tables = {
@@ -91,7 +91,7 @@ def _ranks(stage: RecoveryStage, run: RecoveryRun) -> Ranks:
 
 
 def _lane(stage: RecoveryStage, runs: Sequence[RecoveryRun], bar: Bar) -> Lane:
-    """Runs that follow one another, those that are done left out."""
+    """Runs that follow one another, without those that are done."""
     chain = 0  # epochs of the iterations so far
     for planned in runs:
         run = as_long(planned, stage.part, chain) if planned.start == "intact" else planned
@@ -108,7 +108,7 @@ def _lane(stage: RecoveryStage, runs: Sequence[RecoveryRun], bar: Bar) -> Lane:
 
 
 def _epochs(stage: RecoveryStage, run: RecoveryRun) -> int:
-    """How many a finished run took."""
+    """How many epochs a finished run took."""
     table = pd.read_parquet(stage.place(run) / "recovery.parquet")
     return int(table["epoch"].to_numpy().max())
 
@@ -133,6 +133,6 @@ def _keep(stage: RecoveryStage, run: RecoveryRun, found: Kept) -> None:
 
 
 def _clear(stage: RecoveryStage, run: RecoveryRun, checkpoint: Path) -> None:
-    """Remove what only a run that is not done needs."""
+    """Remove what only an unfinished run needs."""
     checkpoint.unlink(missing_ok=True)
     stage.link(run, run.iteration - 1).unlink(missing_ok=True)

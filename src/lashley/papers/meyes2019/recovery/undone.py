@@ -1,4 +1,4 @@
-"""What each trained module carries of a recovery: it alone goes back to what it was before."""
+"""How much of a recovery each trained module carries: it alone goes back to what it was."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def undone(
     """What it costs, in top-1, to take back the training of one module.
 
     Args:
-        recovery: Of which network.
+        recovery: Whose network.
         modules: Their names.
         frozen: What was not trained.
         test: Examples to measure on.
         recipe: Of the training; with autocast the layers run in bfloat16 here too.
-        cache_gb: Most room for what the frozen layers hold of all examples.
+        cache_gb: Most room for what the frozen layers make of all examples.
 
     Returns:
         A row per module: `undone_pp`, against the recovered network, with its paired 95 %

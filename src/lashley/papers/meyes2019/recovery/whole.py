@@ -35,7 +35,7 @@ def check(study: LayerStudy, network: nn.Module, sites: Sequence[Site], example:
         study: Which.
         network: Of the study's architecture.
         sites: Its convolutions.
-        example: That it takes.
+        example: One that it takes.
 
     Raises:
         StudyError: Naming the key.
@@ -56,7 +56,7 @@ def check(study: LayerStudy, network: nn.Module, sites: Sequence[Site], example:
 
 
 def carry_out(job: Job, network: nn.Module, swept: Examples, sites: Sequence[Site]) -> None:
-    """Retrain, and write the tables; what is done already is not done again.
+    """Retrain, and write the tables; what is already done is not done again.
 
     Args:
         job: The run of a study with the part recovery, which has the tables of the sweep.
@@ -115,8 +115,8 @@ def _costs(
     changes = changes_in(folder.arrays("changes"))
     if changes.label.tolist() != swept.labels.tolist():
         raise RunError(
-            "run: the sweep was on other images than those that lie here now, so its parts would "
-            "not fit together. Start again in a new folder."
+            "run: the sweep was on other images than those here now, so its parts would not fit "
+            "together. Start again in a new folder."
         )
     labels = {site.name: label_of(site.name) for site in sites}
     return importance(changes, labels, part, study.network.classes)
@@ -125,7 +125,7 @@ def _costs(
 def _keep_provenance(
     folder: RunFolder, part: RecoveryPart, sets: Sets, costs: Mapping[str, float]
 ) -> None:
-    """Write down what a recovery is made with, or see that it still is the same.
+    """Write down what a recovery is made with, or check that it is still the same.
 
     Raises:
         RunError: If images changed since it began.

@@ -22,7 +22,7 @@ class Ticks:
         at: Which layers are labelled, counted from 0.
         texts: Their labels.
         rotation: In degrees; 90 where labels are long.
-        room: That they take below the axes, mm.
+        room: What they take below the axes, mm.
     """
 
     at: tuple[int, ...]

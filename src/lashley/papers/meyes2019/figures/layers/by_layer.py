@@ -23,11 +23,11 @@ def panels(
     """Empty panels with their titles.
 
     Args:
-        results: They are for.
+        results: What they show.
         title: Of the figure.
         note: At its foot, above the study's name.
         legend: Handles, above the panels.
-        columns: Their names, where they are not the methods.
+        columns: Their names, if they are not the methods.
         strip: Of each panel, as in `page.PageLayout`.
     """
     names = columns or [look.of_method(method).name for method in results.methods]
@@ -42,7 +42,7 @@ def panels(
 
 
 def cells(made: page.Panels, results: LayerResults) -> Iterator[tuple[Axes, float, str]]:
-    """Each panel with its proportion and its method, where the columns are the methods."""
+    """Each panel with its proportion and its method, if the columns are the methods."""
     for row, proportion in zip(made.axes, results.proportions, strict=True):
         for axes, method in zip(row, results.methods, strict=True):
             yield axes, proportion, method
@@ -51,7 +51,7 @@ def cells(made: page.Panels, results: LayerResults) -> Iterator[tuple[Axes, floa
 def layout(
     results: LayerResults, columns: int, strip: float = 0, tallest: float = 44
 ) -> page.PageLayout:
-    """Of panels whose x is the layers: few layers do not span the page, long labels have room."""
+    """For panels over the layers: few layers do not span the page, and long labels have room."""
     widest = max(70.0, 12.0 * len(results.sites))
     width = page.PageLayout(0, widest=widest).width(columns)
     foot = axis.ticks(results.labels, width).room + page.AXIS_NAME

@@ -1,4 +1,4 @@
-"""Which classes and sites the figures show, where the study does not name them."""
+"""Which classes and sites the figures show if the study does not name them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import pandas as pd
 
 from lashley.papers.meyes2019.figures.layers.layer_results import methods_of, pick, proportions_of
 
-MANY = 20  # classes; of fewer, top-5 leaves hardly any wrong
+MANY = 20  # classes; with fewer, top-5 leaves hardly any wrong
 _PAPER_PROPORTIONS = (0.1, 0.25)  # of its figures
 
 
 def top_of_classes(classes: pd.DataFrame) -> int:
-    """In which accuracy single classes are looked at: top-5 as in the paper, of few classes top-1.
+    """In which accuracy single classes are shown: top-5 as in the paper, with few classes top-1.
 
     Args:
         classes: The table of the layer study.
@@ -24,8 +24,8 @@ def top_of_classes(classes: pd.DataFrame) -> int:
 def choose_examples(classes: pd.DataFrame, count: int = 5) -> tuple[str, ...]:
     """The classes whose curve over the layers lies furthest from the mean over the classes.
 
-    Measured as the mean square difference at the largest proportion but one, as `top_of_classes`
-    says, with the paper's method where it was used. Of equals the first class is taken.
+    Measured as the mean square difference at the second largest proportion, as `top_of_classes`
+    says, with the paper's method if it was used. Of equals the first class is taken.
 
     Args:
         classes: The table of the layer study.
@@ -50,8 +50,8 @@ def choose_examples(classes: pd.DataFrame, count: int = 5) -> tuple[str, ...]:
 def choose_shown(layers: pd.DataFrame, top: int) -> tuple[str, ...]:
     """The site with the largest mean drop and the one after it in forward order.
 
-    At 10 %, or the proportion nearest to it, with the paper's method where it was used. If the last
-    site drops most, it comes with the one before it.
+    At 10 %, or the nearest proportion, with the paper's method if it was used. If the last site
+    drops most, it comes with the one before it.
 
     Args:
         layers: The table of the layer study.

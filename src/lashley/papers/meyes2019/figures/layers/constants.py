@@ -35,8 +35,8 @@ class Left:
     above_mean: float
 
 
-def left_behind(results: LayerResults, site: str) -> Left:
-    """The numbers of one layer; empty, with shares of NaN, where it has no constants."""
+def left_after_zeros(results: LayerResults, site: str) -> Left:
+    """The numbers of one layer; empty, with shares of NaN, if it has no constants."""
     rows = pick(results.constants, site=site)
     constant = rows["constant"].to_numpy(float)
     mean = rows["mean_activation"].to_numpy(float)
@@ -54,7 +54,7 @@ def constants(results: LayerResults) -> Figure:
         legend=_legend(),
     )  # fmt: skip
     shares, strips = made.axes[0, 0], made.strips[0, 0]
-    found = [left_behind(results, site) for site in results.sites]
+    found = [left_after_zeros(results, site) for site in results.sites]
     _draw_shares(shares, found)
     _draw_strips(strips, found)
     shares.set(ylim=(0, 100), yticks=(0, 50, 100))
@@ -77,7 +77,7 @@ def _draw_shares(axes: Axes, found: list[Left]) -> None:
 
 
 def _draw_strips(axes: Axes, found: list[Left]) -> None:
-    rng = np.random.default_rng(0)  # dots lie beside one another the same way every time
+    rng = np.random.default_rng(0)  # dots are spread the same way every time
     for i, one in enumerate(found):
         if len(one.constant):
             _draw_strip(axes, i + _LOW, one.constant, _CONSTANT, rng)

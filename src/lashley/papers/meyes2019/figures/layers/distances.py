@@ -20,7 +20,7 @@ Array = np.ndarray
 
 UNRELATED = sqrt(2)  # the distance of two weight vectors at right angles
 _LEFT, _GAP, _BAR = 4.0, 3.0, 16.0  # mm; the last right of the panels, for the colour bar
-_FINEST = 128  # squares along a side; more are not seen at this size
+_FINEST = 128  # squares along a side; more cannot be seen at this size
 
 
 def by_likeness(distances: Array) -> Array:
@@ -41,7 +41,7 @@ def by_likeness(distances: Array) -> Array:
 def reach(distances: Mapping[str, Array]) -> float:
     """How far the colours reach below and above the distance of unrelated units.
 
-    The mean over the sites of what 99 % of their distances stay within.
+    The mean over the sites of the range that 99 % of their distances stay within.
     """
     between = [squareform(d, checks=False) for d in distances.values() if len(d) > 1]
     within = [np.quantile(np.abs(values - UNRELATED), 0.99) for values in between]
@@ -51,7 +51,7 @@ def reach(distances: Mapping[str, Array]) -> float:
 def square(distances: Array) -> Array:
     """The distances in the order of likeness, without the diagonal, at most 128 along a side.
 
-    Of more units, the mean over blocks of units that stand side by side is taken.
+    With more units, the mean over blocks of neighbouring units is taken.
     """
     order, n = by_likeness(distances), len(distances)
     values = np.array(distances[np.ix_(order, order)], np.float64)

@@ -13,7 +13,7 @@ from lashley.figures import style
 from lashley.papers.meyes2019.figures.layers import by_layer, look
 from lashley.papers.meyes2019.figures.layers.layer_results import LayerResults
 
-_MOST_WITH_SHARES = 20  # layers beyond which the numbers above the boxes would not fit
+_MOST_WITH_SHARES = 20  # with more layers the numbers above the boxes would not fit
 _COLUMNS = {
     "q25_pp": "q1", "median_pp": "med", "q75_pp": "q3", "q05_pp": "whislo", "q95_pp": "whishi",
 }  # fmt: skip
@@ -69,7 +69,7 @@ def _draw(axes: Axes, found: pd.DataFrame) -> None:
 
 
 def whole(share: float) -> str:
-    """In whole percent; what is above 0 is not written as 0."""
+    """In whole percent; a share above 0 is not written as 0."""
     return "<1" if 0 < share < 0.005 else f"{100 * share:.0f}"
 
 

@@ -25,7 +25,7 @@ class LayerResults:
         classes: The same for each class.
         effects: A row per ablation and `top`.
         constants: A row per filter: what it holds when its weights and bias are 0; may be empty.
-        distances: Of each site the (unit, unit) distances between normalised weights; may be empty.
+        distances: For each site, (unit, unit) distances between normalised weights; may be empty.
         intact: For each `top` the intact accuracy and its 95 % interval, %.
         title: Of the study, for the captions.
         examples: The classes shown one by one in figure 16.

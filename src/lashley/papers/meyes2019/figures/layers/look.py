@@ -20,7 +20,7 @@ CLASS_LOOKS = (
 
 @dataclass(frozen=True)
 class MethodLook:
-    """How a method is named and drawn, where two methods share a panel."""
+    """How a method is named and drawn if two methods share a panel."""
 
     name: str
     colour: str
@@ -62,7 +62,7 @@ def fitting(longest: int, *texts: str) -> str:
 
 
 def clipped(text: str, longest: int) -> str:
-    """`text` without its middle where it is longer than `longest` characters."""
+    """`text` without its middle if it is longer than `longest` characters."""
     if len(text) <= longest:
         return text
     tail = (longest - 1) // 2

@@ -15,7 +15,7 @@ from lashley.papers.meyes2019.figures.layers.layer_results import LayerResults, 
 Array = np.ndarray
 
 _BEYOND = 0.05  # at most this share of the random groups costs as much
-_SCALES = (20, 50, 100)  # that the strips may have, %
+_SCALES = (20, 50, 100)  # the strips have one of these, %
 
 
 @dataclass(frozen=True)
@@ -25,10 +25,10 @@ class Against:
     Attributes:
         difference: (site,) mean drop of similar groups minus that of random ones, pp.
         low: (site,) lower end of its interval: the low end of the one minus the high end of the
-            other. As both ends are of 95 % intervals, it covers 90 % at least.
+            other. As both ends are of 95 % intervals, it covers at least 90 %.
         high: (site,) upper end.
         beyond: (site,) share of the similar groups that cost more than 95 % of the random ones.
-        chance: (site,) what that share is at most, on average, if similar groups are like random
+        chance: (site,) the most that this share is, on average, if similar groups are like random
             ones.
     """
 

@@ -13,23 +13,23 @@ from matplotlib.transforms import ScaledTranslation
 
 from lashley.figures import style
 
-HIGHEST = 230.0  # that a page may be
+HIGHEST = 230.0  # the most that a page may be
 LEFT, RIGHT, GAP = 18.0, 4.0, 6.0
 HEAD, LEGEND_LINE, TITLE = 8.5, 4.2, 6.5
 AXIS_NAME = 5.0
-_Y_NAME = 10.8  # of y, left of the panels
+_Y_NAME = 10.8  # for the name of y, left of the panels
 _ABOVE_STRIP = 3.4
 
 
 @dataclass(frozen=True)
 class PageLayout:
-    """Room for what a page holds, in mm.
+    """Room for the parts of a page, in mm.
 
     Attributes:
         foot: Below each column, for labels and the name of the axis.
-        tallest: A panel with its strip, where there is room.
-        widest: A panel, where there is room.
-        strip: What of the panel's height is its strip's, a share; 0 for no strips.
+        tallest: A panel with its strip, if there is room.
+        widest: A panel, if there is room.
+        strip: The strip's share of the panel's height; 0 for no strips.
         left: Left of the panels.
         gap: Between columns.
         heading: Above every row, for titles.
@@ -56,7 +56,7 @@ class Panels:
     """Empty panels of equal size.
 
     Attributes:
-        figure: They belong to.
+        figure: The one they belong to.
         axes: (row, column) the panels.
         strips: (row, column) small axes below the panels; empty if none were asked for.
         width: Of a panel, mm.
@@ -77,9 +77,9 @@ def panels(
     caption: str,
     legend: Sequence[Artist] = (),
 ) -> Panels:
-    """Lay panels out on a page of the full width that is as high as they need.
+    """Lay panels out on a page of full width that is as high as they need.
 
-    Where a page could not hold them they become lower.
+    If a page cannot hold them, they become lower.
 
     Args:
         rows: Of panels.
@@ -138,7 +138,7 @@ def tiles(count: int) -> tuple[int, int]:
 
 
 def _legend_shape(handles: Sequence[Artist]) -> tuple[int, int]:
-    """Columns and lines: one line, or as few as hold columns of the longest entry."""
+    """Columns and lines: one line, or as few as fit columns of the longest entry."""
     if not handles:
         return 1, 0
     widths = [13 + 1.4 * len(str(handle.get_label())) for handle in handles]

@@ -38,7 +38,7 @@ CAPTIONS: Mapping[str, str] = {
     "figure-methods": "Drop after zeroing the weights minus drop after silencing the same groups, "
     "by layer.",
     "figure-distances": "Distances between the normalised incoming weights of each layer's units, "
-    "ordered so that like stands beside like.",
+    "ordered so that similar units are side by side.",
 }
 
 

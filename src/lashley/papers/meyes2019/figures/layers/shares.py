@@ -90,7 +90,7 @@ def _name(made: page.Panels, results: LayerResults) -> None:
 
 
 def spread(values: Array, largest: float, width: float) -> tuple[float, ...]:
-    """Those of the values whose labels do not touch one another, the largest first."""
+    """The values whose labels do not touch one another, the largest first."""
     kept: list[float] = []
     for value in map(float, np.sort(values)[::-1]):
         room = 1.75 * len(f"{value:g}") + 1.5  # mm, a little more than the label

@@ -17,7 +17,7 @@ from lashley.papers.meyes2019.figures.mlp.mlp_results import Results
 
 Array = np.ndarray
 
-_MOST_WITH_ROWS = 12  # groups beyond which the numbers under the bars would not fit
+_MOST_WITH_ROWS = 12  # with more groups the numbers under the bars would not fit
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ PAPER = Cases(
 def choose(effects: xr.Dataset, interactions: xr.Dataset) -> Cases:
     """The units of any network that play the roles the paper's examples play.
 
-    Of equals the one with the lowest number is taken, so the choice is the same every time.
+    Of equals the lowest number is taken, so the choice is the same every time.
 
     Args:
         effects: Of the single ablations and the pairs.
@@ -108,7 +108,7 @@ def only_pair_share(effects: xr.Dataset, interactions: xr.Dataset) -> Array:
 
 
 def _selective(by_class: Array, taken: Array) -> int:
-    """The unit whose most hit class lies furthest above its second most hit one."""
+    """The unit whose largest class drop lies furthest above its second largest."""
     ordered = np.sort(by_class, axis=1)
     gap = ordered[:, -1] - ordered[:, -2] if by_class.shape[1] > 1 else ordered[:, -1]
     return int(np.argmax(_without(gap, taken)))
@@ -127,7 +127,7 @@ def _subtle(overall: Array, by_class: Array, taken: Array) -> int:
 
 
 def _without(values: Array, taken: Array) -> Array:
-    """`values` with those taken out of the running, unless that leaves none."""
+    """`values` without those taken out of the running, unless that leaves none."""
     left = np.array(values, np.float64)
     left[taken] = -np.inf
     return left if np.isfinite(left).any() else values

@@ -90,7 +90,7 @@ def pair(results: Results, units: tuple[int, int]) -> Figure:
 
 
 def weakest(results: Results) -> Figure:
-    """Figure A.2: the units with the least effect, one below the other."""
+    """Figure A.2: the units with the least effect, one below another."""
     units, pitch = results.cases.weakest, 62.0
     title = f"The {len(units)} units with the least effect"
     figure = style.sheet(12 + pitch * len(units), title, results.caption)

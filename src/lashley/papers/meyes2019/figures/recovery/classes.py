@@ -1,4 +1,4 @@
-"""The figure that the paper lacks: what each class loses, and what of it comes back."""
+"""The figure that the paper lacks: what each class loses, and how much of it comes back."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from lashley.papers.meyes2019.figures.recovery.recovery_results import RecoveryR
 Array = np.ndarray
 
 _LINE = 3.6  # of a class, mm
-_TALLEST = 92.0  # that the lines of a layer may be, mm
+_TALLEST = 92.0  # the most that the lines of a layer may take, mm
 _LONGEST_NAME = 24
 _LOSS, _GAIN = style.RED, style.GREEN
 
 
 @dataclass(frozen=True)
 class ClassRecovery:
-    """Classes of one layer's instances; the one that got most back comes first.
+    """Classes of one layer's instances; the one that got the most back comes first.
 
     Attributes:
         name: (class,).
@@ -52,7 +52,7 @@ def class_recovery(results: RecoveryResults, site: str, top: int) -> ClassRecove
     ended = rows.groupby("instance")["epoch"].transform("max")
     before = _summed(pick(rows, epoch=0))
     after = _summed(rows.loc[rows["epoch"] == ended]).reindex(before.index)
-    came_back = (before["mean"] - after["mean"]).round(6)  # equal, where only rounding differs
+    came_back = (before["mean"] - after["mean"]).round(6)  # equal if only rounding differs
     order = np.lexsort((after["mean"], -came_back))
     names = rows.drop_duplicates("class_index").set_index("class_index")["class"]
     found = ClassRecovery(
@@ -64,7 +64,7 @@ def class_recovery(results: RecoveryResults, site: str, top: int) -> ClassRecove
 
 
 def most_and_least(found: ClassRecovery, count: int) -> ClassRecovery:
-    """All classes, or of more than `count` the first and the last half of as many."""
+    """All classes; if more than `count`, the first and the last half of that many."""
     n = len(found.name)
     half = count // 2
     return found if n <= count else _of(found, np.r_[:half, n - half : n])
@@ -109,7 +109,7 @@ def _of(found: ClassRecovery, which: Array) -> ClassRecovery:
 
 
 def _most(rows: int) -> int:
-    """How many classes have room in each of so many rows of panels; an even number."""
+    """How many classes fit in each of so many rows of panels; an even number."""
     room = min(_TALLEST, (page.HIGHEST - 35) / rows - page.TITLE - 5)
     return 2 * int(room / _LINE / 2)
 
@@ -165,7 +165,7 @@ def _scale(made: page.Panels) -> None:
         for axes in column:
             axes.set_xlim(limits[:, 0].min(), limits[:, 1].max())
         column[-1].set_xlabel(name)
-    for axes in made.axes[:, 1]:  # what is gained is drawn to the left, but is no negative number
+    for axes in made.axes[:, 1]:  # what is gained is drawn to the left, but is not negative
         axes.xaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
 
 

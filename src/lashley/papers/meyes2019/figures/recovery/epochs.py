@@ -84,7 +84,7 @@ def _draw_row(
     results: RecoveryResults,
     width: float,
 ) -> None:
-    """The whole ranges left, the late epochs right; each half with a range of its own."""
+    """The whole ranges left, the late epochs right; each half has its own range."""
     whole, late = np.split(axes, 2)
     longest = max(runs.longest(one.instances) for one in found)
     for half, first in ((whole, 0), (late, 1)):

@@ -29,8 +29,8 @@ class Gap:
     Attributes:
         share: (iteration,) of the layer's units, ablated so far, %.
         gap: (iteration, 3) after the last epoch: drop and the ends of its 95 % interval, pp.
-        control: (iteration, 3) the same of the intact network, trained for as many epochs; NaN
-            where it was not trained so long.
+        control: (iteration, 3) the same for the intact network, trained for as many epochs; NaN
+            where it was not trained that long.
     """
 
     share: Array

@@ -18,7 +18,7 @@ from lashley.papers.meyes2019.figures.recovery.runs import Intact, RunLine
 Array = np.ndarray
 
 _STRIP = 0.26  # of a panel's height
-_MOST_NAMED = 3  # rows beyond which the strips are too low for the name of y
+_MOST_NAMED = 3  # with more rows the strips are too low for the name of y
 _CHARACTER = 1.5  # of 7 points, mm
 
 
@@ -32,7 +32,7 @@ class Chain:
         ablated: (iteration,) which points are those right after an ablation.
         recovered: (iteration,) which are the last of an iteration.
         share: (iteration,) of the layer's units, ablated so far, %.
-        diverged: (iteration,) whether the training was given up for that.
+        diverged: (iteration,) whether the training was given up because it diverged.
         control: The intact network, trained just as long.
         intact: The network before the first ablation.
     """

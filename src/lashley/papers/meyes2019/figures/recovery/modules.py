@@ -133,7 +133,7 @@ def _draw(axes: Axes, of_run: Array, control: Array, colour: str, marker: str) -
 
 
 def _layout(labels: Sequence[str]) -> page.PageLayout:
-    """Few modules do not span the page, long labels have room."""
+    """Few modules do not span the page, and long labels have room."""
     width = min(page.PageLayout(0, gap=_GAP).width(2), max(60.0, 8.0 * len(labels)))
     foot = axis.ticks(labels, width).room + page.AXIS_NAME
     return page.PageLayout(foot, tallest=44, widest=width, gap=_GAP)

@@ -49,7 +49,7 @@ class RecoveryResults:
         classes: The same by class, for epoch 0 and the last; may be empty.
         layers: A row per run and trained module; may be empty.
         title: Of the study, for the captions.
-        note: What else each caption should say, as in "trained on 5,000 images".
+        note: What else each caption should say, such as "trained on 5,000 images".
 
     Raises:
         OutcomesError: If a table lacks a column or holds a row twice, if there is no run, or if

@@ -26,7 +26,7 @@ class Intact:
 
 @dataclass(frozen=True)
 class RunLine:
-    """One training; the first epoch, 0, is what stood before it.
+    """One training; epoch 0 is the state before it.
 
     Attributes:
         epoch: (epoch,) counted from 0 within the run.
@@ -36,7 +36,7 @@ class RunLine:
         low: (epoch,) lower end of the drop's 95 % interval.
         high: (epoch,) upper end.
         share: Of the layer's units, ablated in this run, %.
-        diverged: Whether the training was given up for that; the epochs before it are here.
+        diverged: Whether the training was given up because it diverged; earlier epochs are here.
     """
 
     epoch: Array
@@ -75,7 +75,7 @@ def instances(
 
 
 def chain(results: RecoveryResults, site: str, top: int) -> tuple[RunLine, ...]:
-    """The iterations of the iterated experiment, in their order; of several chains the first."""
+    """The iterations of the iterated experiment, in order; of the first chain if there are more."""
     rows = pick(results.recovery, experiment="iterated", site=site, top=top, start="ablated")
     rows = pick(rows, instance=rows["instance"].min())
     return tuple(_run(pick(rows, iteration=i)) for i in sorted(rows["iteration"].unique()))
@@ -88,7 +88,7 @@ def intact_control(results: RecoveryResults, site: str, top: int) -> RunLine | N
 
 
 def controls(results: RecoveryResults, site: str, top: int) -> dict[str, tuple[RunLine, ...]]:
-    """By start the controls of the instances, none longer than they are."""
+    """The controls of the instances by start, none longer than the instances."""
     trained = intact_control(results, site, top)
     found: dict[str, tuple[RunLine, ...]] = {"intact": (trained,) if trained else ()}
     for start in ("redrawn", "from_scratch"):

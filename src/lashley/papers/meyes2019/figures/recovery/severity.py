@@ -30,12 +30,12 @@ _ASIDE = 0.32  # how far from the middle of a category its points may lie
 
 @dataclass(frozen=True)
 class Drops:
-    """Of some runs what was lost before their training, and what stays lost, pp.
+    """For some runs, what was lost before their training and what stays lost, pp.
 
     Attributes:
         first: (run, 3) before the training: drop and the ends of its 95 % interval.
         last: (run, 3) after the last epoch.
-        diverged: (run,) whether the training was given up for that.
+        diverged: (run,) whether the training was given up because it diverged.
     """
 
     first: Array
@@ -52,7 +52,7 @@ def drops(found: Sequence[RunLine]) -> Drops:
 
 
 def by_start(results: RecoveryResults, site: str, top: int) -> dict[str, Drops]:
-    """The numbers of one layer: of the instances ("ablated") and of each control there is."""
+    """The numbers of one layer: for the instances ("ablated") and for each control."""
     found = {"ablated": runs.instances(results, site, top)} | runs.controls(results, site, top)
     return {start: drops(of) for start, of in found.items() if of}
 

@@ -20,7 +20,7 @@ _LAYERS = (
 
 @dataclass(frozen=True)
 class StartLook:
-    """How a control is called and drawn."""
+    """What a control is called, and how it is drawn."""
 
     name: str
     colour: str

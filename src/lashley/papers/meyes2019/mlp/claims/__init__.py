@@ -19,7 +19,7 @@ def table(evidence: Mapping[str, MlpEvidence], *, authors: bool) -> pd.DataFrame
     """One row per claim: as printed, as measured in each evaluation, and whether it holds.
 
     Args:
-        evidence: Of "clean" data, and of the "published" evaluation where there is one.
+        evidence: Of "clean" data, and of the "published" evaluation if there is one.
         authors: Whether the network is the authors' own, so that its numbers can be compared.
     """
     paper = all(found.paper_data for found in evidence.values())

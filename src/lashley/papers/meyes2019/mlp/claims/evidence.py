@@ -42,7 +42,7 @@ def read(found: xr.Dataset, name: str, note: str = "", *, sign: int = 1) -> Meas
     """A quantity of one ablation with its interval; `sign` -1 makes a drop a gain.
 
     Args:
-        found: Effects or interactions of one ablation, of one class where it has classes.
+        found: Effects or interactions of one ablation, of one class if it has classes.
         name: Such as "overall_drop", "drop" or "excess".
         note: Goes into the result.
         sign: 1 or -1.

@@ -1,4 +1,4 @@
-"""The numbers that the paper prints of its own network; true of that network alone."""
+"""The numbers that the paper prints for its own network; true of that network alone."""
 
 from __future__ import annotations
 

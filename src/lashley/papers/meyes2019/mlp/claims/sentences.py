@@ -60,7 +60,7 @@ def _pair(evidence: MlpEvidence, found: xr.Dataset) -> str:
 
 
 def _selective(evidence: MlpEvidence) -> Measured:
-    """By how much the class that is hit most is ahead of the next; ends from both intervals."""
+    """By how much the class that drops most is ahead of the next; ends from both intervals."""
     names, chosen = evidence.results.class_names, evidence.chosen
     unit = choose(chosen.effects, chosen.interactions).selective
     order = np.argsort(-of_design(chosen.effects, "singles")["drop_pp"].values[unit])[:2]
