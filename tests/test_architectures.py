@@ -80,7 +80,7 @@ def test_float64_is_float32_to_rounding(case):
     torch.testing.assert_close(single.double(), double, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.thinned(15)
+@pytest.mark.thinned(8)
 @every_case
 def test_training_learns_something(case):
     network, (inputs, _) = trained(case, seed=0)
@@ -179,7 +179,7 @@ class _Logits(nn.Module):
         return logits_of(self.network, inputs)
 
 
-@pytest.mark.thinned(20)
+@pytest.mark.thinned(5, by=lambda case: "export" in case.tracers)
 @every_case
 def test_export_takes_what_it_is_said_to(case):
     network, (inputs, _) = initialised(case, seed=0)

@@ -35,6 +35,7 @@ def all_at_once(n, x, at):
     return n.out(at(n.a(x).tanh()))
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("engine", ["auto", "hooks", "naive"])
 def test_a_layer_that_is_called_for_each_example_alone(engine):
     network, x, others = made(each_alone)

@@ -156,6 +156,7 @@ def test_the_graph_computes_what_the_network_computes_for_other_batches(name):
             _assert_close(captured.module(x.clone()), _logits(network(x.clone())))
 
 
+@pytest.mark.thinned(12)
 @pytest.mark.parametrize("tracer", ["fx", "export"])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_no_node_writes_to_what_it_was_given(name, tracer):
@@ -524,6 +525,7 @@ OWN = {
 }
 
 
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize("name", OWN)
 def test_models_of_transformers_are_captured_as_they_come(name):
     network, inputs = _transformers(name)

@@ -326,6 +326,7 @@ def test_a_store_holds_outcomes_of_one_mask(tmp_path):
 # --- with transformers, as in the issue ----------------------------------------------------------
 
 
+@pytest.mark.thinned(2)
 @pytest.mark.parametrize("engine", ["auto", "hooks", "naive"])
 def test_bert_with_any_embedding_of_the_padding(engine):
     """Its masked mean gives 0.04734 for the first example's first logit, and a drop of 8.33."""

@@ -128,6 +128,7 @@ def test_a_head_is_silenced_by_its_rows_of_v_or_its_columns_of_the_projection(me
         assert_ranks(outcomes, twin(examples.inputs.double()), examples.labels)
 
 
+@pytest.mark.thinned(2, by="engine")
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", ["conv relu", "conv2d with biases", "pooling"])
 def test_mean_and_resample_by_a_hook_of_ones_own(name, engine):
@@ -382,6 +383,7 @@ def test_a_users_hook_is_obeyed():
 # --- the network and the data come back as they were ---------------------------------------------
 
 
+@pytest.mark.thinned(1, by="engine")
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("name", ["mlp in place", "mlp dropout", "conv2d"])
 def test_network_and_data_are_left_as_they_were(name, engine):

@@ -240,6 +240,7 @@ class TestRealNumbersAsTargets:
 
 
 class TestNetworksOfTheLibrary:
+    @pytest.mark.thinned(3)
     @pytest.mark.parametrize("name", LIBRARY)
     def test_from_inputs_by_name_to_a_table(self, name):
         network, (inputs, labels) = initialised(CASES[name], 0)

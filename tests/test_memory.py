@@ -49,8 +49,9 @@ def peak(work):
 
 @pytest.mark.filterwarnings("ignore:examples")
 @pytest.mark.parametrize(("engine", "branches", "parts", "joining"), [
-    ("fx", False, False, True), ("fx", False, False, False), ("export", False, True, True),
-    ("export", False, True, False), ("hooks", True, True, True)])  # fmt: skip
+    ("fx", False, False, True), ("export", False, True, False), ("hooks", True, True, True),
+    pytest.param("fx", False, False, False, marks=pytest.mark.slow),
+    pytest.param("export", False, True, True, marks=pytest.mark.slow)])  # fmt: skip
 def test_memory_bounds_what_is_held(examples, engine, branches, parts, joining):
     with la.networks.seeded(0):
         network = Unfolding(branches, parts).eval()
@@ -111,7 +112,7 @@ def test_of_the_reference_only_what_is_read_is_held(method, branches, joining, m
 def test_to_settle_intact_outcomes_takes_no_more_in_a_deeper_network(monkeypatch):
     monkeypatch.setattr("lashley.engine.sweep.KEPT", 1)
     monkeypatch.setattr("lashley.engine.settle._AT_ONCE", 1)  # a pass in float64 for each outcome
-    x = torch.randn(2, 4096, 64, generator=torch.Generator().manual_seed(0))
+    x = torch.randn(2, 1024, 64, generator=torch.Generator().manual_seed(0))
 
     def needed(depth):
         with la.networks.seeded(0):

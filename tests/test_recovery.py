@@ -473,6 +473,7 @@ def test_stopped_inside_an_epoch_the_record_is_the_same(
     assert len(told) == 1  # nothing was trained
 
 
+@pytest.mark.thinned(4)
 @pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("other", [
     {"hold": False}, {"start": "from_scratch"}, {"freeze": "none"}, {"cache_gb": 0.0},

@@ -167,7 +167,7 @@ def test_exactly_the_frozen_tensors_are_bit_equal_after_training(
     assert unchanged(network, trained(network, frozen)) == frozen.tensors
 
 
-@pytest.mark.thinned(5)
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize(
     "name", ["pre-activation with projection", "basic residual with projection", "dense block",
              "u-net transposed", "inverted residual with squeeze-excitation", "vit encoder layer",

@@ -232,7 +232,7 @@ def test_the_order_in_memory_is_the_networks() -> None:
     assert_trains_alike_in_bfloat16(Heads().eval(), None, ["a"], recipe)
 
 
-@pytest.mark.thinned(5)
+@pytest.mark.thinned(3)
 @pytest.mark.parametrize(
     "name", ["pre-activation with projection", "pre-activation in place", "dense block",
              "basic residual with projection", "padded shortcut by cat", "u-net transposed",

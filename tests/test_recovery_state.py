@@ -36,6 +36,7 @@ def halves():
     return {"train": (x[:30], y[:30]), "test": (x[30:], y[30:])}
 
 
+@pytest.mark.thinned(2, by="start")
 @pytest.mark.parametrize("start", ["ablated", "intact", "redrawn", "from_scratch"])
 @pytest.mark.parametrize("counts", [False, True])
 @pytest.mark.parametrize("each", [False, True])

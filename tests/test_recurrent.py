@@ -312,6 +312,7 @@ class TestSites:
         assert starts == {"encoder.l0": {alone}, "encoder.l1": {alone}, "decoder.l0": {False},
                           "decoder.l1": {False}, "own": {True}}  # fmt: skip
 
+    @pytest.mark.thinned(3, by="tracer")
     @both
     @pytest.mark.parametrize("begin", ["zeros", "new_zeros", "ones", "input", "learned"])
     def test_whether_units_start_at_zero(self, begin, tracer):

@@ -126,6 +126,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
 # --- what a checkpoint is good for ---------------------------------------------------------
 
 
+@pytest.mark.thinned(8)
 @pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize("other", [
     {"epochs": 2}, {"lr": 0.1}, {"momentum": 0.5}, {"batch_size": 100}, {"seed": 1},

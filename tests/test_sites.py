@@ -257,6 +257,7 @@ class TestWeights:
             assert sites[name].weights.data_ptr() == weight.data_ptr()
             assert not sites[name].weights.requires_grad
 
+    @pytest.mark.thinned(6)
     @pytest.mark.parametrize(
         "layer",
         [

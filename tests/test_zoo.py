@@ -246,7 +246,7 @@ def is_right(row):
     assert row["moved"] > row["checked"] / 2
 
 
-@pytest.mark.thinned(2)
+@pytest.mark.thinned(1)
 @pytest.mark.parametrize("name", SAMPLE)
 def test_networks_of_transformers_are_right(name):
     is_right(row_of(NETWORKS[name].build()))

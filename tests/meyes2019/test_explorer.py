@@ -209,8 +209,12 @@ class TestTheAddress:
 
 
 class TestEveryView:
-    @pytest.mark.parametrize("theme", ["light", "dark"])
-    @pytest.mark.parametrize("width", [390, 1280])
+    @pytest.mark.parametrize(
+        ("width", "theme"),
+        [(390, "dark"), (1280, "light"),
+         *(pytest.param(*other, marks=pytest.mark.slow)
+           for other in ((390, "light"), (1280, "dark")))],
+    )  # fmt: skip
     def test_fits_the_window_and_says_what_it_shows(self, chromium, run, width, theme):
         how = {"viewport": {"width": width, "height": 800}, "color_scheme": theme}
         with reading(chromium, run / "report.html", **how) as report:
