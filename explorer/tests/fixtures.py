@@ -10,8 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from lashley import stats
-from lashley.report import sweep_arrays
-from lashley.report.blocks import Block, array_block, json_block, table_block
+from lashley.page import sweep_arrays
+from lashley.page.blocks import PageBlock, array_block, json_block, table_block
 
 HERE = Path(__file__).parent
 COUNTS = [
@@ -35,7 +35,7 @@ def intervals() -> dict[str, object]:
     }
 
 
-def blocks() -> list[Block]:
+def blocks() -> list[PageBlock]:
     """Every kind of block but a picture, with what breaks readers in it."""
     table = pd.DataFrame({
         "class": ["cat", "cat", "dog", "cat", "dog", "cat"],
@@ -56,7 +56,7 @@ def blocks() -> list[Block]:
     ]
 
 
-def sweep() -> list[Block]:
+def sweep() -> list[PageBlock]:
     """Two singles and their pair on four examples; 255 is an example not measured."""
     outcomes = xr.Dataset(
         {
