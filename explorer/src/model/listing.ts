@@ -94,7 +94,9 @@ export function linesOf(listing: Listing, asked: Asked, measure: Measure): Line[
   const own = new Map<string, number[]>();
   for (const id of ids) {
     const site = listed[id]?.site ?? "";
-    own.set(site, [...(own.get(site) ?? []), id]);
+    const some = own.get(site);
+    if (some) some.push(id);
+    else own.set(site, [id]);
   }
   const headings = sites.flatMap(({ site, mean, ablations }, place) => {
     const some = own.get(site);
@@ -152,4 +154,25 @@ export function scrolledTo(at: number, top: number, height: number, line: number
   if (at * line < top) return at * line;
   if ((at + 1) * line > top + height) return (at + 1) * line - height;
   return top;
+}
+
+/** The line that a key leads to; null for other keys. */
+export function movedTo(key: string, now: number, n: number, page: number): number | null {
+  const to: Readonly<Record<string, number>> = {
+    ArrowDown: now + 1,
+    ArrowUp: now - 1,
+    PageDown: now + page,
+    PageUp: now - page,
+    Home: 0,
+    End: n - 1,
+  };
+  const next = to[key];
+  return next === undefined || n === 0 ? null : Math.min(Math.max(next, 0), n - 1);
+}
+
+/** The order that a click on a heading asks for: numbers the largest first, all else from the start. */
+export function orderAfter(key: string, order: string): string {
+  const first = key === "value" ? "-value" : key;
+  if (order !== first) return first;
+  return first.startsWith("-") ? first.slice(1) : `-${first}`;
 }

@@ -62,11 +62,12 @@ export function evaluationOf({ evaluations: [first] }: Report): Evaluation {
 
 /** What a report of outcomes says beyond what all reports do. */
 export function factsOf(report: Report): OutcomesFacts {
-  const { readout = "", measures = [], total = 0, to_precision = false } = report;
+  const { readout = "", measures = [], columns = [], total = 0, to_precision = false } = report;
   return {
     readout,
     measures,
     total,
+    columns,
     to_precision,
     cards: report.cards ?? { kind: "none", note: "" },
   };
@@ -148,4 +149,17 @@ export function carriedOf({ table: found, listed }: Listing): Ablation[] {
     const design = isPair ? "pairs" : each.design === "pairs" ? "two units" : each.design;
     return { ...ablationFrom(columns, each.row), units: each.units, design };
   });
+}
+
+/** Of the carried ablations, of the same site if it has any, the one with the nearest number. */
+export function nearestCarried(listing: Listing, measure: Measure, id: number): number | null {
+  const { listed, measured } = listing;
+  const carried = listed.filter(({ row }) => row >= 0);
+  const own = carried.filter(({ site }) => site === listed[id]?.site);
+  const value = measured(id, measure).value;
+  const away = (other: number) => Math.abs(measured(other, measure).value - value);
+  return (own.length > 0 ? own : carried).reduce<number | null>(
+    (best, each) => (best === null || away(each.id) < away(best) ? each.id : best),
+    null,
+  );
 }

@@ -62,6 +62,8 @@ export interface OutcomesFacts {
   readonly measures: readonly Measure[];
   /** What the card of an example shows, and what the page left out of it. */
   readonly cards: { readonly kind: "images" | "texts" | "numbers" | "none"; readonly note: string };
+  /** Columns of the table of ablations that are the designs' own. */
+  readonly columns: readonly string[];
   /** How many examples were evaluated; the page may carry fewer. */
   readonly total: number;
   /** Whether ablations were measured until they were known well enough. */

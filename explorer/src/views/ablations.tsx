@@ -6,7 +6,6 @@ import { wholeIn } from "../state/chosen";
 import { useKey } from "../state/usekey";
 import { useList, useMeasure } from "./ablations/asked";
 import { AblationsPanel } from "./ablations/panel";
-import { Sites } from "./ablations/sites";
 
 export function Ablations({ report }: { readonly report: Report }) {
   return (
@@ -21,10 +20,5 @@ function Shown({ report, listing }: { readonly report: Report; readonly listing:
   const list = useList(listing, measure);
   const most = Math.max(340, Math.round(0.68 * innerHeight));
   const chosen = wholeIn(useKey("ablation")) ?? -1;
-  return (
-    <>
-      {listing.sites.length > 1 && <Sites listing={listing} measure={measure} />}
-      <AblationsPanel report={report} {...{ listing, measure, list, chosen, most }} alone />
-    </>
-  );
+  return <AblationsPanel report={report} {...{ listing, measure, list, chosen, most }} alone />;
 }

@@ -56,7 +56,9 @@ export function Overview({ report }: { readonly report: Report }) {
 function OutcomeSites(props: { readonly report: Report; readonly listing: Listing }) {
   const { measure } = useMeasure(props.report);
   return props.listing.sites.length > 1 ? (
-    <Sites listing={props.listing} measure={measure} />
+    <div class="overview-sites">
+      <Sites listing={props.listing} measure={measure} />
+    </div>
   ) : null;
 }
 

@@ -20,7 +20,7 @@ _OVERALL = "overall_"
 
 
 @dataclass(frozen=True)
-class Measure:
+class EffectColumns:
     """A number that every ablation has, with its interval.
 
     Attributes:
@@ -40,15 +40,16 @@ class Measure:
     unit: str
 
 
-def measures_of(outcomes: xr.Dataset) -> list[Measure]:
+def measures_of(outcomes: xr.Dataset) -> list[EffectColumns]:
     """What is shown of every ablation, the first one first."""
     if schema.is_classification(outcomes):
         p = "" if "precision" in outcomes.attrs else "p_adjusted"
-        return [Measure("drop", "drop_pp", "drop_low_pp", "drop_high_pp", p, "pp")]
+        return [EffectColumns("drop", "drop_pp", "drop_low_pp", "drop_high_pp", p, "pp")]
+    endings = ("", "_low", "_high", "_p_adjusted")
     return [
-        Measure(n, f"{n}_change", f"{n}_change_low", f"{n}_change_high", f"{n}_change_p_adjusted", "")
-        for n in schema.measured_names(outcomes)
-    ]  # fmt: skip
+        EffectColumns(name, *(f"{name}_change{ending}" for ending in endings), unit="")
+        for name in schema.measured_names(outcomes)
+    ]
 
 
 def ablation_table(outcomes: xr.Dataset) -> pd.DataFrame:
@@ -58,8 +59,7 @@ def ablation_table(outcomes: xr.Dataset) -> pd.DataFrame:
     """
     found = effects(outcomes)
     columns = {name: outcomes[name].values.astype(str) for name in COORDINATES}
-    further = [str(n) for n, v in outcomes.coords.items() if v.dims == ("ablation",)]
-    columns |= {n: outcomes[n].values for n in further if n not in columns and n != "ablation"}
+    columns |= {name: outcomes[name].values for name in own_columns(outcomes)}
     for name, values in found.data_vars.items():
         short = str(name).removeprefix(_OVERALL)
         if str(name).startswith(_OVERALL) and values.dims == ("ablation",):
@@ -67,7 +67,13 @@ def ablation_table(outcomes: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def site_table(outcomes: xr.Dataset, measures: list[Measure]) -> pd.DataFrame:
+def own_columns(outcomes: xr.Dataset) -> list[str]:
+    """The columns that the designs, or the run, brought along, such as proportion and anchor."""
+    own = [str(n) for n, v in outcomes.coords.items() if v.dims == ("ablation",)]
+    return [name for name in own if name not in (*COORDINATES, "ablation")]
+
+
+def site_table(outcomes: xr.Dataset, measures: list[EffectColumns]) -> pd.DataFrame:
     """A row per site and measure: the mean over the site's ablations, with its 95 % interval.
 
     The ablations of a site share their examples, so the interval is that of the mean over the
@@ -86,7 +92,7 @@ def site_table(outcomes: xr.Dataset, measures: list[Measure]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _mean(outcomes: xr.Dataset, measure: Measure) -> tuple[float, float, float]:
+def _mean(outcomes: xr.Dataset, measure: EffectColumns) -> tuple[float, float, float]:
     if schema.is_classification(outcomes):
         found = mean_effect(outcomes)
         ends = ("drop_pp", "drop_low_pp", "drop_high_pp")

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from torch.nn import functional
 
 from lashley.page.atlas import atlas
-from lashley.page.given import Given
+from lashley.page.given import Exhibits
 
 MOST_PIXELS = 11_000_000  # of all pictures together
 MOST_CHARACTERS = 8_000_000  # of all texts together
@@ -39,7 +40,7 @@ class Cards:
     pictures: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
-def cards_of(given: Given | None, which: np.ndarray) -> Cards:
+def cards_of(given: Exhibits | None, which: np.ndarray) -> Cards:
     """The cards of some examples, as many and as large as fit a page.
 
     Args:
@@ -82,10 +83,8 @@ def _resized(images: np.ndarray, height: int, width: int) -> np.ndarray:
     if images.shape[1:3] == (height, width):
         return images
     channels = torch.from_numpy(np.ascontiguousarray(images.reshape(*images.shape[:3], -1)))
-    small = [
-        torch.nn.functional.interpolate(part.permute(0, 3, 1, 2).float(), (height, width), mode="area")
-        for part in channels.split(256)
-    ]  # fmt: skip
+    parts = (part.permute(0, 3, 1, 2).float() for part in channels.split(256))
+    small = [functional.interpolate(part, (height, width), mode="area") for part in parts]
     found = torch.cat(small).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
     return found[..., 0] if images.ndim == 3 else found
 
@@ -103,7 +102,8 @@ def _texts(content: list[str], which: np.ndarray) -> Cards:
     most = max(200, MOST_CHARACTERS // max(1, len(which)))
     texts = [content[i] for i in which]
     cut = sum(len(text) > most for text in texts)
-    note = f"{cut:,} texts are cut after {most:,} characters to keep the page small."
+    which_are = "text is" if cut == 1 else "texts are"
+    note = f"{cut:,} {which_are} cut after {most:,} characters to keep the page small."
     shown = [text if len(text) <= most else f"{text[:most]} …" for text in texts]
     return Cards("texts", note if cut else "", tables={"cards": pd.DataFrame({"text": shown})})
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 
-def carried(cost: pd.Series, kinds: pd.DataFrame, most: int) -> np.ndarray:
+def carried(cost: ArrayLike, kinds: Any, most: int) -> np.ndarray:
     """All ablations, or of each kind as many as fit.
 
     These are spread evenly from the costliest ablation of a kind to the one that costs least; one
@@ -14,17 +17,19 @@ def carried(cost: pd.Series, kinds: pd.DataFrame, most: int) -> np.ndarray:
 
     Args:
         cost: (ablation,) what each costs.
-        kinds: (ablation,) columns that say of which kind each is.
+        kinds: A table with a row per ablation, whose columns say of which kind it is.
         most: How many fit.
 
     Returns:
         (ablation,) truth values.
     """
-    if len(cost) <= most:
-        return np.ones(len(cost), bool)
-    groups = cost.groupby([kinds[name] for name in kinds], sort=False, dropna=False)
-    place = groups.rank(method="first", ascending=False) - 1
-    size = groups.transform("size")
+    costs = pd.Series(np.asarray(cost, np.float64))
+    if len(costs) <= most:
+        return np.ones(len(costs), bool)
+    own = [kinds[name].to_numpy() for name in kinds]
+    groups = costs.groupby(own, sort=False, dropna=False)
+    place = groups.rank(method="first", ascending=False).to_numpy() - 1
+    size = groups.transform("size").to_numpy()
     quota = max(1, most // groups.ngroups)
     step = np.maximum(size / quota, 1)
-    return ((place % step) < 1).to_numpy() & ((place // step) < quota).to_numpy()
+    return ((place % step) < 1) & ((place // step) < quota)

@@ -21,7 +21,7 @@ _WAY_OUT = "Give show=, a function of them that returns images, texts or a table
 
 
 @dataclass(frozen=True, eq=False)
-class Given:
+class Exhibits:
     """Examples as they are to be looked at.
 
     Attributes:
@@ -36,7 +36,7 @@ class Given:
     labels: np.ndarray | None = None
 
 
-def given_examples(examples: Any, show: Callable[[Any], Any] | None, n: int) -> Given | None:
+def given_examples(examples: Any, show: Callable[[Any], Any] | None, n: int) -> Exhibits | None:
     """The examples in the form that their card needs; None without any.
 
     Args:
@@ -62,7 +62,7 @@ def given_examples(examples: Any, show: Callable[[Any], Any] | None, n: int) -> 
             f"examples: given {len(content)}, but the outcomes are of {n}. Give those that were "
             "evaluated, in the same order."
         )
-    return Given(kind, content, _one_each(labels, n))
+    return Exhibits(kind, content, _one_each(labels, n))
 
 
 def _parts(examples: Any) -> tuple[Any, Any]:

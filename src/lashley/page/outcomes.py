@@ -14,10 +14,17 @@ import xarray as xr
 
 from lashley import outcomes as schema
 from lashley.errors import DataError, OutcomesError
-from lashley.page.ablations import Measure, ablation_table, measures_of, pair_table, site_table
+from lashley.page.ablations import (
+    EffectColumns,
+    ablation_table,
+    measures_of,
+    own_columns,
+    pair_table,
+    site_table,
+)
 from lashley.page.cards import Cards, cards_of
 from lashley.page.carried import carried
-from lashley.page.given import Given, given_examples
+from lashley.page.given import Exhibits, given_examples
 from lashley.page.highlights import cases_of, numbers_of
 from lashley.page.notes import table_notes
 from lashley.page.places import Places, checked_points, places_of
@@ -43,7 +50,7 @@ class _Shown:
     """What is asked of the page, checked."""
 
     outcomes: xr.Dataset
-    given: Given | None
+    given: Exhibits | None
     points: np.ndarray | None
     title: str
 
@@ -109,21 +116,21 @@ def _asked(outcomes: Any, examples: Any, title: Any, points: Any, show: Any) -> 
     return _Shown(outcomes, given, checked_points(points, n), title)
 
 
-def _check_labels(outcomes: xr.Dataset, given: Given | None) -> None:
+def _check_labels(outcomes: xr.Dataset, given: Exhibits | None) -> None:
     """Refuse examples in another order, where their labels show it."""
     if given is None or given.labels is None or "label" not in outcomes:
         return
     differ = np.flatnonzero(given.labels != outcomes["label"].values)
     if len(differ):
         raise DataError(
-            f"examples: the labels of {len(differ)} of {len(given.labels)} differ from those of the "
-            f"outcomes, the first is number {differ[0]}. Give the examples that were evaluated, in "
-            "the same order."
+            f"examples: the labels of {len(differ)} of {len(given.labels)} differ from those of "
+            f"the outcomes, the first is number {differ[0]}. Give the examples that were "
+            "evaluated, in the same order."
         )
 
 
 def _carried_rows(
-    outcomes: xr.Dataset, measures: list[Measure], n: int
+    outcomes: xr.Dataset, measures: list[EffectColumns], n: int
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """(ablation,) whose outcomes by example the page carries; and the table that says so."""
     table = ablation_table(outcomes)
@@ -149,7 +156,7 @@ def _example_table(asked: _Shown, places: Places, which: np.ndarray) -> pd.DataF
     return pd.DataFrame(columns)
 
 
-def _arrays(shown: xr.Dataset, measures: list[Measure]) -> dict[str, np.ndarray]:
+def _arrays(shown: xr.Dataset, measures: list[EffectColumns]) -> dict[str, np.ndarray]:
     if schema.is_classification(shown):
         return sweep_arrays(NAME, shown)
     arrays: dict[str, np.ndarray] = {}
@@ -160,7 +167,7 @@ def _arrays(shown: xr.Dataset, measures: list[Measure]) -> dict[str, np.ndarray]
 
 def _facts(
     asked: _Shown,
-    measures: list[Measure],
+    measures: list[EffectColumns],
     tables: Mapping[str, pd.DataFrame],
     places: Places,
     cards: Cards,
@@ -176,6 +183,7 @@ def _facts(
         "readout": found.attrs.get("readout", "classification"),
         "measures": [asdict(measure) for measure in measures],
         "cards": {"kind": cards.kind, "note": cards.note},
+        "columns": own_columns(found),
         "total": found.sizes["example"],
         "to_precision": "precision" in found.attrs,
         "numbers": numbers_of(found, table, measures[0]),
@@ -192,15 +200,19 @@ def _facts(
 
 
 def _lead(outcomes: xr.Dataset) -> str:
-    n, sites = outcomes.sizes["ablation"], len(set(outcomes["site"].values.astype(str).tolist()))
+    cuts, sites = outcomes.sizes["ablation"], len(np.unique(outcomes["site"].values.astype(str)))
     unit = (
         "Drops are in percentage points (pp)"
         if schema.is_classification(outcomes)
         else "Changes are those of the readout against the intact network"
     )
+    up_to = "up to " if "precision" in outcomes.attrs else ""
     return (
-        f"{n:,} {'ablation' if n == 1 else 'ablations'} of {sites:,} "
-        f"{'site' if sites == 1 else 'sites'}, each measured on "
-        f"{'up to ' if 'precision' in outcomes.attrs else ''}{outcomes.sizes['example']:,} examples. "
-        f"{unit}, with 95 % intervals; units count from 0."
+        f"{_several(cuts, 'ablation')} of {_several(sites, 'site')}, each measured on {up_to}"
+        f"{_several(outcomes.sizes['example'], 'example')}. {unit}, with 95 % intervals; units "
+        "count from 0."
     )
+
+
+def _several(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"

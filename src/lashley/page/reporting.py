@@ -54,7 +54,8 @@ def report(
 
     Raises:
         OutcomesError: If the outcomes are not those of `evaluate`, or some are missing.
-        DataError: If examples, points, title or show do not fit them, or the file cannot be written.
+        DataError: If examples, points, title or show do not fit them, or the file cannot be
+            written.
     """
     target = _target(path)
     text = render(outcomes_page(outcomes, examples=examples, title=title, points=points, show=show))

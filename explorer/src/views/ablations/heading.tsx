@@ -1,4 +1,5 @@
 // The headings of the list; each puts it in order, a second click the other way round.
+import { orderAfter } from "../../model/listing";
 import type { Listing } from "../../model/outcomes";
 import type { Measure } from "../../page/report";
 import { set } from "../../state/fragment";
@@ -25,7 +26,11 @@ export function Heading({ listing: { several }, measure, order }: HeadingProps) 
         {columns.map(([key, text]) => (
           <th key={key} scope="col" aria-sort={sortOf(key, order)} class={`list-${key}`}>
             {text && (
-              <button type="button" title={text} onClick={() => set({ order: next(key, order) })}>
+              <button
+                type="button"
+                title={text}
+                onClick={() => set({ order: orderAfter(key, order) })}
+              >
                 {text}
                 <span aria-hidden="true">{signOf(key, order)}</span>
               </button>
@@ -35,13 +40,6 @@ export function Heading({ listing: { several }, measure, order }: HeadingProps) 
       </tr>
     </thead>
   );
-}
-
-/** The order that a click on a heading asks for: numbers the largest first, all else from the start. */
-export function next(key: string, order: string): string {
-  const first = key === "value" ? "-value" : key;
-  if (order !== first) return first;
-  return first.startsWith("-") ? first.slice(1) : `-${first}`;
 }
 
 function sortOf(key: string, order: string): "ascending" | "descending" | undefined {

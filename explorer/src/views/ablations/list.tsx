@@ -1,6 +1,6 @@
 // The list of ablations: only the lines in view are made, so that ten thousand scroll smoothly.
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { scrolledTo, windowOf } from "../../model/listing";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { movedTo, scrolledTo, windowOf } from "../../model/listing";
 import type { Listing } from "../../model/outcomes";
 import type { Measure } from "../../page/report";
 import { useWidth } from "../../shared/chart";
@@ -34,7 +34,7 @@ export function AblationList({ listing, measure, list, chosen, most }: AblationL
   const { top, now, moveTo, ...scroller } = useLines({ list, chosen, height, px });
   const { first, last } = windowOf(top, height, px, lines.length);
   const stop = Math.min(Math.max(now, first), last - 1);
-  const end = endOf(listing, measure);
+  const end = useMemo(() => endOf(listing, measure), [listing, measure]);
   const { methods, designs } = listing.several;
   const wide = `${methods ? "m" : ""}${designs ? "d" : ""}`;
   return (
@@ -101,20 +101,6 @@ function endOf({ listed, measured }: Listing, measure: Measure): number {
 
 function isLine(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && target.dataset.line !== undefined;
-}
-
-/** The line that a key leads to; null for other keys. */
-export function movedTo(key: string, now: number, n: number, page: number): number | null {
-  const to: Readonly<Record<string, number>> = {
-    ArrowDown: now + 1,
-    ArrowUp: now - 1,
-    PageDown: now + page,
-    PageUp: now - page,
-    Home: 0,
-    End: n - 1,
-  };
-  const next = to[key];
-  return next === undefined || n === 0 ? null : Math.min(Math.max(next, 0), n - 1);
 }
 
 interface LinesAsked {

@@ -1,5 +1,6 @@
 // All sites side by side: the mean over the ablations of each, and how far these reach.
 import { useMemo } from "preact/hooks";
+import { siteName } from "../../model/names";
 import type { Listing } from "../../model/outcomes";
 import type { Measure } from "../../page/report";
 import { Chart } from "../../shared/chart";
@@ -51,7 +52,7 @@ function said(reaches: readonly Reach[], { unit, name }: Measure): string {
   const text = (reach: Reach) => valueText(reach.mean, reach, unit);
   const what = unit === "pp" ? "mean drop" : `mean change of ${name}`;
   return (
-    `Of ${several(reaches.length, "site")} the ${what} is largest for ${most.site}, ${text(most)}, ` +
-    `and smallest for ${least.site}, ${text(least)}.`
+    `Of ${several(reaches.length, "site")} the ${what} is largest for ${siteName(most.site)}, ${text(most)}, ` +
+    `and smallest for ${siteName(least.site)}, ${text(least)}.`
   );
 }

@@ -1,5 +1,6 @@
 // The chart of all sites.
 import * as Plot from "@observablehq/plot";
+import { siteName } from "../../model/names";
 import type { Listing } from "../../model/outcomes";
 import type { Measure } from "../../page/report";
 import { layerAxis } from "../../shared/axis";
@@ -34,7 +35,7 @@ export function reachesOf({ sites, listed, measured }: Listing, measure: Measure
   return sites.map(({ site, ablations, mean }, at) => {
     const { value, low, high } = mean[measure.name] ?? NOTHING;
     const { least, most } = ends.get(site) ?? { least: Number.NaN, most: Number.NaN };
-    const says = `${site}: ${several(ablations, "ablation")}\nmean ${valueText(value, { low, high }, measure.unit)}`;
+    const says = `${siteName(site)}: ${several(ablations, "ablation")}\nmean ${valueText(value, { low, high }, measure.unit)}`;
     return { at, site, ablations, mean: value, low, high, least, most, says };
   });
 }

@@ -21,7 +21,7 @@ export interface CardProps {
 export function Card({ facts, pictures, cards, at, gap, size }: CardProps) {
   const home = useRef<HTMLDivElement>(null);
   const image = useRef<HTMLCanvasElement>(null);
-  const { index, example, lines, entry } = facts;
+  const { index, example, lines, head, entry } = facts;
   const pictured = pictures !== null && index < pictures.count;
   const { ink } = palette.value;
   useLayoutEffect(() => {
@@ -35,7 +35,12 @@ export function Card({ facts, pictures, cards, at, gap, size }: CardProps) {
     card.style.transform = `translate(${Math.round(left)}px, ${Math.round(top)}px)`;
   });
   return (
-    <div class="map-card" ref={home} aria-hidden="true" data-example={example}>
+    <div
+      class={`map-card ${cards?.kind === "texts" ? "map-card-wide" : ""}`}
+      ref={home}
+      aria-hidden="true"
+      data-example={example}
+    >
       {pictured && <canvas ref={image} />}
       {cards && <Content cards={cards} index={index} brief />}
       <dl>
@@ -47,7 +52,7 @@ export function Card({ facts, pictures, cards, at, gap, size }: CardProps) {
         ])}
       </dl>
       <p>
-        <span class="map-swatch" style={{ background: entry.colour }} /> {entry.word}
+        <span class="map-swatch" style={{ background: entry.colour }} /> {head ?? entry.word}
       </p>
     </div>
   );

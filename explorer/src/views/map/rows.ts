@@ -22,6 +22,8 @@ export interface Facts {
   readonly example: number;
   /** What is known of it, name and value. */
   readonly lines: readonly (readonly [name: string, value: string])[];
+  /** What a card says above that; the entry's word if left out. */
+  readonly head?: string;
   /** All that as it is read aloud. */
   readonly spoken: string;
   readonly entry: Entry;

@@ -6,6 +6,7 @@ import { useChoice } from "../../state/usekey";
 import { usePictures } from "../map/usescene";
 import { useSome } from "./changemap";
 import { CARDS, Gallery } from "./gallery";
+import { bySize } from "./order";
 import { changeFacts, changeRows, type ToldChange } from "./toldchange";
 
 const HELP =
@@ -41,21 +42,4 @@ export function ChangeGallery({ told }: { readonly told: ToldChange }) {
       csv={() => changeRows(told, shown)}
     />
   );
-}
-
-/** Examples in the order asked for; rises and falls alone, where these are asked for. */
-export function bySize(some: readonly number[], changes: Float64Array, wanted: string): number[] {
-  const change = (i: number) => changes[i] ?? 0;
-  const size = (i: number) => Math.abs(change(i));
-  const orders: Readonly<Record<string, (a: number, b: number) => number>> = {
-    most: (a, b) => size(b) - size(a),
-    least: (a, b) => size(a) - size(b),
-    rise: (a, b) => change(b) - change(a),
-    fall: (a, b) => change(a) - change(b),
-  };
-  const kept = some.filter((i) =>
-    wanted === "rise" ? change(i) > 0 : wanted === "fall" ? change(i) < 0 : true,
-  );
-  const order = orders[wanted];
-  return order ? kept.sort((a, b) => order(a, b) || a - b) : kept;
 }

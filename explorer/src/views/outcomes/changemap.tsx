@@ -25,7 +25,7 @@ import { changeFacts, changeRows, type ToldChange } from "./toldchange";
 
 const HELP =
   "Every example stands at its place, in the colour of its change: blue where the ablation lowers " +
-  "what was measured, red where it raises it, grey where it hardly moves. Point at one, or tap it, " +
+  "what was measured, red where it raises it, grey where it hardly moves; the steps are scaled to this ablation. Point at one, or tap it, " +
   "to see it. Wheel, pinch or double click bring the map nearer, dragging moves it. With Lasso, or " +
   "with Shift held down, one draws around examples: the sentence above then gives their mean change.";
 

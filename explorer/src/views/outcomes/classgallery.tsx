@@ -2,17 +2,18 @@
 import { useMemo } from "preact/hooks";
 import type { ExampleCards } from "../../model/cards";
 import { ablationName } from "../../model/names";
-import { type Ablation, type Examples, State, type Sweep } from "../../model/sweep";
+import type { Ablation, Examples, Sweep } from "../../model/sweep";
 import type { Report } from "../../page/report";
 import { several } from "../../shared/words";
 import { classIn } from "../../state/chosen";
 import { palette } from "../../state/theme";
 import { useChoice, useKey } from "../../state/usekey";
 import { factsOf, rowsOf } from "../map/rows";
-import { entriesOf, STATE_KEYS } from "../map/scene";
+import { entriesOf } from "../map/scene";
 import { marked, selected } from "../map/selection";
 import { usePictures } from "../map/usescene";
 import { CARDS, Gallery } from "./gallery";
+import { inTurn } from "./order";
 
 export interface ClassGalleryProps {
   readonly report: Report;
@@ -26,11 +27,6 @@ export interface ClassGalleryProps {
 const HELP =
   "The examples whole, first those that the ablation loses. The class chosen above and the lasso on " +
   "the map narrow them down.";
-const RANK: Readonly<Record<number, number>> = {
-  [State.ONLY_PAIR]: 0,
-  [State.LOST]: 1,
-  [State.GAINED]: 2,
-};
 
 export function ClassGallery({ cards, ...shown }: ClassGalleryProps) {
   const { report, examples, ablation, states } = shown;
@@ -72,15 +68,4 @@ export function ClassGallery({ cards, ...shown }: ClassGalleryProps) {
       }}
     />
   );
-}
-
-/** Those in the state asked for; of all, what is lost first. */
-export function inTurn(some: readonly number[], states: Uint8Array, wanted: string): number[] {
-  const rank = (i: number) => RANK[states[i] ?? -1] ?? 3;
-  const fits = (i: number) => {
-    if (wanted === "all") return true;
-    if (wanted === "changed") return rank(i) < 3;
-    return STATE_KEYS[states[i] as State] === wanted;
-  };
-  return some.filter(fits).sort((a, b) => rank(a) - rank(b) || a - b);
 }

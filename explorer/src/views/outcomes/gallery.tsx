@@ -48,7 +48,9 @@ export function Gallery({ says, help, some, facts, cards, pictures, values, csv 
       </ul>
       {rest > 0 && (
         <button type="button" onClick={() => set({ many: String(most + STEP) }, true)}>
-          Show {count(Math.min(rest, STEP))} more of {several(rest, "example")}
+          {rest > STEP
+            ? `Show ${STEP} more; ${count(rest)} are left`
+            : `Show the last ${several(rest, "example")}`}
         </button>
       )}
     </Panel>
@@ -62,14 +64,14 @@ interface ExampleCardProps {
 }
 
 function ExampleCard({ facts, cards, pictures }: ExampleCardProps) {
-  const { index, example, lines, entry } = facts;
+  const { index, example, lines, head, entry } = facts;
   return (
     <li class="gallery-card" data-card={example} style={{ borderLeftColor: entry.colour }}>
       {pictures !== null && index < pictures.count && <Picture of={pictures} index={index} />}
       <Content cards={cards} index={index} />
       <p class="gallery-facts">
         <span class="map-swatch" style={{ background: entry.colour }} />
-        <b>{entry.word}</b>
+        <b>{head ?? entry.word}</b>
       </p>
       <dl class="gallery-lines">
         {[["example", count(example)] as const, ...lines].flatMap(([name, value]) => [

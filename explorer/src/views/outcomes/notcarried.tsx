@@ -1,6 +1,6 @@
 // Stands in for the examples where the page does not carry the outcomes of an ablation.
 import { ablationName } from "../../model/names";
-import type { Listing } from "../../model/outcomes";
+import { type Listing, nearestCarried } from "../../model/outcomes";
 import type { Measure, Report } from "../../page/report";
 import { count, valueText } from "../../shared/numbers";
 import { set } from "../../state/fragment";
@@ -30,18 +30,5 @@ export function NotCarried({ report, listing, measure, id }: NotCarriedProps) {
         </button>
       )}
     </div>
-  );
-}
-
-/** Of the carried ablations, of the same site if it has any, the one with the nearest number. */
-export function nearestCarried(listing: Listing, measure: Measure, id: number): number | null {
-  const { listed, measured } = listing;
-  const carried = listed.filter(({ row }) => row >= 0);
-  const own = carried.filter(({ site }) => site === listed[id]?.site);
-  const value = measured(id, measure).value;
-  const away = (other: number) => Math.abs(measured(other, measure).value - value);
-  return (own.length > 0 ? own : carried).reduce<number | null>(
-    (best, each) => (best === null || away(each.id) < away(best) ? each.id : best),
-    null,
   );
 }

@@ -1,10 +1,10 @@
 // The ablation that is shown, in words, with the way to the one before it and after it.
 
 import { numberAt } from "../../model/columns";
-import { unitsName } from "../../model/names";
+import { siteName, unitsName } from "../../model/names";
 import type { Listing } from "../../model/outcomes";
 import type { Measure, Report } from "../../page/report";
-import { count, pText, valueText } from "../../shared/numbers";
+import { cellText, count, pText, valueText } from "../../shared/numbers";
 import { set } from "../../state/fragment";
 
 export interface NowProps {
@@ -24,7 +24,7 @@ export function Now({ listing, measure, id, ids }: NowProps) {
     <section class="outcomes-now" aria-label="The ablation shown" data-shown={id}>
       <div class="outcomes-title">
         <h2>
-          {site}, {name}
+          {siteName(site)}, {name}
         </h2>
         <span class="outcomes-steps">
           <Step label="Previous" to={at > 0 ? ids[at - 1] : undefined} />
@@ -35,7 +35,12 @@ export function Now({ listing, measure, id, ids }: NowProps) {
         <strong>{said(listing, measure, id)}</strong>
         <span class="outcomes-more">
           {" "}
-          {[...counts(listing, id), `method ${method}`, `design ${design}`].join(" · ")}
+          {[
+            ...counts(listing, id),
+            `method ${method}`,
+            `design ${design}`,
+            ...own(listing, id),
+          ].join(" · ")}
         </span>
       </p>
       {units.length > 4 && (
@@ -67,6 +72,14 @@ function said(listing: Listing, measure: Measure, id: number): string {
   const text = valueText(measured.value, measured, measure.unit);
   const what = measure.unit === "pp" ? "Drop" : `Mean change of ${measure.name}`;
   return `${what} ${text}${Number.isFinite(p) ? `, adjusted ${pText(p)}` : ""}.`;
+}
+
+/** What its design says of it, such as the anchor of a group. */
+function own({ table, facts }: Listing, id: number): string[] {
+  return facts.columns.flatMap((name) => {
+    const value = numberAt(table, name, id);
+    return Number.isNaN(value) || value === -1 ? [] : [`${name} ${cellText(value)}`];
+  });
 }
 
 /** Lost and gained, where classes were measured. */

@@ -4,7 +4,7 @@ import { State } from "../../model/sweep";
 import { diverging } from "../../shared/colours";
 import { short } from "../../shared/numbers";
 import type { Palette, Theme } from "../../state/theme";
-import { type Entry, STATE_KEYS } from "../map/scene";
+import type { Entry } from "../map/scene";
 
 /** Where on the diverging ramp each step lies; the middle one is grey, for its neutral is paper. */
 const RAMP: Readonly<Record<Theme, readonly number[]>> = {
@@ -43,9 +43,4 @@ function hex(rgb: ArrayLike<number>): string {
 export function bottomUp(entries: readonly Entry[]): Entry[] {
   const middle = (STEPS - 1) / 2;
   return [...entries].sort((a, b) => Math.abs(a.state - middle) - Math.abs(b.state - middle));
-}
-
-/** Whether a key is one of the states of a classification. */
-export function isState(key: string): boolean {
-  return Object.values(STATE_KEYS).includes(key);
 }

@@ -34,10 +34,10 @@ export function changeFacts(told: ToldChange, index: number): Facts {
     ...labelLine(told, index),
     [`${clipped(measure.name, 24)}, intact`, short(intact[index] ?? Number.NaN)],
     ["ablated", short(after[index] ?? Number.NaN)],
-    ["change", signed(changes[index] ?? Number.NaN)],
   ];
-  const spoken = `Example ${example}: ${lines.map(([name, value]) => `${name} ${value}`).join(", ")}.`;
-  return { index, example, lines, spoken, entry: entries[states[index] ?? 0]! };
+  const head = `change ${signed(changes[index] ?? Number.NaN)}`;
+  const spoken = `Example ${example}: ${lines.map(([name, value]) => `${name} ${value}`).join(", ")}, ${head}.`;
+  return { index, example, lines, head, spoken, entry: entries[states[index] ?? 0]! };
 }
 
 function labelLine({ report, examples }: ToldChange, index: number): [string, string][] {

@@ -122,10 +122,11 @@ export function summary(pairs: readonly Pair[], nameOf: (pair: Pair) => string):
   const above = pairs.filter(({ interval }) => interval.low > 0).length;
   const below = pairs.filter(({ interval }) => interval.high < 0).length;
   const best = strongest(pairs, "more", 1)[0];
+  const claims = best?.ablation === undefined; // a report of outcomes has none
   return (
     `Of ${count(pairs.length)} pairs ${count(more)} cost more than the sum of their units and ` +
     `${count(sure.length - more)} less, by an adjusted p below 0.05; by the 95 % interval alone, ` +
-    `as the claims count, ${count(above)} and ${count(below)}.` +
+    `${claims ? "as the claims count, " : ""}${count(above)} and ${count(below)}.` +
     (best ? ` Strongest: ${nameOf(best)}, ${withInterval(best.excessPp, best.interval)}.` : "")
   );
 }
