@@ -28,7 +28,7 @@ export function Content({ cards, index, brief = false }: ContentProps) {
       ))}
       {shown.length < all.length && (
         <div>
-          <dt>{all.length - shown.length} more below</dt>
+          <dt>{all.length - shown.length} more</dt>
           <dd />
         </div>
       )}

@@ -85,7 +85,11 @@ export function valueText(
 }
 
 function inPlaces(places: number) {
-  return { minimumFractionDigits: places, maximumFractionDigits: places };
+  return {
+    minimumFractionDigits: places,
+    maximumFractionDigits: places,
+    signDisplay: "negative", // no sign before 0
+  } as const;
 }
 
 function minus(text: string): string {

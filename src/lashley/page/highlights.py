@@ -58,7 +58,7 @@ def _sure(table: pd.DataFrame, measure: EffectColumns) -> tuple[str, str]:
     p, value = table[measure.p].to_numpy(), table[measure.value].to_numpy()
     more, less = (int(((p < 0.05) & side).sum()) for side in (value > 0, value < 0))
     cost, help_ = ("cost", "help") if measure.unit == "pp" else ("raise it", "lower it")
-    return "ablations, by an adjusted p below 0.05", f"{more:,} {cost}, {less:,} {help_}"
+    return f"{cost} by an adjusted p below 0.05; {less:,} {help_}", f"{more:,} of {len(table):,}"
 
 
 def cases_of(
@@ -77,7 +77,8 @@ def cases_of(
         rows[least] = "The one that helps most" if measure.unit else "The largest fall"
     cases = [_case(i, table.loc[i], f"{caption}: {value_of(table.loc[i], measure)}.")
              for i, caption in rows.items()]  # fmt: skip
-    return [*cases, *_strongest(pairs)]
+    known = {case["fragment"] for case in cases}
+    return [*cases, *(case for case in _strongest(pairs) if case["fragment"] not in known)]
 
 
 def _strongest(pairs: pd.DataFrame | None) -> list[dict[str, str]]:
@@ -89,7 +90,7 @@ def _strongest(pairs: pd.DataFrame | None) -> list[dict[str, str]]:
         return []
     excess = written(best.excess_pp, best.excess_low_pp, best.excess_high_pp, "pp")
     row = pd.Series({"site": best.site, "units": f"{best.unit_a},{best.unit_b}"})
-    caption = f"The pair that costs most beyond the sum of its units: {excess} beyond."
+    caption = f"The strongest pair: {excess} beyond the sum of its units."
     return [_case(int(best.ablation), row, caption)]
 
 
@@ -121,12 +122,12 @@ def value_of(row: Any, measure: EffectColumns) -> str:
 def written(value: float, low: float, high: float, unit: str) -> str:
     """A number with its interval, in as many digits as the interval is worth."""
     if unit:
-        return _minus(f"{value:.2f} {unit} [{low:.2f}, {high:.2f}]")
+        return _minus(f"{value:z.2f} {unit} [{low:z.2f}, {high:z.2f}]")
     width = high - low
     if not np.isfinite(width) or width <= 0:
         return _minus(f"{value:.4g}")
     digits = max(0, 1 - int(np.floor(np.log10(width))))
-    return _minus(f"{value:,.{digits}f} [{low:,.{digits}f}, {high:,.{digits}f}]")
+    return _minus(f"{value:z,.{digits}f} [{low:z,.{digits}f}, {high:z,.{digits}f}]")
 
 
 def _minus(text: str) -> str:

@@ -43,18 +43,18 @@ export function AblationLine(props: AblationLineProps) {
       data-ablation={id}
     >
       <td class="list-site" title={site}>
+        {inside && !narrow ? "" : site}
+      </td>
+      <td class="list-units" title={`units ${text}`}>
         <a
           href={linkTo({ view: "explore", ablation: String(id) })}
           data-line={at}
           tabIndex={stop ? 0 : -1}
           aria-current={chosen ? "true" : undefined}
         >
-          {site}
-          <span class="unseen">, {name}</span>
+          {name}
+          <span class="unseen"> of {site}</span>
         </a>
-      </td>
-      <td class="list-units" title={`units ${text}`}>
-        {name}
         {narrow && more && <span class="list-more">, {more}</span>}
       </td>
       {!narrow && methods && (

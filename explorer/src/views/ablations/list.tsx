@@ -38,7 +38,10 @@ export function AblationList({ listing, measure, list, chosen, most }: AblationL
   const { methods, designs } = listing.several;
   const wide = `${methods ? "m" : ""}${designs ? "d" : ""}`;
   return (
-    <div class={`list ${narrow ? "list-narrow" : `list-wide list-${wide}`}`} ref={home}>
+    <div
+      class={`list ${measure.unit === "pp" ? "" : "list-numbers"} ${narrow ? "list-narrow" : `list-wide list-${wide}`}`}
+      ref={home}
+    >
       <div
         ref={scroller.place}
         class="list-lines"

@@ -36,7 +36,7 @@ export function Card({ facts, pictures, cards, at, gap, size }: CardProps) {
   });
   return (
     <div
-      class={`map-card ${cards?.kind === "texts" ? "map-card-wide" : ""}`}
+      class={`map-card ${cards?.kind === "texts" || cards?.kind === "numbers" ? "map-card-wide" : ""}`}
       ref={home}
       aria-hidden="true"
       data-example={example}

@@ -29,8 +29,8 @@ export function Distribution({ told }: { readonly told: ToldChange }) {
   const { up, down, none, beyond } = found;
   const says =
     `${measure.name} rises on ${count(up)} of ${several(up + down + none, "example")}, falls on ` +
-    `${count(down)} and stays on ${count(none)}.` +
-    (beyond > 0 ? ` ${count(beyond)} lie beyond the ends of the scale.` : "");
+    `${count(down)} and does not change on ${count(none)}.` +
+    (beyond > 0 ? ` Beyond the ends of the scale lie ${count(beyond)}.` : "");
   return (
     <Panel
       name="changes"

@@ -6,7 +6,6 @@ import type { Examples } from "../../model/sweep";
 import type { Row } from "../../page/blocks";
 import type { Measure, Report } from "../../page/report";
 import { short } from "../../shared/numbers";
-import { clipped } from "../../shared/words";
 import type { Facts } from "../map/rows";
 import type { Entry } from "../map/scene";
 
@@ -28,11 +27,11 @@ export interface ToldChange {
 }
 
 export function changeFacts(told: ToldChange, index: number): Facts {
-  const { examples, measure, intact, after, changes, states, entries } = told;
+  const { examples, intact, after, changes, states, entries } = told;
   const example = examples.number?.[index] ?? index;
   const lines: [string, string][] = [
     ...labelLine(told, index),
-    [`${clipped(measure.name, 24)}, intact`, short(intact[index] ?? Number.NaN)],
+    ["intact", short(intact[index] ?? Number.NaN)],
     ["ablated", short(after[index] ?? Number.NaN)],
   ];
   const head = `change ${signed(changes[index] ?? Number.NaN)}`;
