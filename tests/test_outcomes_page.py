@@ -283,6 +283,11 @@ class TestPlaces:
         assert places.xy.tolist() == [[0, 0.25], [1, 0.75]]
         assert places_of(np.ones((3, 2)), None, 3, "label").xy.tolist() == [[0.5, 0.5]] * 3
 
+    def test_points_of_an_embedding(self, outcomes):
+        found = la.embed(np.random.default_rng(0).normal(size=(N, 4)), perplexity=5)
+        table = outcomes_page(outcomes, points=found).tables["examples"]
+        assert np.ptp(table[["x", "y"]].to_numpy(), axis=0).max() == pytest.approx(1)
+
 
 class TestWriting:
     def test_one_call_writes_the_file_and_returns_its_path(self, outcomes, data, tmp_path):

@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from "vitest";
 import { changesOf, meanOf, readingsOf, STEPS, scaleOf, stepsOf } from "../src/model/changes";
 import { byClass, byValue } from "../src/model/grouping";
 import { State } from "../src/model/sweep";
-import { changeText, short, valueText } from "../src/shared/numbers";
+import { changeText, short, tickText, valueText } from "../src/shared/numbers";
 import { binsOf } from "../src/views/outcomes/histogram";
 import { bySize, inTurn } from "../src/views/outcomes/order";
 import { bottomUp, stepEntries } from "../src/views/outcomes/steps";
@@ -151,6 +151,10 @@ describe("numbers of any size", () => {
     [Number.NaN, ""],
   ])("%d", (value, text) => {
     expect(short(value)).toBe(text);
+  });
+
+  test("have no idle digits at an axis", () => {
+    expect([0.5, -0.2, 1500, 0].map(tickText)).toEqual(["0.5", "−0.2", "1,500", "0"]);
   });
 
   test("have as many digits as their interval is worth", () => {

@@ -84,6 +84,11 @@ export function valueText(
   return unit === "pp" ? withInterval(value, interval, unit) : changeText(value, interval);
 }
 
+/** A number at an axis: no digits that say nothing. */
+export function tickText(value: number): string {
+  return minus(value.toLocaleString("en", { maximumSignificantDigits: 3 }));
+}
+
 function inPlaces(places: number) {
   return {
     minimumFractionDigits: places,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from lashley.embedding import Embedding
 from lashley.errors import DataError
 
 
@@ -35,6 +36,7 @@ def checked_points(points: Any, n: int) -> np.ndarray | None:
     """
     if points is None:
         return None
+    points = points.points if isinstance(points, Embedding) else points
     try:
         own = points.detach().cpu() if isinstance(points, Tensor) else points
         array = np.asarray(own, np.float64)
@@ -50,7 +52,7 @@ def checked_points(points: Any, n: int) -> np.ndarray | None:
 def _refused(given: str, n: int) -> DataError:
     return DataError(
         f"points: given {given}; allowed is a finite place for each of the {n} examples, of shape "
-        f"({n}, 2). Take those of la.embed, or leave points out for a grid."
+        f"({n}, 2). Take la.embed(inputs), or leave points out for a grid."
     )
 
 

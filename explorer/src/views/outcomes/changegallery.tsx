@@ -4,9 +4,9 @@ import { ablationName } from "../../model/names";
 import { several } from "../../shared/words";
 import { useChoice } from "../../state/usekey";
 import { usePictures } from "../map/usescene";
-import { useSome } from "./changemap";
 import { CARDS, Gallery } from "./gallery";
 import { bySize } from "./order";
+import { useSome } from "./some";
 import { changeFacts, changeRows, type ToldChange } from "./toldchange";
 
 const HELP =

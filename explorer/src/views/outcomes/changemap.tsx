@@ -1,6 +1,6 @@
 // The map of all examples, coloured by how much the ablation changes what was measured.
 import { useMemo, useRef, useState } from "preact/hooks";
-import { meanOf, STEPS } from "../../model/changes";
+import { meanOf } from "../../model/changes";
 import { ablationName } from "../../model/names";
 import { captionLines } from "../../shared/caption";
 import { Choice } from "../../shared/choice";
@@ -8,18 +8,16 @@ import { savePng } from "../../shared/download";
 import { changeText, count } from "../../shared/numbers";
 import { Panel } from "../../shared/panel";
 import { several } from "../../shared/words";
-import { classIn } from "../../state/chosen";
 import { set } from "../../state/fragment";
-import { useKey } from "../../state/usekey";
 import { KEYS } from "../map/keyboard";
-import { inside, readLasso, writeLasso } from "../map/lasso";
+import { writeLasso } from "../map/lasso";
 import { Legend } from "../map/legend";
 import "../map/map.css";
 import { namesOf } from "../map/names";
 import { Plane } from "../map/plane";
-import { marked, ofClass } from "../map/selection";
 import { captionWidth, type Shot, snapshot } from "../map/snapshot";
 import { usePictures, useScene } from "../map/usescene";
+import { countsOf, extremes, useSome } from "./some";
 import { bottomUp } from "./steps";
 import { changeFacts, changeRows, type ToldChange } from "./toldchange";
 
@@ -73,26 +71,12 @@ export function ChangeMap({ told }: { readonly told: ToldChange }) {
         },
       }}
     >
-      <div class="choices">
-        {report.classes.length > 0 && (
-          <Choice
-            of="class"
-            label="Class"
-            values={[
-              ["", "all classes"],
-              ...report.classes.map((name, i) => [String(i), name] as const),
-            ]}
-          />
-        )}
-        <button type="button" aria-pressed={lassoing} onClick={() => setLassoing(!lassoing)}>
-          Lasso
-        </button>
-        {polygon && (
-          <button type="button" onClick={() => set({ lasso: null })}>
-            Clear selection
-          </button>
-        )}
-      </div>
+      <MapControls
+        classes={report.classes}
+        lassoing={lassoing}
+        onLassoing={setLassoing}
+        selecting={polygon !== null}
+      />
       {scene && (
         <Plane
           scene={scene}
@@ -119,36 +103,31 @@ export function ChangeMap({ told }: { readonly told: ToldChange }) {
   );
 }
 
-/** The examples of the class and in the lasso that the address asks for; null: all. */
-export function useSome({ report, examples }: ToldChange) {
-  const of = classIn(useKey("class"), report.classes.length);
-  const lasso = useKey("lasso");
-  return useMemo(() => {
-    const polygon = readLasso(lasso);
-    const { x, y } = examples;
-    const own = ofClass(examples, of);
-    const within = polygon && x && y ? inside(polygon, x, y) : null;
-    const strong = own && within ? own.map((on, i) => on & (within[i] ?? 0)) : (own ?? within);
-    const class_ = of === null ? "" : `class ${report.classes[of]}`;
-    const words = [class_, within ? "the lasso" : ""].filter(Boolean).join(" in ");
-    return {
-      some: strong && marked(strong),
-      strong,
-      polygon,
-      of: within && of === null ? "those in the lasso" : words,
-    };
-  }, [report, examples, of, lasso]);
+interface MapControlsProps {
+  readonly classes: readonly string[];
+  readonly lassoing: boolean;
+  readonly onLassoing: (on: boolean) => void;
+  readonly selecting: boolean;
 }
 
-/** The examples to step through by keyboard: the largest changes. */
-function extremes(states: Uint8Array, strong: Uint8Array | null): number[] {
-  return [...states.keys()].filter(
-    (i) => (states[i] === 0 || states[i] === STEPS - 1) && (strong === null || strong[i] === 1),
+function MapControls({ classes, lassoing, onLassoing, selecting }: MapControlsProps) {
+  return (
+    <div class="choices">
+      {classes.length > 0 && (
+        <Choice
+          of="class"
+          label="Class"
+          values={[["", "all classes"], ...classes.map((name, i) => [String(i), name] as const)]}
+        />
+      )}
+      <button type="button" aria-pressed={lassoing} onClick={() => onLassoing(!lassoing)}>
+        Lasso
+      </button>
+      {selecting && (
+        <button type="button" onClick={() => set({ lasso: null })}>
+          Clear selection
+        </button>
+      )}
+    </div>
   );
-}
-
-function countsOf(states: Uint8Array, some: readonly number[] | null): number[] {
-  const found = Array<number>(STEPS).fill(0);
-  for (const i of some ?? states.keys()) found[states[i] ?? 0]! += 1;
-  return found;
 }

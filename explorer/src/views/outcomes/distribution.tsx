@@ -6,8 +6,8 @@ import { count } from "../../shared/numbers";
 import { Panel } from "../../shared/panel";
 import { several } from "../../shared/words";
 import { palette } from "../../state/theme";
-import { useSome } from "./changemap";
 import { binsOf, histogram } from "./histogram";
+import { useSome } from "./some";
 import type { ToldChange } from "./toldchange";
 
 const HELP =

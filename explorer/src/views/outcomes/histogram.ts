@@ -2,7 +2,7 @@
 import * as Plot from "@observablehq/plot";
 import type { Mean } from "../../model/changes";
 import { limitOf } from "../../model/limit";
-import { short } from "../../shared/numbers";
+import { short, tickText } from "../../shared/numbers";
 import type { Palette } from "../../state/theme";
 import type { Entry } from "../map/scene";
 
@@ -70,7 +70,7 @@ export function histogram(
       labelAnchor: "center",
       labelArrow: "none",
       labelOffset: 36,
-      tickFormat: (value: number) => short(value),
+      tickFormat: tickText,
     },
     y: { label: "examples", grid: true, ticks: 5, labelArrow: "none" },
     marks: [

@@ -1,6 +1,6 @@
 // The mean change of each group as a chart: a row per group.
 import * as Plot from "@observablehq/plot";
-import { short } from "../../shared/numbers";
+import { tickText } from "../../shared/numbers";
 import { clipped } from "../../shared/words";
 import type { Palette } from "../../state/theme";
 import type { Entry } from "../map/scene";
@@ -38,7 +38,7 @@ export function meansPlot(
       grid: true,
       nice: true,
       ticks: Math.max(3, Math.floor(width / 90)),
-      tickFormat: (value: number) => short(value),
+      tickFormat: tickText,
     },
     y: {
       domain: rows.map(({ key }) => key),
