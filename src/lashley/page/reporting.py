@@ -44,8 +44,8 @@ def report(
             data frame. Images of uint8 and those from 0 to 1 show as they are; others are scaled
             from their least to their largest number. None: the page shows outcomes alone.
         title: Of the page.
-        points: (example, 2) places on the map, in any unit, or what `embed` returns. None: a grid in
-            the order of the labels.
+        points: (example, 2) places on the map, in any unit, or what `embed` returns. None: a grid
+            in the order of the labels.
         show: A function that turns the inputs of `examples` into what a person looks at, such as
             `tokenizer.batch_decode`, or `lambda x: x.reshape(-1, 28, 28)`.
 
