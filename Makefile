@@ -91,7 +91,7 @@ explorer: explorer/node_modules/.installed
 check-explorer: explorer/node_modules/.installed
 	cd explorer && npm run check
 	cd explorer && npm run build -- --outDir ../build/explorer
-	diff --recursive --brief build/explorer src/lashley/report/bundle
+	diff --recursive --brief build/explorer src/lashley/page/bundle
 
 check: lint check-explorer test
 

@@ -1,9 +1,10 @@
 """Takes the pictures of the report that README and docs/report.md show.
 
-    python docs/screenshots.py MLP_RUN LAYER_RUN
+    python docs/screenshots.py MLP_RUN LAYER_RUN OUTCOMES
 
-MLP_RUN is a run of `meyes2019-mlp --set network.weights=authors`, LAYER_RUN one of `vgg19-cifar10`.
-Needs Chromium and the package playwright.
+MLP_RUN is a run of `meyes2019-mlp --set network.weights=authors`, LAYER_RUN one of `vgg19-cifar10`;
+OUTCOMES is a folder with the `report.html` that `la.report` writes of singles and pairs of an MLP
+on digits. Needs Chromium and the package playwright.
 """
 
 from __future__ import annotations
@@ -32,14 +33,18 @@ LAYERS = {
     "report-layers": ("#view=layers&site=features.7&proportion=0.25", WIDE, "light"),
     "report-recovery": ("#view=recovery", WIDE, "light"),
 }
+OUTCOMES = {
+    "report-outcomes": ("#view=explore", (1440, 900), "light"),
+    "report-ablations": ("#view=ablations&by=site&open=1", (1440, 620), "dark"),
+}
 
 
-def main(mlp: str, layers: str) -> None:
+def main(mlp: str, layers: str, outcomes: str) -> None:
     """Take them all."""
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
-        for run, views in ((mlp, MLP), (layers, LAYERS)):
+        for run, views in ((mlp, MLP), (layers, LAYERS), (outcomes, OUTCOMES)):
             address = f"file://{(Path(run) / 'report.html').resolve()}"
             for name, (fragment, (width, height), theme) in views.items():
                 window = {"width": width, "height": height}

@@ -3,7 +3,7 @@ import { defineConfig } from "vite";
 // One script and one style sheet, which the Python package puts into every report.
 export default defineConfig({
   build: {
-    outDir: "../src/lashley/report/bundle",
+    outDir: "../src/lashley/page/bundle",
     emptyOutDir: true,
     target: "es2022",
     license: { fileName: "LICENSES.md" },

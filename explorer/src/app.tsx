@@ -10,10 +10,13 @@ import { classIn } from "./state/chosen";
 import { linkTo } from "./state/fragment";
 import { switchTheme, theme } from "./state/theme";
 import { useKey } from "./state/usekey";
+import { Ablations } from "./views/ablations";
 import { Claims } from "./views/claims";
 import { Data } from "./views/data";
 import { Explore } from "./views/explore";
 import { Layers } from "./views/layers/layers";
+import { Outcomes } from "./views/outcomes";
+import { OutcomePairs } from "./views/outcomes/pairs";
 import { Overview } from "./views/overview";
 import { Pairs } from "./views/pairs";
 import { Recovery } from "./views/recovery";
@@ -30,13 +33,23 @@ interface View {
 const VIEWS: readonly View[] = [
   { name: "overview", title: "Overview", component: Overview, there: () => true },
   { name: "layers", title: "Layers", component: Layers, there: ({ kind }) => kind === "layers" },
+  { name: "ablations", title: "Ablations", component: Ablations, there: isOfOutcomes },
+  { name: "explore", title: "Explore", component: Outcomes, there: isOfOutcomes },
   { name: "explore", title: "Explore", component: Explore, there: ({ kind }) => kind === "mlp" },
-  { name: "pairs", title: "Pairs", component: Pairs, there: () => has("interactions") },
+  { name: "pairs", title: "Pairs", component: PairsOf, there: () => has("interactions") },
   { name: "recovery", title: "Recovery", component: Recovery, there: () => has("recovery") },
   { name: "scores", title: "Scores", component: Scores, there: () => has("scores") },
   { name: "claims", title: "Claims", component: Claims, there: () => has("claims") },
   { name: "data", title: "Tables", component: Data, there: () => true },
 ];
+
+function isOfOutcomes({ kind }: Report): boolean {
+  return kind === "outcomes";
+}
+
+function PairsOf({ report }: { readonly report: Report }) {
+  return isOfOutcomes(report) ? <OutcomePairs report={report} /> : <Pairs report={report} />;
+}
 
 export function App({ report }: { readonly report: Report }) {
   const views = VIEWS.filter(({ there }) => there(report));

@@ -1,4 +1,4 @@
-// Blocks as lashley.report writes them; tests/fixtures.py made those in blocks.json.
+// Blocks as lashley.page writes them; tests/fixtures.py made those in blocks.json.
 
 import { expect, test } from "vitest";
 import { has, json, picture, table, tensor } from "../src/page/blocks";

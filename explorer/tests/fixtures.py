@@ -10,8 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from lashley import stats
-from lashley.report import sweep_arrays
-from lashley.report.blocks import Block, array_block, json_block, table_block
+from lashley.page import sweep_arrays
+from lashley.page.blocks import PageBlock, array_block, json_block, table_block
 
 HERE = Path(__file__).parent
 COUNTS = [
@@ -19,6 +19,10 @@ COUNTS = [
     (4884, 97, 10_000), (97, 4884, 10_000), (10_000, 0, 10_000), (13, 12, 1_135),
 ]  # fmt: skip
 SHARES = [(0, 0), (0, 1), (1, 1), (0, 50), (50, 50), (3, 7), (436, 892), (9464, 10_000)]
+SUMS = [  # sum, sum of squares, number
+    (3.5, 9.25, 2), (-1.0, 4.0, 5), (0.0, 0.0, 9), (12.5, 800.0, 31), (1e-7, 1e-12, 120),
+    (-2e6, 3e10, 442), (17.0, 17.0, 10_000),
+]  # fmt: skip
 SAMPLES = [[-0.5, -0.4, -0.61, 0.02], [0.3], [0.7, 0.7, 0.7]]
 
 
@@ -27,7 +31,9 @@ def intervals() -> dict[str, object]:
     grid = np.linspace(-1.2, 1.2, 49)
     paired = [(stats.paired_interval(lo - g, lo + g, n), (lo, g, n)) for lo, g, n in COUNTS]
     shares = [(stats.share_interval(part, whole), (part, whole)) for part, whole in SHARES]
+    sums = [(stats.mean_interval(*given), given) for given in SUMS]
     return {
+        "mean": [[*given, float(found.low), float(found.high)] for found, given in sums],
         "paired": [[*given, float(found.low), float(found.high)] for found, given in paired],
         "share": [[*given, float(found.low), float(found.high)] for found, given in shares],
         "density": [[values, stats.density(values, grid).tolist()] for values in SAMPLES],
@@ -35,7 +41,7 @@ def intervals() -> dict[str, object]:
     }
 
 
-def blocks() -> list[Block]:
+def blocks() -> list[PageBlock]:
     """Every kind of block but a picture, with what breaks readers in it."""
     table = pd.DataFrame({
         "class": ["cat", "cat", "dog", "cat", "dog", "cat"],
@@ -56,7 +62,7 @@ def blocks() -> list[Block]:
     ]
 
 
-def sweep() -> list[Block]:
+def sweep() -> list[PageBlock]:
     """Two singles and their pair on four examples; 255 is an example not measured."""
     outcomes = xr.Dataset(
         {

@@ -33,7 +33,7 @@ import { inside, readLasso, simplified, writeLasso } from "../src/views/map/lass
 import { fitting, namesOf } from "../src/views/map/names";
 import { needsOf, rightOf } from "../src/views/map/needs";
 import { cardPlace, inView, pick, stepped } from "../src/views/map/picking";
-import { factsOf, inWords, rowsOf, type Told } from "../src/views/map/rows";
+import { factsOf, rowsOf, type Told } from "../src/views/map/rows";
 import * as scene from "../src/views/map/scene";
 import { isStale, marked, ofClass, selected } from "../src/views/map/selection";
 import * as words from "../src/views/map/words";
@@ -373,11 +373,11 @@ describe("the pointer and the card", () => {
 describe("the words", () => {
   it("tell what became of an example", () => {
     const facts = factsOf(told(ABLATIONS[0]!, single), 4);
-    expect(inWords(facts)).toBe(
+    expect(facts.spoken).toBe(
       'Example 4: <b>"dog". Intact network: cat. After the ablation: <b>"dog". gained.',
     );
     const missing = factsOf(told(ABLATIONS[2]!, pair), 5);
-    expect(missing.ablated).toBe("not measured");
+    expect(missing.lines).toContainEqual(["ablated", "not measured"]);
   });
 
   it("say how many examples are in each state", () => {

@@ -155,7 +155,7 @@ test("what was not measured is 65535 where classes need two bytes", () => {
   expect(Array.from(statesOf(wide, examples, CUTS[0]!))).toEqual([State.MISSING, State.RIGHT]);
 });
 
-describe("as lashley.report writes it", () => {
+describe("as lashley.page writes it", () => {
   onAPage();
 
   const EXPECTED = [

@@ -7,6 +7,7 @@ Cut units out of a network, measure what is lost, class by class and example by 
     sites = la.find_sites(network, examples)
     outcomes = la.evaluate(network, examples, la.singles(sites["fc1"]))
     la.effects(outcomes).to_dataframe()
+    la.report(outcomes, "report.html", examples=examples)
 """
 
 from importlib.metadata import version
@@ -20,6 +21,7 @@ from lashley.embedding import embed
 from lashley.engine import Savings, evaluate
 from lashley.errors import LashleyError
 from lashley.outcomes import open_store
+from lashley.page import report
 from lashley.planning import Plan, plan
 from lashley.readouts import Readout
 from lashley.recovery import (
@@ -67,6 +69,7 @@ __all__ = [
     "recover",
     "recover_each",
     "recover_iterated",
+    "report",
     "scores",
     "similar_groups",
     "singles",

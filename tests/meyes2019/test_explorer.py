@@ -12,8 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 from lashley import cli, outcomes, studies
+from lashley.page import Page, render
 from lashley.papers.meyes2019.mlp.page import page as page_of
-from lashley.report import Page, render
 from lashley.studies import RunFolder
 
 from browsing import browser, reading

@@ -18,7 +18,7 @@ from PIL import Image
 import lashley
 from lashley import outcomes
 from lashley.errors import DataError
-from lashley.report import Page, atlas, render
+from lashley.page import Page, atlas, render
 from lashley.studies import RunFolder
 
 EVIL = "\"><script>alert(1)</script>'&amp;<img src=x onerror=alert(1)>{{ 7*7 }}</style>"

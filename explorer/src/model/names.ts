@@ -11,6 +11,7 @@ export function unitNumber(report: Report, unit: number): string {
 export function ablationName(report: Report, ablation: Ablation | null): string {
   if (ablation === null) return "nothing (the intact network)";
   const { units, more, design, site } = ablation;
+  if (report.kind === "outcomes") return `${siteName(site)}, ${unitsName(units)}`;
   if (report.kind === "layers") {
     const layer = `layer ${more.label ?? site}`;
     if (design === "random_groups")
@@ -22,6 +23,21 @@ export function ablationName(report: Report, ablation: Ablation | null): string 
   return numbers.length === 1
     ? `unit ${numbers[0]}`
     : `units ${numbers.slice(0, -1).join(", ")} and ${numbers.at(-1)}`;
+}
+
+/** A site as a sentence calls it: "layer2.0", "site 3" where its name is but a number. */
+export function siteName(site: string): string {
+  return /^\d+$/.test(site) ? `site ${site}` : site;
+}
+
+const FIRST = 4; // units that a name spells out
+
+/** "unit 3", "units 3 and 15", "40 units (3, 15, 17, …)". */
+export function unitsName(units: readonly number[]): string {
+  if (units.length === 0) return "no unit";
+  if (units.length === 1) return `unit ${units[0]}`;
+  if (units.length > FIRST) return `${units.length} units (${units.slice(0, 3).join(", ")}, …)`;
+  return `units ${units.slice(0, -1).join(", ")} and ${units.at(-1)}`;
 }
 
 const METHODS: Readonly<Record<string, string>> = {

@@ -3,12 +3,14 @@ import { type Row, table, tensor } from "../page/blocks";
 import { keptByName } from "../page/once";
 import type { Evaluation } from "../page/report";
 
-export type Predictions = Uint8Array | Uint16Array;
+export type Predictions = Uint8Array | Uint16Array | Uint32Array;
 
 /** The examples of the map, in the order of all arrays by example. */
 export interface Examples {
   readonly length: number;
   readonly label: ArrayLike<number>;
+  /** What the network should have given, where that is a number and no class. */
+  readonly target?: ArrayLike<number> | null;
   /** Which of the run's examples these are; null: all of them, in their order. */
   readonly number?: ArrayLike<number> | null;
   /** Places on the map, 0 to 1, y upwards; null without a map. */
@@ -39,6 +41,8 @@ export interface Sweep {
   readonly missing: number;
   /** The ablation of exactly these units, if it was carried out; for studies of one site. */
   of(...units: number[]): Ablation | undefined;
+  /** Of a pair the single ablations of its units; none if it is no pair, or one was not carried out. */
+  parts(ablation: Ablation): readonly Ablation[];
 }
 
 /** What an ablation did to an example; on the map the larger number lies on top. */
@@ -49,7 +53,8 @@ export async function loadExamples(): Promise<Examples> {
   const found = await table("examples");
   const column = (name: string) => (found.names.includes(name) ? found.column<number>(name) : null);
   const [x, y, number] = [column("x"), column("y"), column("example")];
-  return { length: found.length, label: column("label")!, number, x, y };
+  const label = column("label") ?? new Uint8Array(found.length); // without classes, all are in one
+  return { length: found.length, label, target: column("target"), number, x, y };
 }
 
 const kept = keptByName<Sweep>();
@@ -101,6 +106,9 @@ export function sweepOf(
 ): Sweep {
   const n = intact.length;
   const byUnits = new Map(ablations.map((each) => [each.units.join(","), each]));
+  const singles = new Map(
+    ablations.filter(({ units }) => units.length === 1).map((each) => [keyOf(each), each]),
+  );
   const known = new Map<number, Predictions>();
   const predictions = ({ row }: Ablation) => {
     const found = known.get(row) ?? xored(packed.subarray(row * n, (row + 1) * n), intact);
@@ -111,10 +119,19 @@ export function sweepOf(
     ...evaluation,
     intact,
     ablations,
-    missing: intact instanceof Uint8Array ? 255 : 65535,
+    missing: 2 ** (8 * intact.BYTES_PER_ELEMENT) - 1,
     predictions,
     of: (...units) => byUnits.get([...units].sort((a, b) => a - b).join(",")),
+    parts: (pair) => {
+      if (pair.design !== "pairs") return [];
+      const found = pair.units.map((unit) => singles.get(keyOf({ ...pair, units: [unit] })));
+      return found.some((each) => each === undefined) ? [] : (found as Ablation[]);
+    },
   };
+}
+
+function keyOf({ site, method, units }: Pick<Ablation, "site" | "method" | "units">): string {
+  return JSON.stringify([site, method, ...units]);
 }
 
 /**
@@ -143,8 +160,7 @@ export function unitsOf(text: string): number[] {
 export function statesOf(sweep: Sweep, examples: Examples, ablation: Ablation): Uint8Array {
   const { label } = examples;
   const after = sweep.predictions(ablation);
-  const [first, second] =
-    ablation.design === "pairs" ? ablation.units.map((unit) => sweep.of(unit)) : [];
+  const [first, second] = sweep.parts(ablation);
   const [one, two] = first && second ? [sweep.predictions(first), sweep.predictions(second)] : [];
   const states = new Uint8Array(examples.length);
   for (let i = 0; i < states.length; i++) {

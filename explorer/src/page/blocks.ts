@@ -1,4 +1,4 @@
-// What a report carries: blocks of text in the page, each gzip'd bytes in base64 (lashley.report).
+// What a report carries: blocks of text in the page, each gzip'd bytes in base64 (lashley.page).
 import { tableFromIPC } from "@uwdata/flechette";
 import { keptByName } from "./once";
 

@@ -1,4 +1,4 @@
-// What a report says about itself; written by lashley.report.
+// What a report says about itself; written by lashley.page.
 import { json } from "./blocks";
 
 /**
@@ -43,8 +43,35 @@ export interface Atlas {
   readonly kind: "ink" | "colour";
 }
 
-export interface Report {
-  readonly kind: "mlp" | "layers";
+/** A number that every ablation has: the columns of the table of ablations that hold it. */
+export interface Measure {
+  readonly name: string;
+  readonly value: string;
+  readonly low: string;
+  readonly high: string;
+  /** "" where there are no p-values. */
+  readonly p: string;
+  /** "pp", or "" for the readout's own. */
+  readonly unit: string;
+}
+
+/** What a report of outcomes has beyond what all reports have. */
+export interface OutcomesFacts {
+  readonly readout: string;
+  /** The first one is shown first; of a classification there is one, the drop. */
+  readonly measures: readonly Measure[];
+  /** What the card of an example shows, and what the page left out of it. */
+  readonly cards: { readonly kind: "images" | "texts" | "numbers" | "none"; readonly note: string };
+  /** Columns of the table of ablations that are the designs' own. */
+  readonly columns: readonly string[];
+  /** How many examples were evaluated; the page may carry fewer. */
+  readonly total: number;
+  /** Whether ablations were measured until they were known well enough. */
+  readonly to_precision: boolean;
+}
+
+export interface Report extends Partial<OutcomesFacts> {
+  readonly kind: "mlp" | "layers" | "outcomes";
   readonly title: string;
   readonly study: string;
   readonly run: string;
@@ -55,7 +82,13 @@ export interface Report {
   readonly classes: readonly string[];
   readonly evaluations: readonly Evaluation[];
   /** Of the map; `absent` says why there is none. */
-  readonly map: { readonly note: string; readonly absent: string; readonly atlas: Atlas | null };
+  readonly map: {
+    readonly note: string;
+    readonly absent: string;
+    readonly atlas: Atlas | null;
+    /** Of an example, as a share of the map; without it the distances say. */
+    readonly side?: number | null;
+  };
   readonly cases: readonly Case[];
   readonly figures: readonly FigureNote[];
   readonly claims_note: string;

@@ -3,7 +3,7 @@ import { useLayoutEffect } from "preact/hooks";
 import type { Cell, Row } from "../page/blocks";
 
 const OF_LAYER = ["site", "method", "proportion", "top"];
-const BY_EXAMPLE = ["evaluation", "units", "site", "method", "proportion", "group"]; // top-1 always
+const BY_EXAMPLE = ["evaluation", "units", "site", "method", "proportion", "group", "ablation"]; // top-1 always
 
 /** By panel: the facts that its numbers depend on, in order; none for those that are not here. */
 const DEPENDS: Readonly<Record<string, readonly string[]>> = {
@@ -13,8 +13,11 @@ const DEPENDS: Readonly<Record<string, readonly string[]>> = {
   "map-needs": BY_EXAMPLE,
   effects: BY_EXAMPLE,
   "taken-for": [...BY_EXAMPLE, "class"],
-  pairs: ["evaluation"],
-  strongest: ["evaluation"],
+  changes: BY_EXAMPLE,
+  "change-groups": BY_EXAMPLE,
+  examples: BY_EXAMPLE,
+  pairs: ["evaluation", "site", "method"],
+  strongest: ["evaluation", "site", "method"],
   "score-and-drop": ["evaluation"],
   "scores-compared": ["evaluation"],
   layers: ["method", "top"],
@@ -29,7 +32,7 @@ const DEPENDS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Facts whose value alone does not say what it is. */
-const SPELLED = ["proportion", "top", "group", "anchor", "draw", "class"];
+const SPELLED = ["proportion", "top", "group", "anchor", "draw", "class", "ablation"];
 
 /** What the views on screen have told, as they resolved it from the address. */
 const told: Record<string, Cell> = {};

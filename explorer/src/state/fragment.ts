@@ -40,6 +40,7 @@ export function set(changes: Readonly<Record<string, string | null>>, quiet = fa
 /** Keys that mean the same in several views; links to another view drop all others. */
 const SHARED = ["view", "theme", "evaluation", "units", "class"].concat(
   ["site", "method", "proportion", "top", "group", "draw"], // of a layer study
+  ["ablation", "measure", "find", "order", "by", "open", "set"], // of outcomes
 );
 
 /** An address inside the page that differs in some keys. */

@@ -1,10 +1,13 @@
 // What the reader sees first: what was done, what came out, and what is worth a look.
+import { type Listing, loadListing } from "../model/outcomes";
 import { has, table } from "../page/blocks";
 import type { Report } from "../page/report";
 import { Loaded } from "../shared/loaded";
 import { Tally, tallyText } from "../shared/tally";
 import { claimOf, columnsOf, tally, type Verdict } from "../shared/verdicts";
 import { linkTo } from "../state/fragment";
+import { useMeasure } from "./ablations/asked";
+import { Sites } from "./ablations/sites";
 import { Cards } from "./overview/cards";
 import "./overview/overview.css";
 
@@ -40,9 +43,23 @@ export function Overview({ report }: { readonly report: Report }) {
           <Cards report={report} />
         </section>
       )}
+      {report.kind === "outcomes" && (
+        <Loaded of="sites" load={() => loadListing(report)}>
+          {(listing) => <OutcomeSites report={report} listing={listing} />}
+        </Loaded>
+      )}
       <Ways kind={report.kind} />
     </div>
   );
+}
+
+function OutcomeSites(props: { readonly report: Report; readonly listing: Listing }) {
+  const { measure } = useMeasure(props.report);
+  return props.listing.sites.length > 1 ? (
+    <div class="overview-sites">
+      <Sites listing={props.listing} measure={measure} />
+    </div>
+  ) : null;
 }
 
 /** A number large, its interval small: "47.87 pp [46.84, 48.88]". */
@@ -67,12 +84,20 @@ function Ways({ kind }: { readonly kind: Report["kind"] }) {
     <section aria-labelledby="ways-title">
       <h2 id="ways-title">How to find your way</h2>
       <ul class="overview-ways">
-        {kind === "mlp" ? (
+        {kind === "outcomes" && (
+          <li>
+            In <a href={linkTo({ view: "ablations" })}>Ablations</a>, find a site or a unit; a click
+            on one opens it in <a href={linkTo({ view: "explore" })}>Explore</a>: what became of
+            each example, of each class, and the examples themselves.
+          </li>
+        )}
+        {kind === "mlp" && (
           <li>
             In <a href={linkTo({ view: "explore" })}>Explore</a>, click a unit, then a second one:
             the map, the bars and the numbers show what the network loses without them.
           </li>
-        ) : (
+        )}
+        {kind === "layers" && (
           <li>
             In <a href={linkTo({ view: "layers" })}>Layers</a>, click a layer, then a group of its
             filters: the curves, the classes and the numbers show what the network loses without it.

@@ -48,24 +48,34 @@ export function Pairs({ report }: { readonly report: Report }) {
         <EvaluationChoice report={report} />
       </div>
       <Loaded of={evaluation} load={load}>
-        {(found) => <Bench report={report} {...found} />}
+        {({ units, pairs, evaluation: of }) => (
+          <Measured report={report} evaluation={of} units={units} pairs={pairs} />
+        )}
       </Loaded>
     </>
   );
 }
 
-interface BenchProps {
-  readonly report: Report;
+interface MeasuredProps extends PairsBenchProps {
   readonly evaluation: string;
+}
+
+function Measured({ evaluation, ...shown }: MeasuredProps) {
+  useTold({ evaluation });
+  return <PairsBench {...shown} />;
+}
+
+export interface PairsBenchProps {
+  readonly report: Report;
   readonly units: readonly UnitInfo[];
   readonly pairs: readonly Pair[];
 }
 
-function Bench({ report, evaluation, units, pairs }: BenchProps) {
+/** The pairs of one site. */
+export function PairsBench({ report, units, pairs }: PairsBenchProps) {
   const svg = useSvg("pairs");
   const asked = unitsIn(useKey("units")).join(",");
   const by = useChoice({ of: SORT, values: SORTS });
-  useTold({ evaluation });
   const order = useMemo(() => orderOf(units, pairs, by), [units, pairs, by]);
   const numberOf = useCallback((unit: number) => unitNumber(report, unit), [report]);
   const nameOf = useCallback(

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from matplotlib.figure import Figure
 
-from lashley import report
 from lashley.figures import save
 from lashley.files import written_whole
+from lashley.page import Page, render
 from lashley.studies.folder import RunFolder, Tell
 
 
@@ -69,23 +68,6 @@ def figure_notes(captions: Mapping[str, str]) -> list[dict[str, str]]:
     ]
 
 
-def table_notes(
-    notes: Mapping[str, str], tables: Mapping[str, pd.DataFrame], titles: Mapping[str, str]
-) -> list[dict[str, Any]]:
-    """What the report says about those of its tables that the run has.
-
-    Args:
-        notes: What the rows of each are, by name.
-        tables: By name.
-        titles: Of the tables whose title is not their name.
-    """
-    return [
-        {"name": name, "title": titles.get(name, name.replace("_", ", ").capitalize()),
-         "note": note, "rows": len(tables[name])}
-        for name, note in notes.items() if name in tables
-    ]  # fmt: skip
-
-
 def map_note(what: str, neighbours: str, quality: Mapping[str, Any]) -> str:
     """What the report says about a map.
 
@@ -102,9 +84,9 @@ def map_note(what: str, neighbours: str, quality: Mapping[str, Any]) -> str:
     )
 
 
-def write_page(folder: RunFolder, page: report.Page) -> Path:
+def write_page(folder: RunFolder, page: Page) -> Path:
     """Write `report.html`, and return its path."""
     path = folder.path / "report.html"
     with written_whole(path) as draft:
-        draft.write_text(report.render(page), encoding="utf-8")
+        draft.write_text(render(page), encoding="utf-8")
     return path

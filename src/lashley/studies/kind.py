@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 from torch import nn
 
+from lashley.page import Page
 from lashley.planning import Plan
-from lashley.report import Page
 from lashley.studies.drawing import Gallery
 from lashley.studies.folder import RunFolder
 from lashley.studies.stages import Stage

@@ -14,7 +14,10 @@ export function Provenance({ report }: { readonly report: Report }) {
       title="Provenance"
       says="What the run was made with: versions, seeds, and fingerprints of data and networks."
     >
-      <button type="button" onClick={() => save(asJson(), `${report.run}-provenance.json`)}>
+      <button
+        type="button"
+        onClick={() => save(asJson(), [report.run, "provenance.json"].filter(Boolean).join("-"))}
+      >
         Save as JSON
       </button>
       <Entries of={report.provenance} />

@@ -1,5 +1,6 @@
 // The map: all examples at their places, coloured by what became of them.
 import { useMemo, useRef, useState } from "preact/hooks";
+import type { ExampleCards } from "../../model/cards";
 import type { Ablation, Examples, Sweep } from "../../model/sweep";
 import type { Report } from "../../page/report";
 import { type Caption, captionLines } from "../../shared/caption";
@@ -33,6 +34,7 @@ export interface MapProps {
   /** What the selected examples are asked about: the single ablations, or the groups of a layer. */
   readonly candidates: readonly Ablation[];
   readonly onChoose: (ablation: Ablation) => void;
+  readonly cards?: ExampleCards | undefined;
 }
 
 const HELP =
@@ -43,11 +45,13 @@ const HELP =
   "need is shown below the map.";
 
 export function MapPanel(props: MapProps) {
-  const { report, examples, states, ablation, candidates, onChoose } = props;
+  const { report, examples, states, ablation, candidates, cards, onChoose } = props;
+  const { map } = report;
   const shown = useShown(props);
   const { told, some, strong, counted, says, note, names, lasso } = shown;
-  const { pictures, trouble } = usePictures(report.map.atlas);
-  const scene = useScene({ examples, states, entries: told.entries, strong, pictures });
+  const { pictures, trouble } = usePictures(map.atlas);
+  const { entries } = told;
+  const scene = useScene({ examples, states, entries, strong, pictures, side: map.side });
   const steps = useMemo(() => changed(states, ablation, strong), [states, ablation, strong]);
   const [lassoing, setLassoing] = useState(false);
   const shot = useRef<(() => Shot) | null>(null);
@@ -62,7 +66,7 @@ export function MapPanel(props: MapProps) {
         title="The map"
         announced
         says={says}
-        help={[HELP, KEYS, report.map.note].filter(Boolean).join(" ")}
+        help={[HELP, KEYS, map.note].filter(Boolean).join(" ")}
         csv={() => rowsOf(told, null)}
         picture={
           scene ? { kind: "PNG", save: (of) => savePicture(shot.current, shown, of) } : undefined
@@ -82,6 +86,7 @@ export function MapPanel(props: MapProps) {
             label={`Map. ${says}`}
             steps={steps}
             facts={(example) => factsOf(told, example)}
+            cards={cards}
             lasso={lasso}
             lassoing={lassoing}
             onLasso={drawn}
@@ -89,12 +94,14 @@ export function MapPanel(props: MapProps) {
           />
         ) : (
           <p class="note map-absent">
-            There is no map. {report.map.absent || "This run kept no places of its examples."}
+            There is no map. {map.absent || "This run kept no places of its examples."}
           </p>
         )}
         <Legend entries={told.entries} counted={counted} of={shown.of} />
         {note && <p class="note">{note}</p>}
-        {scene && trouble && <p class="note">{trouble}</p>}
+        {scene && trouble && (cards?.kind ?? "images") === "images" && (
+          <p class="note">{trouble}</p>
+        )}
       </Panel>
       {some && <NeedPanel told={told} some={some} candidates={candidates} onChoose={onChoose} />}
     </>

@@ -1,5 +1,6 @@
 // The map itself: the examples, what lies over them, and the card of one of them.
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import type { ExampleCards } from "../../model/cards";
 import { useWidth } from "../../shared/chart";
 import { palette } from "../../state/theme";
 import { Buttons } from "./buttons";
@@ -10,7 +11,7 @@ import type { Polygon } from "./lasso";
 import type { Name } from "./names";
 import type { Over } from "./overlay";
 import type { Scene } from "./paint";
-import { type Facts, inWords } from "./rows";
+import type { Facts } from "./rows";
 import type { Shot } from "./snapshot";
 import { useDrawing } from "./usedrawing";
 import { useLasso } from "./uselasso";
@@ -24,6 +25,8 @@ export interface PlaneProps {
   /** The examples that N and P step through. */
   readonly steps: readonly number[];
   readonly facts: (example: number) => Facts;
+  /** What the examples themselves are; left out: their pictures alone are shown. */
+  readonly cards?: ExampleCards | undefined;
   readonly lasso: Polygon | null;
   readonly lassoing: boolean;
   /** Called with null if what was drawn is not a polygon. */
@@ -111,6 +114,7 @@ export function Plane({ scene, names, facts, lasso, lassoing, ...props }: PlaneP
           <Card
             facts={facts(pointed.example)}
             pictures={pictures}
+            cards={props.cards}
             at={onScreen(view.current, ...place(pointed.example))}
             gap={Math.max((side * view.current.scale) / 2, 4) + 12}
             size={size}
@@ -121,7 +125,7 @@ export function Plane({ scene, names, facts, lasso, lassoing, ...props }: PlaneP
         {KEYS}
       </p>
       <p class="unseen" role="status">
-        {pointed?.spoken && inWords(facts(pointed.example))}
+        {pointed?.spoken && facts(pointed.example).spoken}
       </p>
     </div>
   );

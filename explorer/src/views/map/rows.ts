@@ -20,6 +20,19 @@ export interface Facts {
   readonly index: number;
   /** Its number in the run. */
   readonly example: number;
+  /** What is known of it, name and value. */
+  readonly lines: readonly (readonly [name: string, value: string])[];
+  /** What a card says above that; the entry's word if left out. */
+  readonly head?: string;
+  /** All that as it is read aloud. */
+  readonly spoken: string;
+  readonly entry: Entry;
+}
+
+/** An example of a classification. */
+export interface Answers {
+  readonly index: number;
+  readonly example: number;
   readonly label: string;
   readonly intact: string;
   /** Of the ablated network; null: no network is ablated. */
@@ -28,6 +41,17 @@ export interface Facts {
 }
 
 export function factsOf(told: Told, index: number): Facts {
+  const found = answersOf(told, index);
+  const { example, label, intact, ablated, entry } = found;
+  const lines: [string, string][] = [
+    ["label", label],
+    ["intact", intact],
+    ...(ablated === null ? [] : [["ablated", ablated] as [string, string]]),
+  ];
+  return { index, example, lines, spoken: inWords(found), entry };
+}
+
+export function answersOf(told: Told, index: number): Answers {
   const { report, examples, sweep, ablation, states, entries } = told;
   const name = (of: number | undefined) =>
     of === undefined || of === sweep.missing ? "not measured" : (report.classes[of] ?? String(of));
@@ -41,7 +65,7 @@ export function factsOf(told: Told, index: number): Facts {
   };
 }
 
-export function inWords({ example, label, intact, ablated, entry }: Facts): string {
+export function inWords({ example, label, intact, ablated, entry }: Answers): string {
   const after = ablated === null ? "" : ` After the ablation: ${ablated}.`;
   return `Example ${example}: ${label}. Intact network: ${intact}.${after} ${entry.word}.`;
 }
@@ -52,7 +76,7 @@ export function rowsOf(told: Told, some: Uint8Array | null): Row[] {
   const rows: Row[] = [];
   for (let i = 0; i < told.examples.length; i++) {
     if (some !== null && !some[i]) continue;
-    const { example, label, intact, ablated, entry } = factsOf(told, i);
+    const { example, label, intact, ablated, entry } = answersOf(told, i);
     rows.push({
       example,
       ...(x && y ? { x: x[i]!, y: y[i]! } : {}),

@@ -4,11 +4,14 @@ import { lostWord, type Palette, STATE_NAMES } from "../../state/theme";
 
 /** A state as the legend names it, and as its key in files and in the address. */
 export interface Entry {
-  readonly state: State;
+  readonly state: number;
   readonly key: string;
   readonly word: string;
   readonly colour: string;
 }
+
+/** How many states can be told apart, at most: of what became of examples, or of how much changed. */
+export const MOST_STATES = 8;
 
 export const STATE_KEYS: Readonly<Record<State, string>> = {
   [State.WRONG]: "wrong",
@@ -60,12 +63,13 @@ export function layered(
   entries: readonly Entry[],
   strong: Uint8Array | null,
 ): Uint32Array {
-  const height = new Uint8Array(6);
+  const height = new Uint8Array(MOST_STATES);
   entries.forEach(({ state }, i) => {
     height[state] = i;
   });
-  const layer = (i: number) => height[states[i]!]! + (strong === null || strong[i] ? 6 : 0);
-  const starts = new Uint32Array(13);
+  const layer = (i: number) =>
+    height[states[i]!]! + (strong === null || strong[i] ? MOST_STATES : 0);
+  const starts = new Uint32Array(2 * MOST_STATES + 1);
   for (let i = 0; i < states.length; i++) starts[layer(i) + 1]! += 1;
   for (let i = 1; i < starts.length; i++) starts[i]! += starts[i - 1]!;
   const order = new Uint32Array(states.length);

@@ -6,7 +6,7 @@ import { palette } from "../../state/theme";
 import { imageSide } from "./geometry";
 import type { Scene } from "./paint";
 import { loadPictures, type Pictures } from "./pictures";
-import { type Entry, layered } from "./scene";
+import { type Entry, layered, MOST_STATES } from "./scene";
 
 interface Shown {
   readonly examples: Examples;
@@ -14,16 +14,21 @@ interface Shown {
   readonly entries: readonly Entry[];
   readonly strong: Uint8Array | null;
   readonly pictures: Pictures | null;
+  /** Of an image, as a share of the map; without it the distances say. */
+  readonly side?: number | null | undefined;
 }
 
+const NO_PICTURES = "This run kept no pictures of its examples; they are shown as dots.";
+
 /** Null where the examples have no places. */
-export function useScene({ examples, states, entries, strong, pictures }: Shown): Scene | null {
+export function useScene({ examples, states, entries, strong, pictures, ...shown }: Shown) {
   const { x, y } = examples;
   const { paper } = palette.value;
-  const side = useMemo(() => (x && y ? imageSide(x, y) : 0), [x, y]);
-  return useMemo(() => {
+  const given = shown.side ?? null;
+  const side = useMemo(() => given ?? (x && y ? imageSide(x, y) : 0), [x, y, given]);
+  return useMemo<Scene | null>(() => {
     if (x === null || y === null) return null;
-    const colours = Array<string>(6).fill(paper);
+    const colours = Array<string>(MOST_STATES).fill(paper);
     for (const { state, colour } of entries) colours[state] = colour;
     const order = layered(states, entries, strong);
     return { x, y, states, order, strong, colours, paper, side, pictures };
@@ -40,7 +45,7 @@ export function usePictures(atlas: Atlas | null): {
   const [trouble, setTrouble] = useState("");
   useEffect(() => {
     if (atlas === null) {
-      setTrouble("This run kept no pictures of its examples; they are shown as dots.");
+      setTrouble(NO_PICTURES);
       return;
     }
     loadPictures(atlas).then(setPictures, (error) =>

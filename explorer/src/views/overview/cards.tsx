@@ -1,10 +1,12 @@
 // The cases as cards: each opens its ablation.
 import { useEffect, useState } from "preact/hooks";
+import { inSweep, isOfClasses, loadBench } from "../../model/benches";
 import type { Effect } from "../../model/effect";
 import { loadLayers } from "../../model/layers";
 import { type Examples, loadExamples, loadSweep, type Sweep } from "../../model/sweep";
 import type { Report } from "../../page/report";
 import { withInterval } from "../../shared/numbers";
+import { wholeIn } from "../../state/chosen";
 import { keys } from "../../state/fragment";
 import {
   addressOf,
@@ -76,9 +78,19 @@ function usePreviews(report: Report): Previews | null {
 async function load(report: Report): Promise<Previews | null> {
   const examples = await loadExamples();
   if (examples.x === null) return null;
-  const [sweep, find] = await (report.kind === "layers" ? ofLayers(report) : ofUnits(report));
+  if (report.kind === "outcomes" && !isOfClasses(report)) return null; // no states to show
+  const [sweep, find] = await WAYS[report.kind](report);
   const found = report.cases.map(({ fragment }) => preview(sweep, examples, find, fragment));
   return { examples, found };
+}
+
+const WAYS = { mlp: ofUnits, layers: ofLayers, outcomes: ofOutcomes };
+
+async function ofOutcomes(report: Report): Promise<[Sweep, Find]> {
+  const bench = await loadBench(report, 0);
+  if (bench.kind !== "classes") throw new Error("this report has no classes");
+  const { listing, sweep } = bench;
+  return [sweep, ({ ablation = "" }) => inSweep(listing, sweep, wholeIn(ablation) ?? -1)];
 }
 
 async function ofUnits({ evaluations: [first] }: Report): Promise<[Sweep, Find]> {

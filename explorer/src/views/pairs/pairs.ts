@@ -17,6 +17,8 @@ export interface Pair {
   readonly onlyPair: number;
   /** The class that loses the largest share so, and that share in %; of what is right when intact. */
   readonly worst: { readonly name: string; readonly percent: number };
+  /** Its row in the table of ablations, in a report of outcomes. */
+  readonly ablation?: string;
 }
 
 /** The pairs of one evaluation, from the table of interactions. */
@@ -24,7 +26,7 @@ export function pairsOf(rows: readonly Row[], evaluation: string): Pair[] {
   return rows.filter((row) => row.evaluation === evaluation).map(pairOf);
 }
 
-function pairOf(row: Row): Pair {
+export function pairOf(row: Row): Pair {
   const [a, b] = [Number(row.unit_a), Number(row.unit_b)];
   return {
     units: a < b ? [a, b] : [b, a],
@@ -35,7 +37,14 @@ function pairOf(row: Row): Pair {
     pAdjusted: row.p_adjusted === null ? Number.NaN : Number(row.p_adjusted),
     onlyPair: Number(row.only_pair),
     worst: { name: String(row.only_pair_class), percent: Number(row.only_pair_class_percent) },
+    ...(row.ablation === undefined ? {} : { ablation: String(row.ablation) }),
   };
+}
+
+/** The address where the pair is shown. */
+export function placeInPage(pair: Pair): Readonly<Record<string, string>> {
+  const { ablation } = pair;
+  return { view: "explore", ...(ablation === undefined ? { units: keyOf(pair) } : { ablation }) };
 }
 
 /** As the address and `data-pair` name it: "3,15". */
@@ -113,10 +122,11 @@ export function summary(pairs: readonly Pair[], nameOf: (pair: Pair) => string):
   const above = pairs.filter(({ interval }) => interval.low > 0).length;
   const below = pairs.filter(({ interval }) => interval.high < 0).length;
   const best = strongest(pairs, "more", 1)[0];
+  const claims = best?.ablation === undefined; // a report of outcomes has none
   return (
     `Of ${count(pairs.length)} pairs ${count(more)} cost more than the sum of their units and ` +
     `${count(sure.length - more)} less, by an adjusted p below 0.05; by the 95 % interval alone, ` +
-    `as the claims count, ${count(above)} and ${count(below)}.` +
+    `${claims ? "as the claims count, " : ""}${count(above)} and ${count(below)}.` +
     (best ? ` Strongest: ${nameOf(best)}, ${withInterval(best.excessPp, best.interval)}.` : "")
   );
 }

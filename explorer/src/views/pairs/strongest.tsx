@@ -5,7 +5,7 @@ import { capital, count, fixed, withInterval } from "../../shared/numbers";
 import { Panel } from "../../shared/panel";
 import { linkTo } from "../../state/fragment";
 import { useChoice } from "../../state/usekey";
-import { keyOf, type Pair, rowOf, strongest, testText } from "./pairs";
+import { keyOf, type Pair, placeInPage, rowOf, strongest, testText } from "./pairs";
 
 const SIDES = [
   ["more", "more than the sum"],
@@ -63,7 +63,7 @@ function Line({ pair, name, on }: LineProps) {
   return (
     <tr class={on ? "pairs-chosen" : ""}>
       <th scope="row">
-        <a href={linkTo({ view: "explore", units: keyOf(pair) })}>{capital(name)}</a>
+        <a href={linkTo(placeInPage(pair))}>{capital(name)}</a>
       </th>
       <td class="number">{withInterval(pair.excessPp, pair.interval, "")}</td>
       <td class="number">{fixed(pair.dropPp)}</td>

@@ -2,7 +2,7 @@
 import type { UnitInfo } from "../../model/units";
 import { capital, count, withInterval, withUnit } from "../../shared/numbers";
 import { linkTo } from "../../state/fragment";
-import { keyOf, type Pair, testText } from "./pairs";
+import { keyOf, type Pair, placeInPage, testText } from "./pairs";
 
 export interface SummaryProps {
   readonly pair: Pair;
@@ -41,7 +41,7 @@ export function Summary({ pair, name, chosen, units }: SummaryProps) {
           />
         )}
       </dl>
-      <a class="pairs-open" href={linkTo({ view: "explore", units: keyOf(pair) })}>
+      <a class="pairs-open" href={linkTo(placeInPage(pair))}>
         Open in Explore
       </a>
     </div>

@@ -8,7 +8,7 @@ import pandas as pd
 import yaml
 from torch import nn
 
-from lashley.report import Page
+from lashley.page import Page
 from lashley.studies.ablation.form import AblationStudy
 from lashley.studies.ablation.given import evaluated, network_of
 from lashley.studies.ablation.rows import ALL

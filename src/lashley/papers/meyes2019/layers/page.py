@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 
 from lashley import outcomes as schema
+from lashley.page import Page, atlas, carried, sweep_arrays, table_notes
 from lashley.papers.meyes2019.figures.layers import LayerResults
 from lashley.papers.meyes2019.figures.recovery import RecoveryResults
 from lashley.papers.meyes2019.layers.draw import captions
@@ -17,8 +18,7 @@ from lashley.papers.meyes2019.layers.mapping import ABSENT, is_done
 from lashley.papers.meyes2019.layers.reading import recovery_results, results
 from lashley.papers.meyes2019.recovery.rows import NAMES as RECOVERY
 from lashley.papers.meyes2019.recovery.shown import brief
-from lashley.report import Page, atlas, sweep_arrays
-from lashley.studies.drawing import figure_notes, map_note, table_notes
+from lashley.studies.drawing import figure_notes, map_note
 from lashley.studies.folder import RunFolder
 from lashley.studies.loading import study_of
 
@@ -82,20 +82,9 @@ def _groups(effects: pd.DataFrame) -> pd.DataFrame:
 
 
 def _kept(groups: pd.DataFrame, each: int) -> np.ndarray:
-    """(group,) whose outcomes by example the page carries: all, or as many of each kind as fit.
-
-    These are spread evenly from the costliest group of a kind to the one that costs least; one of
-    each kind is there in any case.
-    """
-    most = max(1, _MOST_BYTES // max(each, 1))
-    if len(groups) <= most:
-        return np.ones(len(groups), bool)
-    kinds = groups.groupby(["site", "method", "proportion", "design"], sort=False)
-    place = kinds.drop_pp.rank(method="first", ascending=False) - 1
-    size = kinds.drop_pp.transform("size")
-    quota = max(1, most // kinds.ngroups)
-    step = np.maximum(size / quota, 1)
-    return ((place % step) < 1).to_numpy() & ((place // step) < quota).to_numpy()
+    """(group,) whose outcomes by example, of so many bytes each, the page carries."""
+    kinds = groups[["site", "method", "proportion", "design"]]
+    return carried(groups.drop_pp, kinds, max(1, _MOST_BYTES // max(each, 1)))
 
 
 def _map(

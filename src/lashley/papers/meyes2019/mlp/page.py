@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lashley.page import Page, atlas, sweep_arrays, table_notes
 from lashley.papers.meyes2019.figures.mlp import Results
 from lashley.papers.meyes2019.mlp.draw import captions
 from lashley.papers.meyes2019.mlp.evaluations import CLEAN, MlpEvaluation, evaluations, results
-from lashley.report import Page, atlas, sweep_arrays
-from lashley.studies.drawing import figure_notes, map_note, table_notes, title_of
+from lashley.studies.drawing import figure_notes, map_note, title_of
 from lashley.studies.folder import RunFolder
 from lashley.studies.loading import study_of
 

@@ -1,4 +1,4 @@
-"""The report: one self-contained HTML page to explore; it needs no server and no network.
+"""A page as HTML: what it carries, and the explorer that shows it.
 
 What it shows lies in the page as blocks (`blocks.py`), and the explorer, built from `explorer/`,
 reads them. Both are the page's own text; a content security policy forbids everything else.
@@ -18,11 +18,7 @@ import numpy as np
 import pandas as pd
 
 from lashley.errors import DataError
-from lashley.report.atlas import atlas
-from lashley.report.blocks import PageBlock, array_block, json_block, picture_block, table_block
-from lashley.report.sweep import sweep_arrays
-
-__all__ = ["Page", "atlas", "render", "sweep_arrays"]
+from lashley.page.blocks import PageBlock, array_block, json_block, picture_block, table_block
 
 
 @dataclass(frozen=True)
@@ -87,7 +83,7 @@ def _bundled(name: str) -> str:
 
 
 def _read(name: str) -> str:
-    return (resources.files("lashley.report") / name).read_text(encoding="utf-8")
+    return (resources.files("lashley.page") / name).read_text(encoding="utf-8")
 
 
 def _hash(script: str) -> str:
