@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 import lashley as la
-from lashley.figures import style
 from lashley.graph import anatomy
+from lashley.plot import style
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -19,16 +19,6 @@ from PIL import Image
 
 from lashley.effects import effects, interactions
 from lashley.errors import OutcomesError
-from lashley.figures import compose, save, style
-from lashley.figures.labels import beside
-from lashley.figures.maps import class_places, corners, drawn, legend, side
-from lashley.figures.states import (
-    State,
-    counts,
-    intact_states,
-    pair_states,
-    single_states,
-)
 from lashley.outcomes import at
 from lashley.papers.meyes2019.figures.mlp import PAPER, Population, Results, choose, mlp_figures
 from lashley.papers.meyes2019.figures.mlp.bars import (
@@ -47,6 +37,16 @@ from lashley.papers.meyes2019.figures.mlp.change import (
 )
 from lashley.papers.meyes2019.figures.mlp.excess import excess
 from lashley.papers.meyes2019.figures.mlp.weights import mosaic, p_text
+from lashley.plot import compose, save, style
+from lashley.plot.labels import beside
+from lashley.plot.maps import class_places, corners, drawn, legend, side
+from lashley.plot.states import (
+    State,
+    counts,
+    intact_states,
+    pair_states,
+    single_states,
+)
 
 from finished import small_pictures
 

@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from lashley.errors import OutcomesError
-from lashley.figures import save, style
 from lashley.papers.meyes2019.figures.layers import (
     CAPTIONS,
     LayerResults,
@@ -38,6 +37,7 @@ from lashley.papers.meyes2019.figures.layers.methods import differences
 from lashley.papers.meyes2019.figures.layers.null import against, by_chance
 from lashley.papers.meyes2019.figures.layers.ranked import gain_text, ranked
 from lashley.papers.meyes2019.figures.layers.shares import growth, spread
+from lashley.plot import save, style
 
 from legibility import (
     assert_neither_panels_nor_legend_overlap,

@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from lashley.errors import OutcomesError
-from lashley.figures import save, style
 from lashley.papers.meyes2019.figures.layers.layer_results import pick
 from lashley.papers.meyes2019.figures.recovery import (
     CAPTIONS,
@@ -30,6 +29,7 @@ from lashley.papers.meyes2019.figures.recovery.grid import cells
 from lashley.papers.meyes2019.figures.recovery.iterated import chained
 from lashley.papers.meyes2019.figures.recovery.modules import carried, trained
 from lashley.papers.meyes2019.figures.recovery.severity import by_start
+from lashley.plot import save, style
 
 from legibility import (
     assert_neither_panels_nor_legend_overlap,

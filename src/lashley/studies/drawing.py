@@ -11,8 +11,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lashley import report
-from lashley.figures import save
 from lashley.files import written_whole
+from lashley.plot import save
 from lashley.studies.folder import RunFolder, Tell
 
 

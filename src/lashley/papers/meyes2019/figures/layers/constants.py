@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lashley.figures import style
 from lashley.papers.meyes2019.figures.layers import by_layer, look, page
 from lashley.papers.meyes2019.figures.layers.layer_results import LayerResults, pick
+from lashley.plot import style
 
 Array = np.ndarray
 

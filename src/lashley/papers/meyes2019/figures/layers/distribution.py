@@ -9,9 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lashley.figures import style
 from lashley.papers.meyes2019.figures.layers import by_layer, look
 from lashley.papers.meyes2019.figures.layers.layer_results import LayerResults
+from lashley.plot import style
 
 _MOST_WITH_SHARES = 20  # layers beyond which the numbers above the boxes would not fit
 _COLUMNS = {

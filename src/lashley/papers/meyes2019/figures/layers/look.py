@@ -8,8 +8,8 @@ from matplotlib.artist import Artist
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from lashley.figures import style
 from lashley.methods import SILENCE, ZERO_WEIGHTS
+from lashley.plot import style
 
 ORANGE, PINK, SKY = "#E69F00", "#CC79A7", "#56B4E9"  # Okabe and Ito's, as in `style`
 DARK_GREY, ZERO_LINE = "0.45", {"color": "0.6", "linewidth": 0.6, "zorder": 0}

@@ -7,10 +7,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lashley.figures import style
 from lashley.methods import SILENCE, ZERO_WEIGHTS
 from lashley.papers.meyes2019.figures.layers import by_layer, look
 from lashley.papers.meyes2019.figures.layers.layer_results import LayerResults, pick
+from lashley.plot import style
 
 _QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 

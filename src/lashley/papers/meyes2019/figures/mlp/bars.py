@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.patheffects import withStroke
 from matplotlib.transforms import ScaledTranslation
 
-from lashley.figures import style
 from lashley.outcomes import at
 from lashley.papers.meyes2019.figures.mlp.cases import only_pair_share
 from lashley.papers.meyes2019.figures.mlp.mlp_results import Results
+from lashley.plot import style
 
 Array = np.ndarray
 

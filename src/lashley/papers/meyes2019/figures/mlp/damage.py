@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from lashley.figures import maps, style
-from lashley.figures.states import State, intact_states, pair_states, single_states
 from lashley.outcomes import at
 from lashley.papers.meyes2019.figures.mlp import bars
 from lashley.papers.meyes2019.figures.mlp.mlp_results import Results
+from lashley.plot import maps, style
+from lashley.plot.states import State, intact_states, pair_states, single_states
 
 Array = np.ndarray
 

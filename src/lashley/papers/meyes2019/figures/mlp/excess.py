@@ -9,8 +9,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
-from lashley.figures import style
 from lashley.papers.meyes2019.figures.mlp.mlp_results import Results
+from lashley.plot import style
 
 Array = np.ndarray
 

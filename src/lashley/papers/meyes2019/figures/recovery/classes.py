@@ -10,11 +10,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lashley.figures import style
 from lashley.papers.meyes2019.figures.layers import look, page
 from lashley.papers.meyes2019.figures.layers.layer_results import pick
 from lashley.papers.meyes2019.figures.recovery import starts
 from lashley.papers.meyes2019.figures.recovery.recovery_results import RecoveryResults
+from lashley.plot import style
 
 Array = np.ndarray
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from matplotlib.lines import Line2D
 
-from lashley.figures import style
 from lashley.papers.meyes2019.figures.layers import look
 from lashley.papers.meyes2019.figures.recovery.recovery_results import RecoveryResults
+from lashley.plot import style
 
 _LAYERS = (
     (style.BLUE, "o"), (style.RED, "s"), (style.GREEN, "^"), (look.PINK, "D"), (look.ORANGE, "v"),

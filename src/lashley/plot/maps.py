@@ -11,8 +11,8 @@ from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
 from scipy.spatial import KDTree
 
-from lashley.figures import style
-from lashley.figures.states import State, counts
+from lashley.plot import style
+from lashley.plot.states import State, counts
 
 Array = np.ndarray
 
