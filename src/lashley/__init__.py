@@ -9,7 +9,9 @@ Cut units out of a network, measure what is lost, class by class and example by 
     la.effects(outcomes).to_dataframe()
 """
 
+from importlib import import_module
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
 from lashley import data, distribute, methods, networks
 from lashley.ablations import Ablation
@@ -33,6 +35,9 @@ from lashley.recovery import (
 from lashley.scores import scores
 from lashley.sites import Site, find_sites
 from lashley.training import Recipe, train, train_population
+
+if TYPE_CHECKING:
+    from lashley import plot
 
 __version__ = version("lashley")
 
@@ -63,6 +68,7 @@ __all__ = [
     "open_store",
     "pairs",
     "plan",
+    "plot",
     "random_groups",
     "recover",
     "recover_each",
@@ -73,3 +79,14 @@ __all__ = [
     "train",
     "train_population",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`plot`, when it is first asked for: matplotlib takes its time to import."""
+    if name == "plot":
+        return import_module("lashley.plot")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -18,7 +18,6 @@ from lashley.errors import OutcomesError
 from lashley.papers.meyes2019.figures.layers import (
     CAPTIONS,
     LayerResults,
-    axis,
     choice,
     choose_examples,
     choose_shown,
@@ -37,7 +36,8 @@ from lashley.papers.meyes2019.figures.layers.methods import differences
 from lashley.papers.meyes2019.figures.layers.null import against, by_chance
 from lashley.papers.meyes2019.figures.layers.ranked import gain_text, ranked
 from lashley.papers.meyes2019.figures.layers.shares import growth, spread
-from lashley.plot import save, style
+from lashley.plot import axis, style
+from lashley.plot.style import save
 
 from legibility import (
     assert_neither_panels_nor_legend_overlap,

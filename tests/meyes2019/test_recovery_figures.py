@@ -29,7 +29,8 @@ from lashley.papers.meyes2019.figures.recovery.grid import cells
 from lashley.papers.meyes2019.figures.recovery.iterated import chained
 from lashley.papers.meyes2019.figures.recovery.modules import carried, trained
 from lashley.papers.meyes2019.figures.recovery.severity import by_start
-from lashley.plot import save, style
+from lashley.plot import style
+from lashley.plot.style import save
 
 from legibility import (
     assert_neither_panels_nor_legend_overlap,

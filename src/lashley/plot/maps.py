@@ -1,90 +1,85 @@
-"""Maps: every example as a small image at its t-SNE place, coloured by what became of it."""
+"""Maps: every example at its place, coloured by what became of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
-from scipy.spatial import KDTree
 
+from lashley import outcomes as schema
+from lashley.embedding import Embedding
+from lashley.errors import PlotError
 from lashley.plot import style
-from lashley.plot.states import State, counts
+from lashley.plot.canvas import canvas, colour_bar, width_of
+from lashley.plot.chosen import Which, one
+from lashley.plot.quantities import change, check_ablations, chosen, drop
+from lashley.plot.raster import compose, side
+from lashley.plot.states import COLOURS, State, changed, counts
+from lashley.plot.words import ablation_title
 
 Array = np.ndarray
 
-COLOURS = {
-    State.WRONG: style.GREY,
-    State.RIGHT: style.BLACK,
-    State.GAINED: style.GREEN,
-    State.LOST: style.RED,
-    State.ONLY_PAIR: style.BLUE,
+WORDS = {
+    State.RIGHT: "still right",
+    State.LOST: "lost (newly wrong)",
+    State.GAINED: "gained (newly right)",
+    State.WRONG: "still wrong",
 }
+_MOST_NAMES = 20  # classes; more names would hide the examples
 
 
-def compose(images: Array, points: Array, states: Array, size: int = 2000) -> Array:
-    """One raster image with every example drawn at its place.
+def map(
+    outcomes: xr.Dataset,
+    points: Embedding | Any,
+    ablation: Which | None = None,
+    ax: Axes | None = None,
+    *,
+    images: Any = None,
+    measured: str | None = None,
+) -> Axes:
+    """Draw every example at its place on a map, coloured by what became of it.
 
-    States of a larger number lie on top of smaller ones. Within a state the darkest ink wins, so
-    the order of the examples does not matter.
+    Of a readout other than classification, the colour is the change: red up, blue down. Examples
+    that a run to a wanted precision did not need are left out.
 
     Args:
-        images: (example, height, width) ink in 0..1.
-        points: (example, 2) x and y in 0..1, y upwards.
-        states: (example,) of `State`.
-        size: Side of the raster, pixels.
+        outcomes: As `la.evaluate` returns them.
+        points: What `la.embed` returns, or (example, 2) places.
+        ablation: A `la.Ablation`, or its units where they say enough: 3, (3, 15). None where there
+            is only one.
+        ax: To draw in; None makes a figure.
+        images: (example, height, width) or (example, channel, height, width), bright ink on a dark
+            ground, as digits are; drawn in place of dots.
+        measured: Which of several things that the readout measures.
 
     Returns:
-        (size, size, 3) uint8 on white.
+        The Axes.
+
+    Raises:
+        PlotError: If points or images do not fit the outcomes, or the ablation is not among them.
+        OutcomesError: If outcomes are incomplete.
     """
-    inks = np.ascontiguousarray(drawn(images, side(points, size)))
-    rows, columns = corners(points, inks.shape[1:], size)
-    canvas = np.full((size, size, 3), 255, np.float32)
-    for state in sorted(set(states.tolist())):
-        chosen = np.flatnonzero(states == state)
-        cover = _cover(inks[chosen], rows[chosen], columns[chosen], size)
-        canvas += cover[..., None] * (
-            255 * np.array(to_rgb(COLOURS[State(state)]), np.float32) - canvas
-        )
-    return np.rint(canvas).astype(np.uint8)
-
-
-def side(points: Array, size: int) -> float:
-    """How large an image is drawn, pixels: small enough that neighbours hide little of it.
-
-    It is 1.5 times the usual distance to the fourth nearest example (on a square grid the fourth
-    is next door), but between 1/120 of the map, below which nothing is legible, and 1/12.
-    """
-    if len(points) < 2:
-        return size / 12
-    distances, _ = KDTree(points).query(points, min(5, len(points)))
-    usual = float(np.median(distances[:, -1]))
-    return float(np.clip(1.5 * usual * size, size / 120, size / 12))
-
-
-def drawn(images: Array, side: float) -> Array:
-    """The images cropped to what they use, their longer side `side` pixels.
-
-    Returns:
-        (example, height, width) float32 ink in 0..1.
-    """
-    images = _cropped(np.asarray(images, np.float32))
-    height, width = images.shape[1:]
-    scale = side / max(height, width)
-    down, across = (max(1, round(scale * n)) for n in (height, width))
-    left, right = _resampling(height, down), _resampling(width, across)
-    return np.clip(left @ images @ right.T, 0, 1)
-
-
-def corners(points: Array, shape: tuple[int, ...], size: int) -> tuple[Array, Array]:
-    """The upper left pixel (row, column) of each image: wholly on the map."""
-    points = np.clip(points, 0, 1)
-    rows = np.rint((1 - points[:, 1]) * (size - shape[0])).astype(int)
-    columns = np.rint(points[:, 0] * (size - shape[1])).astype(int)
-    return rows, columns
+    check_ablations(outcomes)
+    outcomes = schema.check(outcomes)
+    outcome, n = one(outcomes, ablation), outcomes.sizes["example"]
+    places, source = _places(points, n), "t-SNE" if isinstance(points, Embedding) else ""
+    inks = None if images is None else _inks(images, n)
+    if not schema.is_classification(outcomes):
+        name = chosen(schema.measured_names(outcomes), measured)
+        return _changes_map(ax, outcome, places, name, source, inks)
+    drop(measured)
+    known = ~schema.is_missing(outcome["rank"].values)
+    with canvas(ax, 120, 134, "compressed") as axes:
+        _draw_states(axes, places, np.where(known, changed(outcome), -1), inks)
+        _name_classes(axes, outcome, places)
+        _frame(axes, source)
+        axes.set_title(ablation_title(outcome))
+    return axes
 
 
 def class_places(points: Array, labels: Array, n_classes: int) -> dict[int, tuple[float, float]]:
@@ -101,9 +96,7 @@ def class_places(points: Array, labels: Array, n_classes: int) -> dict[int, tupl
 def draw(axes: Axes, raster: Array) -> None:
     """Show a raster from `compose`; the axes then run from 0 to 1 as the points do."""
     axes.imshow(raster, extent=(0, 1, 0, 1), interpolation="antialiased")
-    axes.set(xticks=[], yticks=[])
-    axes.text(0.99, 0.99, "t-SNE", size=7, color="0.35", ha="right", va="top")
-    axes.spines[:].set(visible=True, color="0.8")
+    _frame(axes, "t-SNE")
 
 
 def draw_names(
@@ -124,27 +117,95 @@ def legend(states: Array, words: Mapping[State, str]) -> list[Patch]:
     ]
 
 
-def _cropped(images: Array) -> Array:
-    """Without the margin that hardly any image has ink in."""
-    ink = images.mean(0) > 0.02
-    if not ink.any():
-        return images
-    rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
-    return images[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+def _frame(axes: Axes, source: str) -> None:
+    axes.set(xticks=[], yticks=[])
+    axes.text(0.99, 0.99, source, size=7, color="0.35", ha="right", va="top")
+    axes.spines[:].set(visible=True, color="0.8")
 
 
-def _resampling(before: int, after: int) -> Array:
-    """(after, before) linear interpolation that averages where it shrinks; rows sum to 1."""
-    reach = max(before / after, 1.0)
-    centres = (np.arange(after) + 0.5) * before / after - 0.5
-    weights = np.maximum(1 - np.abs(centres[:, None] - np.arange(before)) / reach, 0)
-    return (weights / weights.sum(1, keepdims=True)).astype(np.float32)
+def _draw_states(axes: Axes, places: Array, states: Array, inks: Array | None) -> None:
+    """Draw images or dots; examples whose state is -1 are left out."""
+    known = states >= 0
+    places, states = places[known], states[known]
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+    if inks is not None:
+        raster = compose(inks[known], places, states)
+        axes.imshow(raster, extent=(0, 1, 0, 1), interpolation="antialiased")
+    else:
+        for state in sorted(COLOURS):
+            x, y = places[states == state].T
+            axes.scatter(x, y, s=_dot(axes, places), color=COLOURS[state], linewidths=0)
+    axes.legend(
+        handles=legend(states, WORDS), ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.01),
+        handlelength=1, frameon=False,
+    )  # fmt: skip
 
 
-def _cover(inks: Array, rows: Array, columns: Array, size: int) -> Array:
-    cover = np.zeros((size, size), np.float32)
-    height, width = inks.shape[1:]
-    for ink, row, column in zip(inks, rows.tolist(), columns.tolist(), strict=True):
-        spot = cover[row : row + height, column : column + width]
-        np.maximum(spot, ink, out=spot)
-    return cover
+def _changes_map(
+    ax: Axes | None, outcome: xr.Dataset, places: Array, name: str, source: str, inks: Array | None
+) -> Axes:
+    """The map of a readout that has no right and wrong."""
+    if inks is not None:
+        raise PlotError(
+            "images: given with outcomes that are neither right nor wrong; allowed are dots. Leave "
+            "them out."
+        )
+    changes = outcome[name].values.astype(float) - outcome[f"intact_{name}"].values
+    with canvas(ax, 136, 120, "compressed") as axes:
+        _draw_changes(axes, places, changes, name)
+        _frame(axes, source)
+        axes.set_title(ablation_title(outcome))
+    return axes
+
+
+def _draw_changes(axes: Axes, places: Array, changes: Array, name: str) -> None:
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+    order = np.argsort(np.abs(changes), kind="stable")  # the largest on top
+    limit = float(np.quantile(np.abs(changes), 0.98)) or float(np.abs(changes).max()) or 1.0
+    x, y = places[order].T
+    dots = axes.scatter(
+        x, y, s=_dot(axes, places), c=changes[order], cmap=style.DIVERGING, vmin=-limit, vmax=limit,
+        edgecolors="0.6", linewidths=0.2,
+    )  # fmt: skip
+    extend = "both" if np.abs(changes).max() > limit else "neither"
+    colour_bar(axes, dots, change(name).label.removeprefix("mean "), extend)
+
+
+def _dot(axes: Axes, places: Array) -> float:
+    """The size of a dot, points squared, by how near the examples lie to each other."""
+    width = width_of(axes) / 25.4 * 72
+    return float(np.clip(0.6 * side(places, 1) * width, 1.5, 7) ** 2)
+
+
+def _name_classes(axes: Axes, outcomes: xr.Dataset, places: Array) -> None:
+    names = tuple(outcomes["class"].values.astype(str).tolist())
+    if len(names) <= _MOST_NAMES:
+        at = class_places(places, outcomes["label"].values, len(names))
+        draw_names(axes, at, names, size=10)
+
+
+def _places(points: Any, n: int) -> Array:
+    """(example, 2) in 0..1."""
+    places = np.asarray(points.points if isinstance(points, Embedding) else points)
+    if places.shape != (n, 2) or places.dtype.kind not in "fiu" or not np.isfinite(places).all():
+        raise PlotError(
+            f"points: given {places.dtype} of shape {places.shape}; allowed are ({n}, 2) finite "
+            "numbers, a place for each example. Give la.embed(inputs) of the evaluated examples."
+        )
+    low, high = places.min(0), places.max(0)
+    return (places - low) / np.where(high > low, high - low, 1)
+
+
+def _inks(images: Any, n: int) -> Array:
+    """(example, height, width) in 0..1; of colours the mean."""
+    inks = np.asarray(images, np.float32)
+    if inks.ndim == 4:
+        inks = inks.mean(1)
+    if inks.ndim != 3 or len(inks) != n or not np.isfinite(inks).all():
+        raise PlotError(
+            f"images: given shape {np.shape(images)}; allowed are {n} images of finite numbers, "
+            "(example, height, width) or (example, channel, height, width). Leave them "
+            "out for dots."
+        )
+    low, high = inks.min(), inks.max()
+    return (inks - low) / (high - low if high > low else 1)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from lashley import report
 from lashley.files import written_whole
-from lashley.plot import save
+from lashley.plot.style import save
 from lashley.studies.folder import RunFolder, Tell
 
 
