@@ -145,7 +145,7 @@ class TestDrops:
         else:
             assert names[0] == "1"  # ranks
             first = ", ".join(ranked(synthetic(n)).names[:5])
-            assert axes.get_xlabel() == f"rank among {n:,} ablations (first, unit of fc1: {first})"
+            assert axes.get_xlabel() == f"rank among {n:,} ablations\nfirst, unit of fc1: {first}"
         points = np.concatenate([line.get_ydata() for line in axes.lines[:3]])
         assert len(points) == n
 
@@ -336,7 +336,7 @@ class TestLayers:
     def test_a_line_for_each_method_and_proportion(self):
         rows = [("fc1", "0", m, INTACT) for m in ("mean", "silence") for _ in range(2)]
         outcomes = classified(rows, proportion=[0.1, 0.25] * 2)
-        names = ["mean, 10 %", "mean, 25 %", "silence, 10 %", "silence, 25 %"]
+        names = [f"{m}, {p} % ablated" for m in ("mean", "silence") for p in (10, 25)]
         assert [line.name for line in by_site(outcomes).lines] == names
         axes = la.plot.layers(outcomes)
         texts = [text.get_text() for text in axes.get_legend().get_texts()]

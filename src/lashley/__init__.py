@@ -9,9 +9,8 @@ Cut units out of a network, measure what is lost, class by class and example by 
     la.effects(outcomes).to_dataframe()
 """
 
-from importlib import import_module
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lashley import data, distribute, methods, networks
 from lashley.ablations import Ablation
@@ -81,12 +80,14 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """`plot`, when it is first asked for: matplotlib takes its time to import."""
     if name == "plot":
-        return import_module("lashley.plot")
+        import lashley.plot as plot
+
+        return plot
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), "plot"})

@@ -18,7 +18,7 @@ from lashley.plot.words import ablation_names, units_axis
 Array = np.ndarray
 
 _STRONGEST = 5  # of ablations whose names do not fit, that are named
-_CHARACTER = 1.6  # mm
+_CHARACTER = 1.45  # mm
 _MOST_BARS = 200  # intervals; more are drawn as a band
 _SIDES = (
     (1, "95 % interval above 0", style.RED),
@@ -117,10 +117,9 @@ def _name(axes: Axes, shown: RankedDrops) -> None:
     ranks = [1, *(int(tick) for tick in MaxNLocator(6, integer=True).tick_values(1, n))]
     ranks = sorted({rank for rank in ranks if 1 <= rank <= n})
     axes.set_xticks([rank - 1 for rank in ranks], [f"{rank:,}" for rank in ranks])
-    first = ", ".join(shown.names[:_STRONGEST])
+    first = f"first, {shown.units}: {', '.join(shown.names[:_STRONGEST])}"
     name = f"rank among {n:,} ablations"
-    longer = f"{name} (first, {shown.units}: {first})"
-    axes.set_xlabel(longer if len(longer) * _CHARACTER < width else name)
+    axes.set_xlabel(f"{name}\n{first}" if len(first) * _CHARACTER < width else name)
 
 
 def _legend(shown: RankedDrops) -> list[Any]:

@@ -149,7 +149,7 @@ def _line_names(results: xr.Dataset) -> list[str]:
     ]
     if "proportion" in results.coords:
         shares = np.atleast_1d(results["proportion"].values).tolist()
-        columns.append([percent(share) if share > 0 else "" for share in shares])
+        columns.append([f"{percent(share)} ablated" if share > 0 else "" for share in shares])
     told = [column for column in columns if len(set(column)) > 1]
     if not told:
         return [""] * results.sizes["ablation"]
