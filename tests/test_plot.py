@@ -26,6 +26,7 @@ from lashley.plot.layers import by_site
 from lashley.plot.recovery import course
 from lashley.plot.scores import scored
 from lashley.plot.states import State, changed
+from lashley.plot.words import short_sites
 
 from legibility import assert_nothing_written_overlaps_or_leaves_the_page
 
@@ -152,6 +153,20 @@ class TestDrops:
     def test_groups_have_short_names(self):
         rows = [("fc1", ",".join(map(str, range(k))), "mean", INTACT) for k in (1, 3, 12)]
         assert ranked(la.effects(classified(rows))).names == ("0", "0,1,2", "0,1,…(12)")
+
+    def test_sites_are_named_by_what_differs(self):
+        names = [f"encoder.layers.{i}.{what}" for i in (0, 11) for what in ("attention.o", "mlp.o")]
+        short, pattern = short_sites(names)
+        assert short == ["0.attention", "0.mlp", "11.attention", "11.mlp"]
+        assert pattern == "encoder.layers.*.o"
+        assert short_sites(["a", "a.b"]) == (["a", "a.b"], "")
+        assert short_sites(["a.b", "a.b"]) == (["a.b", "a.b"], "")
+        effects = la.effects(classified([(name, "3", "mean", INTACT) for name in names]))
+        assert ranked(effects).names[0] == "0.attention:3"
+        assert la.plot.drops(effects).get_xlabel() == "site (encoder.layers.*.o):unit"
+        axes = la.plot.layers(effects)
+        assert [text.get_text() for text in axes.get_xticklabels()] == short
+        assert axes.get_xlabel() == "site (encoder.layers.*.o)"
 
     def test_methods_are_told_apart(self):
         rows = [("1", "7", method, INTACT) for method in ("mean", "silence")]

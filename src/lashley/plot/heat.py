@@ -12,7 +12,14 @@ from lashley.errors import PlotError
 from lashley.plot import axis, style
 from lashley.plot.canvas import canvas, colour_bar, width_of
 from lashley.plot.quantities import check_ablations, check_classes, quantity
-from lashley.plot.words import ablation_names, clipped, coordinate, units_axis
+from lashley.plot.words import (
+    ablation_names,
+    clipped,
+    coordinate,
+    short_sites,
+    sites_axis,
+    units_axis,
+)
 
 Array = np.ndarray
 
@@ -58,7 +65,8 @@ def by_class_and_site(effects: xr.Dataset, measured: str | None = None) -> HeatM
         return HeatMap(found.label, rows, names, units, drop.T)
     _check_one_kind(effects)
     means = np.stack([drop[of_site == site].mean(0) for site in sites], axis=1)
-    return HeatMap(f"mean {found.label.removeprefix('mean ')}", rows, sites, "site", means)
+    names, label = tuple(short_sites(sites)[0]), f"mean {found.label.removeprefix('mean ')}"
+    return HeatMap(label, rows, names, sites_axis(sites), means)
 
 
 def heat(effects: xr.Dataset, ax: Axes | None = None, *, measured: str | None = None) -> Axes:
@@ -80,7 +88,7 @@ def heat(effects: xr.Dataset, ax: Axes | None = None, *, measured: str | None = 
     """
     shown = by_class_and_site(effects, measured)
     height, width = shown.drop.shape
-    size = np.clip(45 + 7 * width, 90, 170), np.clip(26 + 4.4 * height, 55, 150)
+    size = np.clip(45 + 7 * width, 90, 170), np.clip(30 + 4.4 * height, 75, 150)
     with canvas(ax, *size) as axes:
         axes.set_facecolor("0.8")
         image = axes.imshow(shown.drop, cmap=style.DIVERGING, vmin=-shown.limit, vmax=shown.limit,

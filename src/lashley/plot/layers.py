@@ -19,7 +19,7 @@ from lashley.errors import PlotError
 from lashley.plot import axis, style
 from lashley.plot.canvas import canvas, legend_above, width_of
 from lashley.plot.quantities import Quantity, change, check_ablations, chosen, drop, quantity
-from lashley.plot.words import coordinate, percent
+from lashley.plot.words import coordinate, percent, short_sites, sites_axis
 
 Array = np.ndarray
 
@@ -109,8 +109,8 @@ def layers(results: xr.Dataset, ax: Axes | None = None, *, measured: str | None 
         for line, dx, (colour, marker) in zip(shown.lines, aside, style.LINES, strict=False):
             _draw(axes, line, dx, colour, marker)
         axes.axhline(0, **style.ZERO_LINE)
-        axis.along(axes, shown.sites, width_of(axes))
-        axes.set(xlabel="site", ylabel=shown.label)
+        axis.along(axes, short_sites(shown.sites)[0], width_of(axes))
+        axes.set(xlabel=sites_axis(shown.sites), ylabel=shown.label)
         legend_above(axes, _legend(shown), 3)
     return axes
 

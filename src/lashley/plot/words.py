@@ -36,9 +36,34 @@ def coordinate(measured: xr.Dataset, name: str) -> list[str]:
     return np.atleast_1d(measured[name].values).astype(str).tolist()
 
 
+def short_sites(sites: Sequence[str]) -> tuple[list[str], str]:
+    """Names of sites without the parts that all of them share, and what is shared.
+
+    So "layers.0.out" and "layers.1.out" are "0" and "1" of "layers.*.out".
+    """
+    parts = [site.split(".") for site in dict.fromkeys(sites)]
+    if len(parts) < 2:
+        return list(sites), ""
+    room = min(map(len, parts)) - 1  # a part of each name stays
+    start = _shared(parts, room)
+    end = _shared([part[::-1] for part in parts], room - start)
+    texts = [".".join(part[start : len(part) - end]) for part in (s.split(".") for s in sites)]
+    first = parts[0]
+    pattern = ".".join([*first[:start], "*", *first[len(first) - end :]])
+    return texts, pattern if start or end else ""
+
+
+def _shared(parts: Sequence[Sequence[str]], most: int) -> int:
+    """How many of their first parts all have in common."""
+    found = 0
+    while found < most and len({part[found] for part in parts}) == 1:
+        found += 1
+    return found
+
+
 def ablation_names(measured: xr.Dataset) -> list[str]:
     """(ablation,) the units, with site and method where these differ: "3", "fc1:3 mean"."""
-    sites, methods = (coordinate(measured, name) for name in ("site", "method"))
+    methods, (sites, _) = coordinate(measured, "method"), short_sites(coordinate(measured, "site"))
     units = [units_text(text) for text in coordinate(measured, "units")]
     if len(set(sites)) > 1:
         units = [f"{site}:{text}" for site, text in zip(sites, units, strict=True)]
@@ -67,10 +92,18 @@ def site_text(site: str) -> str:
 
 def units_axis(measured: xr.Dataset) -> str:
     """What an axis of ablations is called: "unit of fc1"; "site:unit" where sites differ."""
-    sites = sorted(set(coordinate(measured, "site")))
+    sites = list(dict.fromkeys(coordinate(measured, "site")))
     single = not any("," in units for units in coordinate(measured, "units"))
     what = "unit" if single else "units"
-    return f"{what} of {site_text(sites[0])}" if len(sites) == 1 else f"site:{what}"
+    if len(sites) == 1:
+        return f"{what} of {site_text(sites[0])}"
+    return f"{sites_axis(sites)}:{what}"
+
+
+def sites_axis(sites: Sequence[str]) -> str:
+    """What an axis of sites is called: "site", or "site (layers.*.out)" where names are short."""
+    pattern = short_sites(sites)[1]
+    return f"site ({pattern})" if pattern else "site"
 
 
 def listed(names: Sequence[str], most: int = 6) -> str:
