@@ -134,13 +134,13 @@ class TestDrops:
         with pytest.raises(PlotError, match="measured: given 'los'"):
             la.plot.drops(effects, measured="los")
 
-    @pytest.mark.parametrize("n", [1, 10, 41, 42, 100, 2000])
+    @pytest.mark.parametrize("n", [1, 10, 48, 49, 100, 2000])
     def test_any_number_stays_readable(self, n):
         axes = la.plot.drops(synthetic(n))
         figure = drawn(axes)
         assert_nothing_written_overlaps_or_leaves_the_page(figure)
         names = [text.get_text() for text in axes.get_xticklabels()]
-        if n <= 41:
+        if n <= 48:
             assert names == list(ranked(synthetic(n)).names)
             assert axes.get_xlabel() == "unit of fc1"
         else:
@@ -357,6 +357,11 @@ class TestLayers:
         texts = [text.get_text() for text in axes.get_legend().get_texts()]
         assert texts == [*names, "95 % interval"]  # no band over single ablations
         assert_nothing_written_overlaps_or_leaves_the_page(drawn(axes))
+
+    def test_a_long_legend_takes_more_lines(self):
+        rows = [("fc1", "0", f"scale({i / 10})", INTACT) for i in range(8)]
+        figure = drawn(la.plot.layers(classified(rows)))
+        assert_nothing_written_overlaps_or_leaves_the_page(figure)
 
     def test_what_is_drawn(self):
         axes = la.plot.layers(classified())

@@ -13,6 +13,9 @@ from matplotlib.figure import Figure
 from lashley.errors import PlotError
 from lashley.plot import style
 
+_AROUND = 16.0  # axes, for the numbers and the name of y, mm
+_HANDLE, _CHARACTER = 10.0, 1.45  # of a legend of 7.5 points, mm
+
 Layouts = Literal["constrained", "compressed"]
 
 
@@ -63,8 +66,11 @@ def colour_bar(axes: Axes, image: Any, label: str, extend: str = "neither") -> N
     bar.outline.set_visible(False)
 
 
-def legend_above(axes: Axes, handles: Sequence[Any], columns: int) -> None:
-    """A legend between the axes and their title, where it hides nothing."""
+def legend_above(axes: Axes, handles: Sequence[Any]) -> None:
+    """A legend between the axes and their title, where it hides nothing: one line if it fits."""
+    widths = [_HANDLE + _CHARACTER * len(handle.get_label()) for handle in handles]
+    width = width_of(axes)
+    columns = len(handles) if sum(widths) <= width else max(1, int(width // max(widths)))
     axes.legend(
         handles=handles, ncols=columns, loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.3,
         borderpad=0, columnspacing=1.5, handlelength=1.8, frameon=False,
@@ -72,7 +78,9 @@ def legend_above(axes: Axes, handles: Sequence[Any], columns: int) -> None:
 
 
 def width_of(axes: Axes) -> float:
-    """In mm."""
+    """In mm; of axes whose layout is not yet known, about what they will have."""
     figure = axes.get_figure()
     assert figure is not None
+    if isinstance(axes, PictureAxes):
+        return figure.bbox.width / figure.dpi * 25.4 - _AROUND
     return axes.get_window_extent().width / figure.dpi * 25.4

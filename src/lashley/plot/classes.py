@@ -143,7 +143,7 @@ def classes(
             bars = bars_of(effect)
             few = len(bars.names) <= MOST_CLASSES + 1
             draw_bars(axes, bars if few else most_changed(bars))
-            legend_above(axes, _legend(), 3)
+            legend_above(axes, _legend())
         else:
             few = _draw_changes(axes, effect, found)
         if not few:

@@ -67,7 +67,7 @@ def ranked(effects: xr.Dataset, measured: str | None = None) -> RankedDrops:
 def drops(effects: xr.Dataset, ax: Axes | None = None, *, measured: str | None = None) -> Axes:
     """Draw the drop of each ablation with its 95 % interval, largest first.
 
-    Ablations are named on the axis where all names fit (about 40 in a new figure), else the first
+    Ablations are named on the axis where all names fit (48 in a new figure), else the first
     five below it. The intervals are not adjusted for the number of ablations (`overall_p_adjusted`
     is).
 
@@ -89,7 +89,7 @@ def drops(effects: xr.Dataset, ax: Axes | None = None, *, measured: str | None =
         _name(axes, shown)
         axes.axhline(0, **style.ZERO_LINE)
         axes.set_ylabel(shown.label)
-        legend_above(axes, _legend(shown), len(_SIDES))
+        legend_above(axes, _legend(shown))
     return axes
 
 

@@ -23,6 +23,7 @@ from lashley.plot.words import (
 
 Array = np.ndarray
 
+_BAR = 14.0  # of the colours with its numbers, mm
 _LINE = 3.3  # of 7.5 points, mm
 
 
@@ -93,7 +94,7 @@ def heat(effects: xr.Dataset, ax: Axes | None = None, *, measured: str | None = 
         axes.set_facecolor("0.8")
         image = axes.imshow(shown.drop, cmap=style.DIVERGING, vmin=-shown.limit, vmax=shown.limit,
                             aspect="auto", interpolation="nearest")  # fmt: skip
-        axis.along(axes, shown.columns, width_of(axes))
+        axis.along(axes, shown.columns, width_of(axes) - _BAR)
         axes.set_xlim(-0.5, width - 0.5)
         step = -(-height * _LINE // size[1])
         at = np.arange(0, height, int(step))

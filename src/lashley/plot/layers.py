@@ -111,7 +111,7 @@ def layers(results: xr.Dataset, ax: Axes | None = None, *, measured: str | None 
         axes.axhline(0, **style.ZERO_LINE)
         axis.along(axes, short_sites(shown.sites)[0], width_of(axes))
         axes.set(xlabel=sites_axis(shown.sites), ylabel=shown.label)
-        legend_above(axes, _legend(shown), 3)
+        legend_above(axes, _legend(shown))
     return axes
 
 

@@ -88,7 +88,7 @@ def recovery(recovery: Recovery | xr.Dataset, ax: Axes | None = None, *, top: in
         )  # fmt: skip
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.set(xlabel="epoch", ylabel=f"{accuracy(top)} (%)")
-        legend_above(axes, _legend(shown), 3)
+        legend_above(axes, _legend(shown))
     return axes
 
 
