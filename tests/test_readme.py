@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 import lashley as la
-from lashley.figures import style
 from lashley.graph import anatomy
+from lashley.plot import style
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -33,6 +33,20 @@ def test_every_command_it_names_exists():
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
     for path in re.findall(r"\]\((?!http)([^)#]+)\)", readme):
         assert (ROOT / path).exists(), path
+
+
+def test_the_page_on_figures(tmp_path, monkeypatch):
+    page = (ROOT / "docs/figures.md").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    script = tmp_path / "figures.py"
+    script.write_text("\n".join(blocks))
+    runpy.run_path(str(script))
+    assert (tmp_path / "fc1.png").stat().st_size > 5000
+    drawn = set(re.findall(r"la\.plot\.(\w+)\(", "\n".join(blocks)))
+    assert drawn == set(la.plot.__all__) == set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+    for path in re.findall(r"\]\((?!http)([^)#]+)\)", page):
+        assert (ROOT / "docs" / path).exists(), path
 
 
 @pytest.fixture(scope="module")
@@ -102,10 +116,13 @@ class TestThePageOnExtending:
 
     def test_a_figure(self, extensions, outcomes_of, tmp_path):
         effects = la.effects(outcomes_of()[2])
-        drop, low, high = extensions["ranked"](effects)
-        assert drop.tolist() == sorted(effects["overall_drop_pp"].values.tolist(), reverse=True)
-        assert ((low <= drop) & (drop <= high)).all()
-        for file in style.save(extensions["drops"](effects), tmp_path, "drops"):
+        counts, edges = extensions["binned"](effects, bins=3)
+        drop = effects["overall_drop_pp"].values
+        assert counts.sum() == 5
+        assert (edges[0], edges[-1]) == (drop.min(), drop.max())
+        axes = extensions["histogram"](effects)
+        assert axes.get_xlabel() == "drop in accuracy (pp)"
+        for file in style.save(axes.figure, tmp_path, "histogram"):
             assert file.stat().st_size > 5000
 
 

@@ -11,6 +11,7 @@ Cut units out of a network, measure what is lost, class by class and example by 
 """
 
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from lashley import data, distribute, methods, networks
 from lashley.ablations import Ablation
@@ -35,6 +36,9 @@ from lashley.recovery import (
 from lashley.scores import scores
 from lashley.sites import Site, find_sites
 from lashley.training import Recipe, train, train_population
+
+if TYPE_CHECKING:
+    from lashley import plot
 
 __version__ = version("lashley")
 
@@ -65,6 +69,7 @@ __all__ = [
     "open_store",
     "pairs",
     "plan",
+    "plot",
     "random_groups",
     "recover",
     "recover_each",
@@ -76,3 +81,16 @@ __all__ = [
     "train",
     "train_population",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """`plot`, when it is first asked for: matplotlib takes its time to import."""
+    if name == "plot":
+        import lashley.plot as plot
+
+        return plot
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), "plot"})

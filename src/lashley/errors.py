@@ -9,6 +9,7 @@
     ├── EngineError      an evaluation that cannot be carried out
     ├── IntegrityError   data or network changed while they were measured
     ├── OutcomesError    outcomes that are incomplete or do not belong together
+    ├── PlotError        a figure that cannot be drawn from what was given
     ├── TrainingError    a training that cannot start
     │   └── DivergenceError  a training whose loss or weights are no longer finite
     ├── ClusterError     a Ray cluster that cannot be used
@@ -57,6 +58,10 @@ class IntegrityError(LashleyError):
 
 class OutcomesError(LashleyError):
     """Outcomes are incomplete or do not belong together."""
+
+
+class PlotError(LashleyError):
+    """A figure cannot be drawn from what was given."""
 
 
 class TrainingError(LashleyError):

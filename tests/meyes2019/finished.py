@@ -11,7 +11,7 @@ import torch
 from filelock import FileLock
 
 from lashley import studies
-from lashley.figures import maps, style
+from lashley.plot import maps, style
 from lashley.studies import RunFolder
 
 

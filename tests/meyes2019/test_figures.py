@@ -19,24 +19,9 @@ from PIL import Image
 
 from lashley.effects import effects, interactions
 from lashley.errors import OutcomesError
-from lashley.figures import compose, save, style
-from lashley.figures.labels import beside
-from lashley.figures.maps import class_places, corners, drawn, legend, side
-from lashley.figures.states import (
-    State,
-    counts,
-    intact_states,
-    pair_states,
-    single_states,
-)
 from lashley.outcomes import at
 from lashley.papers.meyes2019.figures.mlp import PAPER, Population, Results, choose, mlp_figures
-from lashley.papers.meyes2019.figures.mlp.bars import (
-    intact_bars,
-    interval_on_bars,
-    pair_bars,
-    single_bars,
-)
+from lashley.papers.meyes2019.figures.mlp.bars import intact_bars, pair_bars, single_bars
 from lashley.papers.meyes2019.figures.mlp.cases import gain_beyond_singles, only_pair_share
 from lashley.papers.meyes2019.figures.mlp.change import (
     coefficients,
@@ -45,8 +30,21 @@ from lashley.papers.meyes2019.figures.mlp.change import (
     of_population,
     scatter,
 )
-from lashley.papers.meyes2019.figures.mlp.excess import excess
 from lashley.papers.meyes2019.figures.mlp.weights import mosaic, p_text
+from lashley.plot import style
+from lashley.plot.classes import interval_on_bars
+from lashley.plot.excess import square
+from lashley.plot.labels import beside
+from lashley.plot.maps import class_places, legend
+from lashley.plot.raster import compose, corners, drawn, side
+from lashley.plot.states import (
+    State,
+    counts,
+    intact_states,
+    pair_states,
+    single_states,
+)
+from lashley.plot.style import save
 
 from finished import small_pictures
 
@@ -377,7 +375,7 @@ def test_coefficients_leave_out_networks_without_any():
 
 def test_excess_square_is_symmetric_and_names_the_strongest():
     _, beyond = planted()
-    found = excess(beyond, 8)
+    found = square(beyond)
     assert found.strongest == (1, 7)
     np.testing.assert_array_equal(found.excess_pp, found.excess_pp.T)
     assert np.isnan(np.diag(found.excess_pp)).all()

@@ -15,11 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from lashley.errors import OutcomesError
-from lashley.figures import save, style
 from lashley.papers.meyes2019.figures.layers import (
     CAPTIONS,
     LayerResults,
-    axis,
     choice,
     choose_examples,
     choose_shown,
@@ -38,6 +36,8 @@ from lashley.papers.meyes2019.figures.layers.methods import differences
 from lashley.papers.meyes2019.figures.layers.null import against, by_chance
 from lashley.papers.meyes2019.figures.layers.ranked import gain_text, ranked
 from lashley.papers.meyes2019.figures.layers.shares import growth, spread
+from lashley.plot import axis, style
+from lashley.plot.style import save
 
 from legibility import (
     Drawn,

@@ -14,7 +14,6 @@ import pytest
 from matplotlib.text import Text
 
 from lashley.errors import OutcomesError
-from lashley.figures import save, style
 from lashley.papers.meyes2019.figures.layers.layer_results import pick
 from lashley.papers.meyes2019.figures.recovery import (
     CAPTIONS,
@@ -30,6 +29,8 @@ from lashley.papers.meyes2019.figures.recovery.grid import cells
 from lashley.papers.meyes2019.figures.recovery.iterated import chained
 from lashley.papers.meyes2019.figures.recovery.modules import carried, trained
 from lashley.papers.meyes2019.figures.recovery.severity import by_start
+from lashley.plot import style
+from lashley.plot.style import save
 
 from legibility import (
     Drawn,

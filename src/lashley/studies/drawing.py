@@ -9,9 +9,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from lashley.figures import save
 from lashley.files import written_whole
 from lashley.page import Page, render
+from lashley.plot.style import save
 from lashley.studies.folder import RunFolder, Tell
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
-from lashley.papers.meyes2019.figures.layers import axis, look, page
+from lashley.papers.meyes2019.figures.layers import look, page
 from lashley.papers.meyes2019.figures.layers.layer_results import LayerResults
+from lashley.plot import axis, style, words
 
 
 def panels(
@@ -37,7 +38,7 @@ def panels(
     )  # fmt: skip
     for row, proportion in zip(made.axes, results.proportions, strict=True):
         for axes, name in zip(row, names, strict=True):
-            axes.set_title(f"{look.percent(proportion)} ablated · {name}")
+            axes.set_title(f"{words.percent(proportion)} ablated · {name}")
     return made
 
 
@@ -63,7 +64,7 @@ def finish(made: page.Panels, results: LayerResults, y_name: str) -> None:
     for row in made.axes:
         page.share_y(row, y_name)
         for axes in row:
-            axes.axhline(0, **look.ZERO_LINE)
+            axes.axhline(0, **style.ZERO_LINE)
     name_layers(made, results)
 
 
@@ -73,6 +74,6 @@ def name_layers(made: page.Panels, results: LayerResults) -> None:
     lowest = made.strips[-1] if made.strips.size else made.axes[-1]
     for row in everything:
         for axes in row:
-            axis.of_layers(axes, results.labels, made.width, named=axes in lowest)
+            axis.along(axes, results.labels, made.width, named=axes in lowest)
     for axes in lowest:
         axes.set_xlabel(axis.name(results.sites, results.labels))

@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lashley.figures import style
 from lashley.papers.meyes2019.figures.layers import by_layer, look
 from lashley.papers.meyes2019.figures.layers.choice import top_of_classes
 from lashley.papers.meyes2019.figures.layers.layer_results import LayerResults, pick
+from lashley.plot import style, words
 
 Array = np.ndarray
 
@@ -77,7 +77,7 @@ def _draw(axes: Axes, shown: ClassCurves) -> None:
 def _legend(results: LayerResults) -> list:
     looks = zip(results.examples, cycle(look.CLASS_LOOKS), strict=False)
     entries = [
-        look.line(look.clipped(name, 24), color=colour, marker=marker, markersize=4)
+        style.line(words.clipped(name, 24), color=colour, marker=marker, markersize=4)
         for name, (colour, marker) in looks
     ]
-    return [*entries, look.line("all classes", color=style.BLACK, marker="o", markersize=3)]
+    return [*entries, style.line("all classes", color=style.BLACK, marker="o", markersize=3)]

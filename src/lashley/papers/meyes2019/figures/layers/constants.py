@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lashley.figures import style
-from lashley.papers.meyes2019.figures.layers import by_layer, look, page
+from lashley.papers.meyes2019.figures.layers import by_layer, page
 from lashley.papers.meyes2019.figures.layers.layer_results import LayerResults, pick
+from lashley.plot import style
 
 Array = np.ndarray
 
@@ -72,7 +72,7 @@ def _draw_shares(axes: Axes, found: list[Left]) -> None:
     zero, mean = (
         100 * np.array([getattr(f, n) for f in found]) for n in ("above_zero", "above_mean")
     )
-    axes.bar(x + _LOW, zero, width=0.36, color=look.ORANGE)
+    axes.bar(x + _LOW, zero, width=0.36, color=style.ORANGE)
     axes.bar(x + _HIGH, mean, width=0.36, color=_CONSTANT)
 
 
@@ -97,8 +97,8 @@ def _draw_strip(
 
 def _legend() -> list:
     return [
-        look.line("constant, zeroed filter", color=_CONSTANT, **_DOT),
-        look.line("mean activation, intact", color=_MEAN, **_DOT),
-        look.patch("constant > 0", look.ORANGE),
-        look.patch("constant > mean", _CONSTANT),
+        style.line("constant, zeroed filter", color=_CONSTANT, **_DOT),
+        style.line("mean activation, intact", color=_MEAN, **_DOT),
+        style.patch("constant > 0", style.ORANGE),
+        style.patch("constant > mean", _CONSTANT),
     ]  # fmt: skip

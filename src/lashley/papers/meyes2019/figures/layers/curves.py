@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lashley.figures import style
-from lashley.papers.meyes2019.figures.layers import by_layer, look
+from lashley.papers.meyes2019.figures.layers import by_layer
 from lashley.papers.meyes2019.figures.layers.layer_results import LayerResults
+from lashley.plot import style
 
 Array = np.ndarray
 
@@ -67,7 +67,7 @@ def _draw(axes: Axes, shown: Curve) -> None:
     for edge, colour in ((shown.lower, LOWER), (shown.upper, UPPER)):
         axes.fill_between(x, shown.mean, edge, color=colour, alpha=0.18, linewidth=0)
         axes.plot(x, edge, color=colour, linewidth=1, marker="_", markersize=4)
-    axes.plot(x, shown.random, color=look.DARK_GREY, linestyle=(0, (3, 2)), linewidth=1.1)
+    axes.plot(x, shown.random, color=style.DARK_GREY, linestyle=(0, (3, 2)), linewidth=1.1)
     interval(axes, x, shown.low, shown.high)
     axes.plot(x, shown.mean, color=style.BLACK, linewidth=1.3, marker="o", markersize=3)
 
@@ -81,12 +81,12 @@ def interval(axes: Axes, x: Array, low: Array, high: Array, colour: str = style.
 
 def _legend(results: LayerResults) -> list:
     entries = [
-        look.line("mean over the groups", color=style.BLACK, marker="o", markersize=3),
-        look.line("mean − SD", color=LOWER, marker="_", markersize=4),
-        look.line("mean + SD", color=UPPER, marker="_", markersize=4),
+        style.line("mean over the groups", color=style.BLACK, marker="o", markersize=3),
+        style.line("mean − SD", color=LOWER, marker="_", markersize=4),
+        style.line("mean + SD", color=UPPER, marker="_", markersize=4),
     ]
     if results.has_random:
         entries.append(
-            look.line("random groups, mean", color=look.DARK_GREY, linestyle=(0, (3, 2)))
+            style.line("random groups, mean", color=style.DARK_GREY, linestyle=(0, (3, 2)))
         )
     return entries

@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
-from lashley.figures import style
 from lashley.papers.meyes2019.figures.layers import look, page
 from lashley.papers.meyes2019.figures.layers.layer_results import LayerResults
+from lashley.plot import style
 
 Array = np.ndarray
 

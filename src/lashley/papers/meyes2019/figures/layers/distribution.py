@@ -9,9 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lashley.figures import style
-from lashley.papers.meyes2019.figures.layers import by_layer, look
+from lashley.papers.meyes2019.figures.layers import by_layer
 from lashley.papers.meyes2019.figures.layers.layer_results import LayerResults
+from lashley.plot import style
 
 _MOST_WITH_SHARES = 20  # with more layers the numbers above the boxes would not fit
 _COLUMNS = {
@@ -59,7 +59,7 @@ def _draw(axes: Axes, found: pd.DataFrame) -> None:
         patch_artist=True,
         showfliers=False,
         manage_ticks=False,
-        boxprops={"facecolor": look.SKY, "linewidth": 0.6, "alpha": 0.7},
+        boxprops={"facecolor": style.SKY, "linewidth": 0.6, "alpha": 0.7},
         medianprops={"color": style.BLACK, "linewidth": 1.3},
         whiskerprops={"linewidth": 0.6},
         capprops={"linewidth": 0.6},

@@ -7,10 +7,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lashley.figures import style
 from lashley.methods import SILENCE, ZERO_WEIGHTS
-from lashley.papers.meyes2019.figures.layers import by_layer, look
+from lashley.papers.meyes2019.figures.layers import by_layer
 from lashley.papers.meyes2019.figures.layers.layer_results import LayerResults, pick
+from lashley.plot import style
 
 _QUANTILES = {"q05": 0.05, "q25": 0.25, "median": 0.5, "q75": 0.75, "q95": 0.95}
 
@@ -49,13 +49,13 @@ def against_silence(results: LayerResults) -> Figure:
 def _draw(axes: Axes, found: pd.DataFrame) -> None:
     x = np.arange(len(found))
     axes.vlines(x, found["q05"], found["q95"], color="0.4", linewidth=0.8)
-    axes.vlines(x, found["q25"], found["q75"], color=look.SKY, linewidth=4)
+    axes.vlines(x, found["q25"], found["q75"], color=style.SKY, linewidth=4)
     axes.plot(x, found["mean"], "o", color=style.BLACK, markersize=3)
 
 
 def _legend() -> list:
     return [
-        look.line("mean over the groups", color="black", marker="o", markersize=3.5, linestyle=""),
-        look.line("middle half of the groups", color=look.SKY, linewidth=4),
-        look.line("5 to 95 % of the groups", color="0.4", linewidth=0.8),
+        style.line("mean over the groups", color="black", marker="o", markersize=3.5, linestyle=""),
+        style.line("middle half of the groups", color=style.SKY, linewidth=4),
+        style.line("5 to 95 % of the groups", color="0.4", linewidth=0.8),
     ]  # fmt: skip

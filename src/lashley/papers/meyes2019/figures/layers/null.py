@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lashley.figures import style
-from lashley.papers.meyes2019.figures.layers import by_layer, curves, look, page
+from lashley.papers.meyes2019.figures.layers import by_layer, curves, page
 from lashley.papers.meyes2019.figures.layers.layer_results import LayerResults, pick
+from lashley.plot import style
 
 Array = np.ndarray
 
@@ -95,7 +95,7 @@ def _beyond(results: LayerResults, keys: dict[str, object]) -> Array:
 def _draw_difference(axes: Axes, found: Against) -> None:
     x = np.arange(len(found.difference))
     more, less = found.low > 0, found.high < 0
-    parts = ((more, style.RED), (less, style.BLUE), (~more & ~less, look.DARK_GREY))
+    parts = ((more, style.RED), (less, style.BLUE), (~more & ~less, style.DARK_GREY))
     for which, colour in parts:
         curves.interval(axes, x[which], found.low[which], found.high[which], colour)
         axes.plot(x[which], found.difference[which], "o", color=colour, markersize=3.5)
@@ -119,10 +119,10 @@ def _scale_strips(made: page.Panels, highest: float) -> None:
 
 def _legend() -> list:
     return [
-        look.line(name, color=colour, marker="o", markersize=3.5, linewidth=0.9)
+        style.line(name, color=colour, marker="o", markersize=3.5, linewidth=0.9)
         for name, colour in (
             ("similar cost more", style.RED),
             ("random cost more", style.BLUE),
-            ("interval holds 0", look.DARK_GREY),
+            ("interval holds 0", style.DARK_GREY),
         )
     ]

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
-from lashley.figures import style
+from lashley.plot import style
 
 HIGHEST = 230.0  # the most that a page may be
 LEFT, RIGHT, GAP = 18.0, 4.0, 6.0

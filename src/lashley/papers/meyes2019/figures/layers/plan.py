@@ -7,7 +7,6 @@ from functools import partial
 
 from matplotlib.figure import Figure
 
-from lashley.figures import style
 from lashley.methods import SILENCE, ZERO_WEIGHTS
 from lashley.papers.meyes2019.figures.layers import (
     classes,
@@ -21,6 +20,7 @@ from lashley.papers.meyes2019.figures.layers import (
     shares,
 )
 from lashley.papers.meyes2019.figures.layers.layer_results import LayerResults
+from lashley.plot import style
 
 CAPTIONS: Mapping[str, str] = {
     "figure-14": "Drop in top-1 accuracy by layer: mean over the layer's groups of similar units, "

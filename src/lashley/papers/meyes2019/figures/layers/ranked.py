@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lashley.figures import style
 from lashley.papers.meyes2019.figures.layers import look, page
 from lashley.papers.meyes2019.figures.layers.choice import choose_proportions, top_of_classes
 from lashley.papers.meyes2019.figures.layers.layer_results import LayerResults, pick
+from lashley.plot import style, words
 
 Array = np.ndarray
 
@@ -68,8 +68,8 @@ def sorted_classes(results: LayerResults) -> Figure:
         site, proportion = results.shown[row], proportions[column]
         shown = ranked(results, site, proportion, top)
         (_draw_bars if named else _draw_curve)(axes, shown)
-        layer = look.clipped(results.label(site), 16)
-        heading = f"Layer {layer}, {look.percent(proportion)} ablated\n{gain_text(shown)}"
+        layer = words.clipped(results.label(site), 16)
+        heading = f"Layer {layer}, {words.percent(proportion)} ablated\n{gain_text(shown)}"
         axes.set_title(heading, linespacing=1.3)
     (_scale_bars if named else _scale_curves)(made)
     return made.figure
@@ -105,7 +105,7 @@ def _layout(results: LayerResults, named: bool) -> page.PageLayout:
 
 
 def _names_width(results: LayerResults) -> float:
-    longest = max(len(look.clipped(name, _LONGEST_NAME)) for name in results.class_names)
+    longest = max(len(words.clipped(name, _LONGEST_NAME)) for name in results.class_names)
     return max(8.0, 5 + 1.55 * longest)
 
 
@@ -118,7 +118,7 @@ def _draw_bars(axes: Axes, shown: Ranked) -> None:
     for drop in shown.others.values():
         axes.plot(drop, y, "o", color="white", markeredgecolor="black", markersize=3.6)
     axes.axvline(0, color="black", linewidth=0.6)
-    axes.set_yticks(y, [look.clipped(name, _LONGEST_NAME) for name in shown.names])
+    axes.set_yticks(y, [words.clipped(name, _LONGEST_NAME) for name in shown.names])
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(y) - 0.4, -0.6)
 
@@ -156,7 +156,7 @@ def _scale_curves(made: page.Panels) -> None:
 def _legend(first: str, further: list[str], named: bool) -> list:
     dot = {"color": "white", "markeredgecolor": "black"} if named else {"color": "black"}
     return [
-        look.patch(f"{first}: loses", _LOSS, 0.75),
-        look.patch(f"{first}: gains", _GAIN, 0.75),
-        *(look.line(name, marker="o", linestyle="", markersize=3.5, **dot) for name in further),
+        style.patch(f"{first}: loses", _LOSS, 0.75),
+        style.patch(f"{first}: gains", _GAIN, 0.75),
+        *(style.line(name, marker="o", linestyle="", markersize=3.5, **dot) for name in further),
     ]

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from lashley.papers.meyes2019.figures.layers import look, page
 from lashley.papers.meyes2019.figures.layers.layer_results import LayerResults, pick
+from lashley.plot import style
 
 Array = np.ndarray
 
@@ -55,7 +56,7 @@ def against_share(results: LayerResults) -> Figure:
     for site, axes in zip(results.sites, made.axes.flat, strict=False):
         for method in results.methods:
             _draw(axes, growth(results, site, method), look.of_method(method))
-        axes.axhline(0, **look.ZERO_LINE)
+        axes.axhline(0, **style.ZERO_LINE)
         label = results.label(site)
         axes.set_title(look.fitting(int(made.width / 1.8), f"Layer {label}", label))
     _name(made, results)
@@ -101,7 +102,7 @@ def spread(values: Array, largest: float, width: float) -> tuple[float, ...]:
 
 def _legend(results: LayerResults) -> list:
     looks = [look.of_method(method) for method in results.methods]
-    entries = [look.line(h.name, color=h.colour, marker=h.marker, markersize=3.5) for h in looks]
+    entries = [style.line(h.name, color=h.colour, marker=h.marker, markersize=3.5) for h in looks]
     if results.has_random:
-        entries.append(look.line("random groups", color=look.DARK_GREY, linestyle=(0, (3, 2))))
+        entries.append(style.line("random groups", color=style.DARK_GREY, linestyle=(0, (3, 2))))
     return entries

@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from scipy.stats import rankdata
 
 from lashley import stats
-from lashley.figures import style
-from lashley.figures.labels import beside
 from lashley.papers.meyes2019.figures.mlp.mlp_results import Population, Results, of_units
+from lashley.plot import style
+from lashley.plot.labels import beside
 
 Array = np.ndarray
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from lashley.figures import maps, style
-from lashley.figures.states import State, intact_states, pair_states, single_states
 from lashley.outcomes import at
 from lashley.papers.meyes2019.figures.mlp import bars
 from lashley.papers.meyes2019.figures.mlp.mlp_results import Results
+from lashley.plot import maps, style
+from lashley.plot.classes import draw_bars
+from lashley.plot.states import State, intact_states, pair_states, single_states
 
 Array = np.ndarray
 
@@ -111,7 +112,7 @@ def singles_of_pair(results: Results, units: tuple[int, int]) -> Figure:
     figure = style.sheet(94, title, results.caption)
     for left, unit in zip((16, 108), units, strict=True):
         axes = style.place(figure, left, 15, 70, 60)
-        bars.draw(axes, bars.single_bars(results, unit))
+        draw_bars(axes, bars.single_bars(results, unit))
         axes.set_title(_title(results, unit), pad=5)
     return figure
 
@@ -124,7 +125,7 @@ def _panel(
     states: Array,
     words: Mapping[State, str],
 ) -> None:
-    bars.draw(style.place(figure, *layout.bars), heights)
+    draw_bars(style.place(figure, *layout.bars), heights)
     axes = style.place(figure, *layout.map, layout.map[-1])
     raster = maps.compose(results.images, results.embedding, states, layout.raster)
     maps.draw(axes, raster)

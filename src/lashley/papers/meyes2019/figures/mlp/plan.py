@@ -7,9 +7,9 @@ from functools import partial
 
 from matplotlib.figure import Figure
 
-from lashley.figures import style
 from lashley.papers.meyes2019.figures.mlp import change, damage, excess, selectivity, weights
 from lashley.papers.meyes2019.figures.mlp.mlp_results import Results
+from lashley.plot import style
 
 
 def mlp_figures(results: Results) -> Iterator[tuple[str, Figure]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from lashley.figures import style
 from lashley.papers.meyes2019.figures.mlp.mlp_results import Population, Results
+from lashley.plot import style
 from lashley.scores import selectivity
 
 _EXAMPLES = 4

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
-from lashley.figures import style
 from lashley.papers.meyes2019.figures.mlp.mlp_results import Results
+from lashley.plot import style
 
 Array = np.ndarray
 

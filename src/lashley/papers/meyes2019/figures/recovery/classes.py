@@ -10,11 +10,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lashley.figures import style
-from lashley.papers.meyes2019.figures.layers import look, page
+from lashley.papers.meyes2019.figures.layers import page
 from lashley.papers.meyes2019.figures.layers.layer_results import pick
 from lashley.papers.meyes2019.figures.recovery import starts
 from lashley.papers.meyes2019.figures.recovery.recovery_results import RecoveryResults
+from lashley.plot import style, words
 
 Array = np.ndarray
 
@@ -121,7 +121,7 @@ def _some(n: int, count: int) -> str:
 
 
 def _layout(shown: dict[str, ClassRecovery]) -> page.PageLayout:
-    names = [look.clipped(name, _LONGEST_NAME) for found in shown.values() for name in found.name]
+    names = [words.clipped(name, _LONGEST_NAME) for found in shown.values() for name in found.name]
     tallest = 4 + _LINE * max(len(found.name) for found in shown.values()) + page.TITLE
     left = max(page.LEFT, 5 + 1.65 * max(map(len, names)))
     return page.PageLayout(page.AXIS_NAME, tallest - page.TITLE, left=left, below=5)
@@ -135,7 +135,7 @@ def _draw_drops(axes: Axes, found: ClassRecovery, colour: str) -> None:
     for (mean, low, high), aside, face in ((part.T, aside, face) for part, aside, face in looks):
         axes.hlines(y + aside, low, high, color=colour, linewidth=0.8)
         axes.plot(mean, y + aside, "o", color=colour, markerfacecolor=face, markersize=3.4)
-    axes.axvline(0, **look.ZERO_LINE)
+    axes.axvline(0, **style.ZERO_LINE)
 
 
 def _draw_counts(axes: Axes, found: ClassRecovery) -> None:
@@ -149,7 +149,7 @@ def _draw_counts(axes: Axes, found: ClassRecovery) -> None:
 
 def _name_classes(axes: Axes, found: ClassRecovery, named: bool, split: bool) -> None:
     n = len(found.name)
-    names = [look.clipped(name, _LONGEST_NAME) for name in found.name]
+    names = [words.clipped(name, _LONGEST_NAME) for name in found.name]
     axes.set_yticks(np.arange(n), names if named else [])
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(n - 0.4, -0.6)
@@ -173,7 +173,7 @@ def _legend() -> list:
     dot: dict[str, Any] = {"color": "0.3", "marker": "o", "markersize": 3.4, "linewidth": 0.8}
     bars = ((_LOSS, "lost"), (_GAIN, "gained"))
     return [
-        look.line("drop right after the ablation", markerfacecolor="white", **dot),
-        look.line("drop after recovery", **dot),
-        *(look.patch(f"{name} (pale: right after)", colour) for colour, name in bars),
+        style.line("drop right after the ablation", markerfacecolor="white", **dot),
+        style.line("drop after recovery", **dot),
+        *(style.patch(f"{name} (pale: right after)", colour) for colour, name in bars),
     ]

@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lashley.papers.meyes2019.figures.layers import look, page
+from lashley.papers.meyes2019.figures.layers import page
 from lashley.papers.meyes2019.figures.recovery import grid, runs, starts
 from lashley.papers.meyes2019.figures.recovery.recovery_results import RecoveryResults
 from lashley.papers.meyes2019.figures.recovery.runs import Intact, RunLine, Spread
+from lashley.plot import style, words
 
 Array = np.ndarray
 
@@ -67,7 +68,7 @@ def recovery_by_epoch(results: RecoveryResults) -> Figure:
     made = page.panels(
         len(rows), 2 * columns, page.PageLayout(4 + page.AXIS_NAME, gap=10, widest=76),
         title=f"Recovery of {grid.accuracy_name(results)}, "
-        f"{look.percent(results.proportion)} of a layer ablated",
+        f"{words.percent(results.proportion)} of a layer ablated",
         caption=f"{_note(found)}\n{results.caption}",
         legend=_legend(results, found),
     )  # fmt: skip
@@ -142,8 +143,8 @@ def _lies_below(found: Recovering) -> bool:
 def _legend(results: RecoveryResults, found: Sequence[Sequence[Recovering]]) -> list:
     several = max(len(one.instances) for row in found for one in row) > 1
     entries = starts.layer_entries(results, ", each instance" if several else "")
-    entries.append(look.line("intact", **starts.INTACT))
+    entries.append(style.line("intact", **starts.INTACT))
     entries += starts.control_entries([s for row in found for one in row for s in one.controls])
     if any(run.diverged for row in found for one in row for run in one.instances):
-        entries.append(look.line("diverged after this epoch", color="0.3", **starts.DIVERGED))
+        entries.append(style.line("diverged after this epoch", color="0.3", **starts.DIVERGED))
     return entries

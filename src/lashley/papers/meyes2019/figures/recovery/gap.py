@@ -9,9 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lashley.papers.meyes2019.figures.layers import look, page
+from lashley.papers.meyes2019.figures.layers import page
 from lashley.papers.meyes2019.figures.recovery import runs, starts
 from lashley.papers.meyes2019.figures.recovery.recovery_results import RecoveryResults
+from lashley.plot import style
 
 Array = np.ndarray
 
@@ -98,7 +99,7 @@ def _draw(axes: Axes, found: Gap, place: float, colour: str, marker: str) -> Non
 
 
 def _finish(axes: Axes, top: int) -> None:
-    axes.axhline(0, **look.ZERO_LINE)
+    axes.axhline(0, **style.ZERO_LINE)
     axes.set_title(f"Top-{top}")
     axes.set_xlim(-2, 102)
     axes.set_xlabel("ablated (%)")
@@ -111,8 +112,8 @@ def _legend(results: RecoveryResults, found: Sequence[Gap]) -> list:
     if any(np.isfinite(one.control).any() for one in found):
         dashed = {"color": "0.3", "linestyle": (0, (3, 2)), "markerfacecolor": "white"}
         entries.append(
-            look.line(starts.CONTROLS["intact"].name, marker="o", markersize=3.2, **dashed)
+            style.line(starts.CONTROLS["intact"].name, marker="o", markersize=3.2, **dashed)
         )
     if _PAPER_TOP in results.tops:
-        entries.append(look.line(_PAPER_SAYS, **_PAPER_LINE))
+        entries.append(style.line(_PAPER_SAYS, **_PAPER_LINE))
     return entries

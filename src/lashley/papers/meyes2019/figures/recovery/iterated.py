@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lashley.papers.meyes2019.figures.layers import look, page
+from lashley.papers.meyes2019.figures.layers import page
 from lashley.papers.meyes2019.figures.recovery import grid, runs, starts
 from lashley.papers.meyes2019.figures.recovery.recovery_results import RecoveryResults
 from lashley.papers.meyes2019.figures.recovery.runs import Intact, RunLine
+from lashley.plot import style, words
 
 Array = np.ndarray
 
@@ -74,7 +75,7 @@ def iterated(results: RecoveryResults) -> Figure:
     made = page.panels(
         len(rows), len(rows[0]), page.PageLayout(4 + page.AXIS_NAME, tallest=62, strip=_STRIP),
         title=f"Recovery of {grid.accuracy_name(results)}, "
-        f"{look.percent(results.proportion)} of a layer ablated again and again",
+        f"{words.percent(results.proportion)} of a layer ablated again and again",
         caption="black line, grey band: intact network, 95 % interval · below: share of the "
         f"layer's units ablated so far\n{results.caption}",
         legend=_legend(found),
@@ -140,12 +141,12 @@ def _legend(found: Sequence[Sequence[Chain | None]]) -> list:
     chains = [one for row in found for one in row if one]
     dot = {"color": "0.3", "marker": "o", "markersize": 3.4, "linestyle": ""}
     entries = [
-        look.line("right after an ablation", markerfacecolor="white", **dot),
-        look.line("recovered", **dot),
-        look.line("intact", **starts.INTACT),
+        style.line("right after an ablation", markerfacecolor="white", **dot),
+        style.line("recovered", **dot),
+        style.line("intact", **starts.INTACT),
     ]
     if any(one.control for one in chains):
         entries += starts.control_entries(["intact"])
     if any(one.diverged.any() for one in chains):
-        entries.append(look.line("diverged after this epoch", color="0.3", **starts.DIVERGED))
+        entries.append(style.line("diverged after this epoch", color="0.3", **starts.DIVERGED))
     return entries

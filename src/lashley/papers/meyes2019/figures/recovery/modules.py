@@ -11,10 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lashley.papers.meyes2019.figures.layers import axis, look, page
+from lashley.papers.meyes2019.figures.layers import page
 from lashley.papers.meyes2019.figures.layers.layer_results import pick
 from lashley.papers.meyes2019.figures.recovery import starts
 from lashley.papers.meyes2019.figures.recovery.recovery_results import RecoveryResults
+from lashley.plot import axis, style, words
 
 Array = np.ndarray
 
@@ -140,8 +141,8 @@ def _layout(labels: Sequence[str]) -> page.PageLayout:
 
 
 def _finish(axes: Axes, found: Carried, width: float, named: bool) -> None:
-    axis.of_layers(axes, found.modules, width, named)
-    axes.axhline(0, **look.ZERO_LINE)
+    axis.along(axes, found.modules, width, named)
+    axes.axhline(0, **style.ZERO_LINE)
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     for at in np.flatnonzero(found.ablated):
         axes.axvspan(at - 0.5, at + 0.5, color="0.5", alpha=0.16, linewidth=0, zorder=-1)
@@ -150,15 +151,15 @@ def _finish(axes: Axes, found: Carried, width: float, named: bool) -> None:
 def _legend(results: RecoveryResults, sites: Sequence[str], found: Sequence[Carried]) -> list:
     several = max(len(one.change) for one in found) > 1
     entries = [
-        look.line(
-            f"layer {look.clipped(results.label(site), 24)} ablated{', mean' if several else ''}",
+        style.line(
+            f"layer {words.clipped(results.label(site), 24)} ablated{', mean' if several else ''}",
             color=colour, marker=marker, markersize=3.4, linestyle="",
         )
         for site in sites
         for colour, marker in [starts.of_layer(results, site)]
     ]  # fmt: skip
     if any(np.isfinite(one.control_change).any() for one in found):
-        entries.append(look.line(f"intact, {_epochs(results, 'intact')}", **_CONTROL))
+        entries.append(style.line(f"intact, {_epochs(results, 'intact')}", **_CONTROL))
     return entries
 
 

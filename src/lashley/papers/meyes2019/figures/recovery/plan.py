@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lashley.figures import style
 from lashley.papers.meyes2019.figures.layers.layer_results import pick
 from lashley.papers.meyes2019.figures.recovery import (
     classes,
@@ -18,6 +17,7 @@ from lashley.papers.meyes2019.figures.recovery import (
     severity,
 )
 from lashley.papers.meyes2019.figures.recovery.recovery_results import RecoveryResults
+from lashley.plot import style
 
 CAPTIONS: Mapping[str, str] = {
     "figure-18": "Accuracy against the epochs of retraining for each instance, from the ablation "

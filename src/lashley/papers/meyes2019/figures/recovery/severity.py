@@ -11,10 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lashley.papers.meyes2019.figures.layers import look, page
+from lashley.papers.meyes2019.figures.layers import page
 from lashley.papers.meyes2019.figures.recovery import runs, starts
 from lashley.papers.meyes2019.figures.recovery.recovery_results import RecoveryResults
 from lashley.papers.meyes2019.figures.recovery.runs import RunLine
+from lashley.plot import style, words
 
 Array = np.ndarray
 ByLayer = Mapping[str, Mapping[str, "Drops"]]  # by site and start
@@ -65,7 +66,7 @@ def against_severity(results: RecoveryResults) -> Figure:
     made = page.panels(
         len(rows), 1 + bool(controls), layout,
         title="Remaining drop against the drop right after the ablation, "
-        f"{look.percent(results.proportion)} of a layer ablated",
+        f"{words.percent(results.proportion)} of a layer ablated",
         caption=f"bars: 95 % intervals, over images{_note(rows)}\n{results.caption}",
         legend=_legend(results, rows),
     )  # fmt: skip
@@ -85,7 +86,7 @@ def _draw_row(axes: Array, row: ByLayer, controls: Sequence[str], results: Recov
     for panel in axes:
         panel.set_ylim(low, high)
         panel.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-        panel.axhline(0, **look.ZERO_LINE)
+        panel.axhline(0, **style.ZERO_LINE)
     for site, found in row.items():
         if "ablated" in found:
             _draw_instances(axes[0], found["ablated"], *starts.of_layer(results, site))
@@ -155,7 +156,7 @@ def _note(rows: Sequence[ByLayer]) -> str:
 
 
 def _legend(results: RecoveryResults, rows: Sequence[ByLayer]) -> list:
-    entries = [*starts.layer_entries(results), look.line("nothing recovered", **_DIAGONAL)]
+    entries = [*starts.layer_entries(results), style.line("nothing recovered", **_DIAGONAL)]
     if any(d.diverged.any() for row in rows for found in row.values() for d in found.values()):
-        entries.append(look.line("diverged", color="0.3", **starts.DIVERGED))
+        entries.append(style.line("diverged", color="0.3", **starts.DIVERGED))
     return entries

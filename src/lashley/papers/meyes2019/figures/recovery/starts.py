@@ -8,13 +8,13 @@ from typing import Any
 
 from matplotlib.lines import Line2D
 
-from lashley.figures import style
 from lashley.papers.meyes2019.figures.layers import look
 from lashley.papers.meyes2019.figures.recovery.recovery_results import RecoveryResults
+from lashley.plot import style, words
 
 _LAYERS = (
-    (style.BLUE, "o"), (style.RED, "s"), (style.GREEN, "^"), (look.PINK, "D"), (look.ORANGE, "v"),
-    (look.SKY, "P"),
+    (style.BLUE, "o"), (style.RED, "s"), (style.GREEN, "^"), (style.PINK, "D"), (style.ORANGE, "v"),
+    (style.SKY, "P"),
 )  # fmt: skip
 
 
@@ -55,18 +55,18 @@ def named(results: RecoveryResults, site: str, width: float, more: str = "") -> 
     return look.fitting(int(width / 1.55), f"{full}{more}", full, label)
 
 
-def layer_entries(results: RecoveryResults, words: str = "") -> list[Line2D]:
+def layer_entries(results: RecoveryResults, more: str = "") -> list[Line2D]:
     """A legend entry for each layer, as in "layer 33, each instance"."""
     entries = []
     for site in results.shown:
         colour, marker = of_layer(results, site)
-        label = look.clipped(results.label(site), 24)
+        label = words.clipped(results.label(site), 24)
         entries.append(
-            look.line(f"layer {label}{words}", color=colour, marker=marker, markersize=3)
+            style.line(f"layer {label}{more}", color=colour, marker=marker, markersize=3)
         )
     return entries
 
 
 def control_entries(found: Sequence[str]) -> list[Line2D]:
     """A legend entry for each control that is there."""
-    return [look.line(how.name, **how.line) for start, how in CONTROLS.items() if start in found]
+    return [style.line(how.name, **how.line) for start, how in CONTROLS.items() if start in found]

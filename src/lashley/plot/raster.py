@@ -1,28 +1,14 @@
-"""Maps: every example as a small image at its t-SNE place, coloured by what became of it."""
+"""Every example as a small image at its place, in one raster image."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
-from matplotlib.patches import Patch
-from matplotlib.patheffects import withStroke
 from scipy.spatial import KDTree
 
-from lashley.figures import style
-from lashley.figures.states import State, counts
+from lashley.plot.states import COLOURS, State
 
 Array = np.ndarray
-
-COLOURS = {
-    State.WRONG: style.GREY,
-    State.RIGHT: style.BLACK,
-    State.GAINED: style.GREEN,
-    State.LOST: style.RED,
-    State.ONLY_PAIR: style.BLUE,
-}
 
 
 def compose(images: Array, points: Array, states: Array, size: int = 2000) -> Array:
@@ -85,43 +71,6 @@ def corners(points: Array, shape: tuple[int, ...], size: int) -> tuple[Array, Ar
     rows = np.rint((1 - points[:, 1]) * (size - shape[0])).astype(int)
     columns = np.rint(points[:, 0] * (size - shape[1])).astype(int)
     return rows, columns
-
-
-def class_places(points: Array, labels: Array, n_classes: int) -> dict[int, tuple[float, float]]:
-    """Where the name of each class goes: its example nearest to the median of its examples."""
-    places = {}
-    for label in range(n_classes):
-        own = points[labels == label]
-        if len(own):
-            nearest = np.argmin(((own - np.median(own, axis=0)) ** 2).sum(1))
-            places[label] = (float(own[nearest, 0]), float(own[nearest, 1]))
-    return places
-
-
-def draw(axes: Axes, raster: Array) -> None:
-    """Show a raster from `compose`; the axes then run from 0 to 1 as the points do."""
-    axes.imshow(raster, extent=(0, 1, 0, 1), interpolation="antialiased")
-    axes.set(xticks=[], yticks=[])
-    axes.text(0.99, 0.99, "t-SNE", size=7, color="0.35", ha="right", va="top")
-    axes.spines[:].set(visible=True, color="0.8")
-
-
-def draw_names(
-    axes: Axes, places: Mapping[int, tuple[float, float]], names: tuple[str, ...], size: float
-) -> None:
-    """Write the names of the classes on a map, readable on any ink."""
-    for label, (x, y) in places.items():
-        text = axes.text(x, y, names[label], size=size, weight="bold", ha="center", va="center")
-        text.set_path_effects([withStroke(linewidth=size / 4, foreground="white")])
-
-
-def legend(states: Array, words: Mapping[State, str]) -> list[Patch]:
-    """One entry per state of the figure, with the number of its examples."""
-    found = counts(states)
-    return [
-        Patch(color=COLOURS[state], label=f"{word}: {found.get(state, 0):,}")
-        for state, word in words.items()
-    ]
 
 
 def _cropped(images: Array) -> Array:

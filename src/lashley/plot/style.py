@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from lashley.files import written_whole
 
@@ -19,7 +22,13 @@ SVG_DPI = 270  # of the maps inside; everything else in an SVG is vectors
 
 # Okabe and Ito's colours: colour-blind readers can tell them apart too.
 BLACK, RED, GREEN, BLUE, GREY = "#000000", "#D55E00", "#009E73", "#0072B2", "#C4C4C4"
+ORANGE, PINK, SKY, DARK_GREY = "#E69F00", "#CC79A7", "#56B4E9", "0.45"
 DIVERGING = "RdBu_r"
+ZERO_LINE: dict[str, Any] = {"color": "0.6", "linewidth": 0.6, "zorder": 0}
+LINES = (
+    (BLUE, "o"), (RED, "s"), (GREEN, "D"), (ORANGE, "v"), (PINK, "P"), (SKY, "^"), (BLACK, "X"),
+    (DARK_GREY, "*"),
+)  # fmt: skip
 
 _RC: dict[Any, Any] = {
     "font.family": "sans-serif",
@@ -70,6 +79,17 @@ def place(figure: Figure, left: float, top: float, width: float, height: float) 
     """Axes at a place given in mm from the figure's upper left corner."""
     full = figure.get_figheight() * 25.4
     return figure.add_axes((left / WIDTH, 1 - (top + height) / full, width / WIDTH, height / full))
+
+
+def line(label: str, **look: Any) -> Line2D:
+    """A line for the legend."""
+    known: dict[str, Any] = {"linewidth": 1.2} | look
+    return Line2D([], [], label=label, **known)
+
+
+def patch(label: str, colour: str, alpha: float = 1.0) -> Artist:
+    """A filled area for the legend."""
+    return Patch(facecolor=colour, alpha=alpha, linewidth=0, label=label)
 
 
 def save(figure: Figure, folder: Path, name: str) -> tuple[Path, Path]:

@@ -1,4 +1,4 @@
-"""The axis of the layers: which labels fit, and how."""
+"""An axis of layers, classes or ablations: which of their names fit, and how."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 
-from lashley.papers.meyes2019.figures.layers.look import clipped
+from lashley.plot.words import clipped
 
 _CHARACTER, _LINE, _SPACE = 1.75, 3.3, 1.0  # of 7.5 points, mm
 _MOST_CHARACTERS = 16
@@ -16,10 +16,10 @@ _MOST_CHARACTERS = 16
 
 @dataclass(frozen=True)
 class Ticks:
-    """Where the layers' labels stand.
+    """Where the labels stand.
 
     Attributes:
-        at: Which layers are labelled, counted from 0.
+        at: Which places are labelled, counted from 0.
         texts: Their labels.
         rotation: In degrees; 90 where labels are long.
         room: What they take below the axes, mm.
@@ -35,7 +35,7 @@ def ticks(labels: Sequence[str], width: float) -> Ticks:
     """All labels, upright or rotated; if they still do not fit, every second, third, ...
 
     Args:
-        labels: Of the layers, in forward order.
+        labels: In their order.
         width: Of the axes, mm.
     """
     texts = [clipped(label, _MOST_CHARACTERS) for label in labels]
@@ -48,11 +48,27 @@ def ticks(labels: Sequence[str], width: float) -> Ticks:
     return Ticks(at, tuple(texts[i] for i in at), 90 if rotated else 0, room)
 
 
-def of_layers(axes: Axes, labels: Sequence[str], width: float, named: bool) -> None:
-    """Make x the axis of the layers, labelled or with ticks only."""
+def along(axes: Axes, labels: Sequence[str], width: float, named: bool = True) -> None:
+    """Make x the axis of what is labelled, with the labels or with ticks only."""
     shown = ticks(labels, width)
     axes.set_xlim(-0.7, len(labels) - 0.3)
     axes.set_xticks(shown.at, shown.texts if named else [], rotation=shown.rotation)
+
+
+def along_all(axes: Axes, labels: Sequence[str], width: float) -> bool:
+    """The same with every label, if all of them fit; whether they do."""
+    pitch = width / len(labels)
+    if pitch < _LINE:
+        return False
+    texts = [clipped(label, _MOST_CHARACTERS) for label in labels]
+    axes.set_xlim(-0.7, len(labels) - 0.3)
+    axes.set_xticks(range(len(texts)), texts, rotation=rotation(texts, pitch))
+    return True
+
+
+def rotation(labels: Sequence[str], pitch: float) -> int:
+    """Of labels that stand `pitch` mm apart, in degrees: 90 where upright ones would meet."""
+    return 90 if max(map(len, labels)) * _CHARACTER + _SPACE > pitch else 0
 
 
 def name(sites: Sequence[str], labels: Sequence[str]) -> str:

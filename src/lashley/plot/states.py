@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from lashley.outcomes import at
+from lashley.plot import style
 
 Array = np.ndarray
 
@@ -22,17 +23,31 @@ class State(IntEnum):
     ONLY_PAIR = 4  # right after either single ablation, wrong after both together
 
 
+COLOURS = {
+    State.WRONG: style.GREY,
+    State.RIGHT: style.BLACK,
+    State.GAINED: style.GREEN,
+    State.LOST: style.RED,
+    State.ONLY_PAIR: style.BLUE,
+}
+
+
+def changed(outcome: xr.Dataset) -> Array:
+    """(example,) what one ablation did to each example.
+
+    Source: Meyes et al. 2019, section 4.1: red are not those the intact network gets wrong.
+    """
+    return _changes(outcome["intact_rank"].values == 0, outcome["rank"].values == 0)
+
+
 def intact_states(outcomes: xr.Dataset) -> Array:
     """(example,) RIGHT or LOST: what the intact network gets right and wrong (figure 2)."""
     return np.where(outcomes["intact_rank"].values == 0, State.RIGHT, State.LOST).astype(np.int8)
 
 
 def single_states(outcomes: xr.Dataset, unit: int) -> Array:
-    """(example,) what the ablation of one unit did to each example.
-
-    Source: Meyes et al. 2019, section 4.1: red does not include what the intact network gets wrong.
-    """
-    return _changes(outcomes["intact_rank"].values == 0, _right(outcomes, unit))
+    """(example,) what the ablation of one unit did to each example."""
+    return changed(at(outcomes, unit))
 
 
 def pair_states(outcomes: xr.Dataset, pair: tuple[int, int]) -> Array:

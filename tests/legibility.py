@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -32,13 +33,14 @@ class Drawn(dict[tuple[str, str], Figure]):
 def words(figure: Figure) -> list[tuple[str, np.ndarray]]:
     """What can be read in a figure, with left, bottom, right, top in pixels."""
     found = {id(text): text for text in figure.findobj(Text)}
-    for axes in figure.axes:
+    for axes in figure.findobj(Axes):  # those inside others, too
         for side in (axes.xaxis, axes.yaxis):
             low, high = sorted(side.get_view_interval())
             room = 1e-9 * (high - low)
             for tick in [*side.get_major_ticks(), *side.get_minor_ticks()]:
                 if not low - room <= tick.get_loc() <= high + room:
-                    found.pop(id(tick.label1), None)
+                    for label in (tick.label1, tick.label2):
+                        found.pop(id(label), None)
     shown = [text for text in found.values() if text.get_visible() and text.get_text().strip()]
     return [(text.get_text(), np.array(text.get_window_extent().extents)) for text in shown]
 
