@@ -220,6 +220,7 @@ class TestGoingOn:
         assert 7 < stops < 20
         assert_same_results(folder, finished_run)
 
+    @pytest.mark.slow
     def test_killed_at_any_moment(self, finished_run, tiny, tmp_path, no_figures):
         """Ctrl-C once, then kill -9; the last time it may finish."""
         tiny()  # writes the study file
