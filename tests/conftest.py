@@ -20,8 +20,23 @@ settings.register_profile(  # what takes long may have waited
 settings.load_profile("shared machine")
 
 
+_BEYOND_TORCH_2_9 = (  # its export cannot do these (auto takes another engine); no grouped_mm yet
+    "test_experts_in_one_product", "grouped_mm", "[len]", "[len-export]", "[as EvoNorm-export]",
+    "test_so_it_does_by_export", "test_a_loop_of_single_steps[lstm-export]",
+)  # fmt: skip
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what the fast suite leaves out, and what the oldest torch cannot do."""
+    _thin(items)
+    if torch.__version__.startswith("2.9"):
+        for item in items:
+            if any(part in item.nodeid for part in _BEYOND_TORCH_2_9):
+                item.add_marker(pytest.mark.xfail(reason="not by torch 2.9", strict=False))
+
+
+def _thin(items: list[pytest.Item]) -> None:
     """Of a test that is `thinned(n)` n cases are drawn by its name; the others are slow.
 
     `thinned(n, by="engine")` draws n for each value of that parameter. `by` may be a function of

@@ -83,6 +83,7 @@ class TestQuality:
         assert found.trustworthiness == digit_map.trustworthiness
         assert found.neighbours == 10
 
+    @pytest.mark.slow
     def test_of_the_authors_map(self, mnist_data):
         pixels = (data.mnist("test").inputs.flatten(1).numpy() * 0.5 + 0.5) * 255
         points = np.load(mnist_data / "meyes2019" / "tsne_test10000.npy")

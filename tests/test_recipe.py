@@ -283,6 +283,7 @@ def photographs(monkeypatch: pytest.MonkeyPatch) -> tuple[Examples, Examples]:
     return first, last
 
 
+@pytest.mark.slow
 def test_a_narrow_vgg_learns_photographs(photographs: tuple[Examples, Examples]) -> None:
     known, others = photographs
     recipe = Recipe(

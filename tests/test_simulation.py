@@ -116,6 +116,7 @@ def test_64_workers_end_together_on_all_of_cifar10(slow):
 
 
 @pytest.mark.parametrize(("n", "batch"), [(1_000, 16), (50_000, 128)])  # 16 are taken at once
+@pytest.mark.slow
 def test_64_workers_end_together_on_the_papers_sweep(n, batch, few_units):
     model, cuts = measured(*IMAGENET)
     assert simulate(model, cuts, n, workers=64, batch=batch).idle_at_end < 0.05

@@ -436,6 +436,7 @@ class TestTraining:
         monkeypatch.setattr(stages.data, "cifar10", made.__getitem__)
         monkeypatch.setattr(stages.data, "cifar10_classes", lambda: names)
 
+    @pytest.mark.slow
     def test_a_stopped_one_goes_on_to_the_same_network(
         self, tmp_path, no_figures, small_cifar10, monkeypatch
     ):

@@ -784,7 +784,7 @@ class TestRefuses:
             ("recovery.controls=[none]", r"recovery\.controls\.0: given 'none'"),
             ("recovery.freeze=upsteam", r"recovery\.freeze: given 'upsteam'; allowed are upstream, "
              "downstream, none, or a list of names of modules"),
-            ("recovery.stop.top=7", r"recovery\.stop\.top: given 7, which all predictions of 7 "),
+            ("recovery.stop.top=7", r"recovery\.stop\.top: given 7, at which all predictions of"),
             ("recovery.stop.least=4", r"most_epochs: given 3; the stop rule needs at least 4"),
             ("recovery.stop.leest=4", r"recovery\.stop\.leest: there is no such key; did you mean"),
             ("recovery.iteration=4", r"there is no such key; did you mean iterations"),

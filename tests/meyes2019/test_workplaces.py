@@ -196,6 +196,7 @@ class TestARecovery:
         assert ends[0] == "iterated-ablated-0-1"  # its chain was the last lane
         assert ends.index("iterated-intact-0-1") > ends.index("iterated-ablated-0-2") > 1
 
+    @pytest.mark.slow
     def test_computes_with_the_threads_that_the_run_began_with(self, swept):
         content = json.loads((swept / "provenance.json").read_text())
         (swept / "provenance.json").write_text(json.dumps(content | {"threads": 5}))

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache, partial
+from itertools import islice
 from types import CodeType
 from typing import Any, NamedTuple
 
@@ -105,7 +106,10 @@ def place_of(outer: str) -> str:
 
 @lru_cache(maxsize=1 << 16)
 def _inner(outer: str, code: CodeType, instruction: int) -> str:
-    return f"{outer}/{code.co_qualname}@{instruction}"
+    """The place of an instruction in the source: compiled, one call may be two instructions."""
+    found = next(islice(code.co_positions(), instruction // 2, None), (None,))
+    where = instruction if None in found else "-".join(map(str, found))
+    return f"{outer}/{code.co_qualname}@{where}"
 
 
 @lru_cache(maxsize=1 << 14)
