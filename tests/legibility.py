@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from lashley.figures import style
+from lashley.plot import style
 
 
 class Drawn(dict[tuple[str, str], Figure]):

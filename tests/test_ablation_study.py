@@ -243,7 +243,7 @@ class TestFromPython:
         pd.testing.assert_frame_equal(run.effects, finished.effects)
         with pytest.raises(RunError, match=r"table: given 'recovery'; .* has correlations, effec"):
             _ = run.recovery
-        with pytest.raises(RunError, match="is no run folder"):
+        with pytest.raises(RunError, match="is not a run folder"):
             open_run(finished.path.parent)
 
 

@@ -108,7 +108,7 @@ def finished_recovery(factory: pytest.TempPathFactory) -> RunFolder:
     return RunFolder(made_once(factory, "recovery-run", make) / "run")
 
 
-def at_the_recovery(finished: Path, study: studies.Form, folder: Path) -> Path:
+def at_the_recovery(finished: Path, study: studies.StudyForm, folder: Path) -> Path:
     """A copy of a run without its recovery, as a run of the study."""
     shutil.copytree(finished, folder)
     shutil.rmtree(folder / "recovery")

@@ -605,7 +605,7 @@ def killed_again_and_again(study_file: str, home: Path) -> dict[str, int]:
     return told
 
 
-def forked(study: studies.Form, folder: Path) -> int:
+def forked(study: studies.StudyForm, folder: Path) -> int:
     child = os.fork()
     if child == 0:
         studies.run(study, folder, tell=silent)

@@ -873,7 +873,7 @@ def killed_again_and_again(study_file: str, finished: Path, home: Path) -> dict[
     return told
 
 
-def forked(study: studies.Form, folder: Path) -> int:
+def forked(study: studies.StudyForm, folder: Path) -> int:
     child = os.fork()
     if child == 0:
         single.CHECKPOINT_SECONDS = 0.0

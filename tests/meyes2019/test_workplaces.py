@@ -112,7 +112,7 @@ def no_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def tiny(tmp_path: Path, tiny_study: str) -> studies.Form:
+def tiny(tmp_path: Path, tiny_study: str) -> studies.StudyForm:
     """With as many networks as the parts need."""
     (tmp_path / "tiny.yaml").write_text(tiny_study)
     return studies.load(str(tmp_path / "tiny.yaml"), [f"population.networks={SEEDS - 1}"])

@@ -19,11 +19,11 @@ from lashley.studies.opening import disk_errors, open_folder
 from lashley.studies.progress import check_alone, kept
 from lashley.studies.registry import kinds
 from lashley.studies.stages import Job, carry_out
-from lashley.studies.study import Form
+from lashley.studies.study import StudyForm
 
 __all__ = [
-    "Form",
     "RunFolder",
+    "StudyForm",
     "builtin",
     "draw_figures",
     "kind_of",
@@ -38,13 +38,13 @@ __all__ = [
 _LOCAL = Local()
 
 
-def kind_of(study: Form) -> Kind:
+def kind_of(study: StudyForm) -> Kind:
     """How studies of this kind are carried out and shown."""
     return kinds()[study.kind]
 
 
 def run(
-    study: Form, path: Path, *, where: Workplace = _LOCAL, tell: Tell,
+    study: StudyForm, path: Path, *, where: Workplace = _LOCAL, tell: Tell,
     objects: Mapping[str, Any] | None = None,
 ) -> RunFolder:  # fmt: skip
     """Carry out a study, or continue one that was stopped; what is finished is not run again.
@@ -76,7 +76,7 @@ def run(
 
 
 def take_steps(
-    study: Form, folder: RunFolder, where: Workplace, tell: Tell,
+    study: StudyForm, folder: RunFolder, where: Workplace, tell: Tell,
     objects: Mapping[str, Any] | None = None,
 ) -> None:  # fmt: skip
     """Carry out the stages of a study that its folder does not have yet.
@@ -92,7 +92,9 @@ def take_steps(
     carry_out(kind_of(study).stages(study), job)
 
 
-def plan(study: Form, *, device: str = "cpu", devices: int = 1, seconds: float = 10) -> Forecast:
+def plan(
+    study: StudyForm, *, device: str = "cpu", devices: int = 1, seconds: float = 10
+) -> Forecast:
     """What a study will take, before anything runs, from a few seconds of calibration.
 
     Args:

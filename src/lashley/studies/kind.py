@@ -14,7 +14,7 @@ from lashley.planning import Plan
 from lashley.studies.drawing import Gallery
 from lashley.studies.folder import RunFolder
 from lashley.studies.stages import Stage
-from lashley.studies.study import Form
+from lashley.studies.study import StudyForm
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Kind:
         holds: (table of claims) which of them hold.
     """
 
-    form: type[Form]
+    form: type[StudyForm]
     stages: Callable[[Any], Sequence[Stage]]
     plan: Callable[..., Forecast]
     network: Callable[[Any], tuple[nn.Module, Any]]

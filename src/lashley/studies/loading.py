@@ -15,7 +15,7 @@ from lashley.errors import StudyError
 from lashley.studies.folder import RunFolder, no_run
 from lashley.studies.method import REFUSED
 from lashley.studies.registry import kinds, texts
-from lashley.studies.study import Form
+from lashley.studies.study import StudyForm
 
 
 def builtin() -> dict[str, str]:
@@ -23,7 +23,7 @@ def builtin() -> dict[str, str]:
     return {name: yaml.safe_load(text)["title"] for name, text in texts().items()}
 
 
-def load(source: str, settings: Sequence[str] = ()) -> Form:
+def load(source: str, settings: Sequence[str] = ()) -> StudyForm:
     """A built-in study by its name, or a study file by its path.
 
     Args:
@@ -39,7 +39,7 @@ def load(source: str, settings: Sequence[str] = ()) -> Form:
     return checked(content, source)
 
 
-def checked(content: Mapping[str, Any], source: str) -> Form:
+def checked(content: Mapping[str, Any], source: str) -> StudyForm:
     """A study from the content of a file, if everything in it is right.
 
     Args:
@@ -72,7 +72,7 @@ def study_of(folder: RunFolder) -> Any:
         raise no_run(folder, error) from error
 
 
-def reload(content: Any) -> Form:
+def reload(content: Any) -> StudyForm:
     """A study from the content of a run folder's study.yaml.
 
     Raises:
@@ -86,7 +86,7 @@ def reload(content: Any) -> Form:
         raise ValueError(str(error)) from error
 
 
-def _model(content: Mapping[str, Any]) -> type[Form]:
+def _model(content: Mapping[str, Any]) -> type[StudyForm]:
     kind = content["kind"] if "kind" in content else _likeliest(content)
     if not isinstance(kind, str) or kind not in kinds():
         raise StudyError(
@@ -145,7 +145,7 @@ def _apply(content: dict[str, Any], setting: str) -> None:
         content[last] = float(value)
 
 
-def _explain(source: str, model: type[Form], error: ValidationError) -> str:
+def _explain(source: str, model: type[StudyForm], error: ValidationError) -> str:
     count = error.error_count()
     lines = [f"study {source}: {count} thing{'s' * (count > 1)} to put right:"]
     for found in error.errors():

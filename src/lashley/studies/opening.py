@@ -16,14 +16,14 @@ from lashley.errors import OutcomesError, RunError, TrainingError
 from lashley.files import is_draft, written_whole
 from lashley.studies.folder import STUDY, RunFolder
 from lashley.studies.loading import study_of
-from lashley.studies.study import Form
+from lashley.studies.study import StudyForm
 
 _NO_RESULTS = (STUDY, "progress.json")
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _DENIED = (errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EROFS, errno.ENAMETOOLONG)
 
 
-def open_folder(path: Path, study: Form) -> RunFolder:
+def open_folder(path: Path, study: StudyForm) -> RunFolder:
     """The folder for a run of the study: a new one, or the one of a run that stopped.
 
     Raises:
@@ -87,7 +87,7 @@ def _is_full(error: Exception) -> bool:
     return getattr(error, "errno", None) in _FULL or any(word in str(error) for word in words)
 
 
-def _check_same(path: Path, before: Form, study: Form) -> None:
+def _check_same(path: Path, before: StudyForm, study: StudyForm) -> None:
     old, new = _flat(before.model_dump()), _flat(study.model_dump())
     differ = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     if differ:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 AtLeastOne = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0)]
+Proportion = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Part(BaseModel):
@@ -26,7 +27,7 @@ class EmbeddingPart(Part):
     seed: Seed = 0
 
 
-class Form(Part):
+class StudyForm(Part):
     """What a study file says: all that determines the numbers of a run, by its kind."""
 
     kind: str
@@ -40,7 +41,7 @@ class Form(Part):
             StudyError: If the study cannot be run as it is.
         """
 
-    def located(self, home: Path) -> Form:
+    def located(self, home: Path) -> StudyForm:
         """The same, with the paths of files made absolute that are relative to a folder."""
         return self
 

@@ -13,9 +13,8 @@ from lashley.errors import StudyError
 from lashley.methods import as_method, needs_reference
 from lashley.sites import Site
 from lashley.studies.method import AnyMethod
-from lashley.studies.study import AtLeastOne, EmbeddingPart, Form, Part, Seed
+from lashley.studies.study import AtLeastOne, EmbeddingPart, Part, Proportion, Seed, StudyForm
 
-Proportion = Annotated[float, Field(gt=0, lt=1)]
 SweepName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Design = Literal["singles", "pairs", "similar_groups", "random_groups"]
 
@@ -130,7 +129,7 @@ class MapPart(EmbeddingPart):
     examples: AtLeastOne = 2000
 
 
-class AblationStudy(Form):
+class AblationStudy(StudyForm):
     """Sweeps over the sites of any network."""
 
     kind: Literal["ablation"] = "ablation"  # pyright: ignore[reportIncompatibleVariableOverride]

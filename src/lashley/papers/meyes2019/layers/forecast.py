@@ -18,7 +18,7 @@ from lashley.papers.meyes2019.layers.run import (
     given_network,
     network_of,
 )
-from lashley.papers.meyes2019.layers.study import LayerStudy, NetworkPart
+from lashley.papers.meyes2019.layers.study import LayerNetworkPart, LayerStudy
 from lashley.papers.meyes2019.recovery.images import check_sizes
 from lashley.planning import plan
 from lashley.studies.kind import Forecast
@@ -82,7 +82,7 @@ def _network(study: LayerStudy) -> tuple[nn.Module, list[str]]:
     return given_network(part), []
 
 
-def _untrained(part: NetworkPart) -> nn.Module:
+def _untrained(part: LayerNetworkPart) -> nn.Module:
     """Random weights, and batch norms that give zeroed filters a constant, as trained ones do.
 
     With the initial ones zeroing would be silencing, and half of the ablations equal to others.

@@ -22,7 +22,7 @@ from lashley.data.subset import stratified
 from lashley.embedding import embed
 from lashley.errors import DataError
 from lashley.graph.copies import copied as copy_of
-from lashley.papers.meyes2019.layers.study import MapPart
+from lashley.papers.meyes2019.layers.study import LayerMapPart
 from lashley.studies.folder import RunFolder, Tell
 from lashley.studies.stages import Job
 
@@ -102,7 +102,7 @@ def last_hidden(
     return torch.cat(found).numpy()
 
 
-def _embed(part: MapPart, folder: RunFolder, hidden: np.ndarray, tell: Tell) -> None:
+def _embed(part: LayerMapPart, folder: RunFolder, hidden: np.ndarray, tell: Tell) -> None:
     try:
         found = embed(
             hidden, components=part.components, perplexity=part.perplexity, seed=part.seed,

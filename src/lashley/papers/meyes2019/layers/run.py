@@ -20,7 +20,7 @@ from lashley.designs import random_groups, similar_groups
 from lashley.engine import network_fingerprint
 from lashley.errors import StudyError
 from lashley.papers.meyes2019.layers import mapping, tables
-from lashley.papers.meyes2019.layers.study import LayerStudy, NetworkPart, SweepPart
+from lashley.papers.meyes2019.layers.study import LayerNetworkPart, LayerStudy, LayerSweepPart
 from lashley.papers.meyes2019.recovery import rows, whole
 from lashley.papers.meyes2019.recovery.claims import add_claims
 from lashley.sites import Site, find_sites
@@ -45,18 +45,18 @@ def stages(study: LayerStudy) -> list[Stage]:
     return [*found, Stage(retrained, swept, _recover), Stage((), retrained, add_claims)]
 
 
-def network_of(part: NetworkPart) -> nn.Module:
+def network_of(part: LayerNetworkPart) -> nn.Module:
     """The study's architecture with its initial weights."""
     return networks.vgg19_bn(part.classes, part.width, part.image_size, seed=part.seed).eval()
 
 
-def example_of(part: NetworkPart) -> tuple[torch.Tensor, torch.Tensor]:
+def example_of(part: LayerNetworkPart) -> tuple[torch.Tensor, torch.Tensor]:
     """An input of the network's shape, with a label."""
     side = part.image_size
     return torch.zeros(1, 3, side, side), torch.zeros(1, dtype=torch.int64)
 
 
-def given_network(part: NetworkPart) -> nn.Module:
+def given_network(part: LayerNetworkPart) -> nn.Module:
     """The network under study, if it is not to be trained."""
     if part.weights == "imagenet":
         return networks.vgg19_bn_imagenet().eval()
@@ -107,13 +107,15 @@ def class_names_of(study: LayerStudy) -> tuple[str, ...]:
     return names
 
 
-def ablations_of(sites: Sequence[Site], sweep: SweepPart) -> list[Ablation]:
+def ablations_of(sites: Sequence[Site], sweep: LayerSweepPart) -> list[Ablation]:
     """All ablations of a sweep: layer by layer, method by method, smaller groups first."""
     return [cut for site in sites for method in sweep.methods for share in sweep.proportions
             for cut in _groups(site, method, share, sweep)]  # fmt: skip
 
 
-def _groups(site: Site, method: str, proportion: float, sweep: SweepPart) -> Iterator[Ablation]:
+def _groups(
+    site: Site, method: str, proportion: float, sweep: LayerSweepPart
+) -> Iterator[Ablation]:
     yield from similar_groups(site, proportion, method)
     yield from random_groups(site, proportion, sweep.random_groups, sweep.seed, method)
 

@@ -10,12 +10,10 @@ from pydantic import Field
 from lashley.errors import StudyError
 from lashley.papers.meyes2019.recovery.form import RecipePart, RecoveryPart
 from lashley.studies.method import SweptMethod
-from lashley.studies.study import AtLeastOne, EmbeddingPart, Form, Part, Seed
-
-Proportion = Annotated[float, Field(gt=0, lt=1)]
+from lashley.studies.study import AtLeastOne, EmbeddingPart, Part, Proportion, Seed, StudyForm
 
 
-class DataPart(Part):
+class LayerDataPart(Part):
     """Which examples the ablated networks are measured on.
 
     Attributes:
@@ -37,7 +35,7 @@ class DataPart(Part):
     skip_broken: bool = False
 
 
-class NetworkPart(Part):
+class LayerNetworkPart(Part):
     """VGG-19 with batch norm.
 
     `weights` is "train" (on CIFAR-10), "imagenet" (the official ones), or a file.
@@ -56,7 +54,7 @@ class TrainingPart(RecipePart):
     epochs: AtLeastOne
 
 
-class SweepPart(Part):
+class LayerSweepPart(Part):
     """Which groups of filters are ablated in every convolution, and how.
 
     Attributes:
@@ -76,7 +74,7 @@ class SweepPart(Part):
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
 
 
-class MapPart(EmbeddingPart):
+class LayerMapPart(EmbeddingPart):
     """Of the t-SNE map of what the network's last layer reads; its seed also draws the images.
 
     Attributes:
@@ -98,16 +96,16 @@ class FiguresPart(Part):
     sites: Annotated[list[str], Field(min_length=1, max_length=2)] | None = None
 
 
-class LayerStudy(Form):
+class LayerStudy(StudyForm):
     """Groups of similar filters, ablated in every convolution of a network; then recovery."""
 
     kind: Literal["layers"]  # pyright: ignore[reportIncompatibleVariableOverride]
-    data: DataPart
-    network: NetworkPart
+    data: LayerDataPart
+    network: LayerNetworkPart
     training: TrainingPart | None = None
-    sweep: SweepPart
+    sweep: LayerSweepPart
     recovery: RecoveryPart | None = None
-    embedding: MapPart = MapPart()
+    embedding: LayerMapPart = LayerMapPart()
     figures: FiguresPart = FiguresPart()
 
     def check(self) -> None:

@@ -10,7 +10,7 @@ from pydantic import Field
 from lashley.errors import StudyError
 from lashley.methods import ZERO_WEIGHTS
 from lashley.studies.method import SweptMethod
-from lashley.studies.study import AtLeastOne, EmbeddingPart, Form, Part, Seed
+from lashley.studies.study import AtLeastOne, EmbeddingPart, Part, Seed, StudyForm
 
 
 class MlpDataPart(Part):
@@ -69,7 +69,7 @@ class MlpFiguresPart(Part):
     first_unit: Literal[0, 1] = 0
 
 
-class MlpStudy(Form):
+class MlpStudy(StudyForm):
     """Single units and pairs of a multi-layer perceptron, and a population of further networks."""
 
     kind: Literal["mlp"] = "mlp"  # pyright: ignore[reportIncompatibleVariableOverride]
