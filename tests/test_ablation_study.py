@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from typer.testing import CliRunner
 
 import lashley as la
-from lashley import studies
+from lashley import cli, studies
 from lashley.distribute import Local
 from lashley.errors import CodeError, DataError, NetworkError, ReadoutError, RunError, StudyError
 from lashley.studies.python import Run, Study, open_run
@@ -176,7 +177,7 @@ class TestFromAFile:
 
     def test_has_all_tables_and_a_page(self, finished):
         assert list(finished.tables) == sorted(TABLES)
-        assert finished.report.is_file()
+        assert "units" in finished.report.read_text()
         assert finished.study.sweeps.keys() == SWEEPS.keys()
 
     def test_a_run_is_not_run_again(self, finished, home, tmp_path, monkeypatch):
@@ -384,6 +385,16 @@ def test_weights_from_a_file(home, written, tmp_path):
                                  sweeps={"u": {"sites": "one"}}, embedding=None))  # fmt: skip
     run = Run(studies.run(study, tmp_path / "run", tell=silent))
     assert (run.outcomes["u"]["intact_prediction"].values == 9).mean() > 0.5
+
+
+def test_from_the_command_line(written, tmp_path):
+    run = str(tmp_path / "run")
+    done = CliRunner().invoke(cli.app, ["run", written(), "--out", run], catch_exceptions=False)
+    assert done.exit_code == 0
+    assert "Tables: effects, sites, interactions, scores, correlations" in done.stdout
+    shown = CliRunner().invoke(cli.app, ["show", run, "sites"])
+    assert shown.stdout.split()[:4] == ["sweep", "site", "place", "method"]
+    assert CliRunner().invoke(cli.app, ["report", run]).exit_code == 0
 
 
 def test_two_sweeps_of_one_name(home, tmp_path):

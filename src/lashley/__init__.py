@@ -10,6 +10,7 @@ Cut units out of a network, measure what is lost, class by class and example by 
     la.report(outcomes, "report.html", examples=examples)
 """
 
+from importlib import import_module
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,7 @@ from lashley.training import Recipe, train, train_population
 
 if TYPE_CHECKING:
     from lashley import plot
+    from lashley.studies.python import Run, Study, open_run
 
 __version__ = version("lashley")
 
@@ -51,8 +53,10 @@ __all__ = [
     "Readout",
     "Recipe",
     "Recovery",
+    "Run",
     "Savings",
     "Site",
+    "Study",
     "cumulative",
     "data",
     "distances",
@@ -66,6 +70,7 @@ __all__ = [
     "mean_effect",
     "methods",
     "networks",
+    "open_run",
     "open_store",
     "pairs",
     "plan",
@@ -83,14 +88,18 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    """`plot`, when it is first asked for: matplotlib takes its time to import."""
-    if name == "plot":
-        import lashley.plot as plot
+_LATER = {"Run": "lashley.studies.python", "Study": "lashley.studies.python",
+          "open_run": "lashley.studies.python", "plot": "lashley"}  # fmt: skip
 
-        return plot
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> object:
+    """Names that need matplotlib, which takes its time to import, when they are first asked for."""
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "plot":
+        return import_module("lashley.plot")
+    return getattr(import_module(_LATER[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), "plot"})
+    return sorted({*globals(), *_LATER})

@@ -555,11 +555,14 @@ class TestRefuses:
                 "network.weights=imagenet",
                 "given width 0.0625, 7 classes and image_size 32; the im",
             ),
-            ("kind=[layers]", r"kind: given \['layers'\]; allowed are mlp, layers"),
+            ("kind=[layers]", r"kind: given \['layers'\]; allowed are ablation, mlp, layers"),
             ("training.epoch=3", r"training\.epoch: there is no such key; did you mean epochs"),
             ("embedding.images=0", r"embedding\.images: given 0"),
             ("embedding.image=9", r"embedding\.image: there is no such key; did you mean images"),
-            ("kind=layer", "kind: given 'layer'; allowed are mlp, layers; did you mean layers"),
+            (
+                "kind=layer",
+                "kind: given 'layer'; allowed are ablation, mlp, layers; did you mean layers",
+            ),
         ],
     )
     def test_at_the_door(self, study_file, setting, words):

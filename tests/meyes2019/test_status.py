@@ -164,7 +164,7 @@ class TestKept:
         ],
     )
     def test_by_a_run_itself(self, tmp_path, monkeypatch, error, words):
-        def run(_study, folder, _where, tell):
+        def run(_study, folder, _where, tell, _objects):
             tell("a stage", 1, 2)
             assert progress.read(folder).state == "running"
             raise error

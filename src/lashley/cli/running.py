@@ -38,9 +38,13 @@ def run(
     place = workplace(ray, device, workers, cpus, share)
     with bars() as tell, place as where:
         folder = studies.run(checked, path, where=where, tell=tell)
-    claims = folder.table("claims")
-    say(f"{int(studies.kind_of(checked).holds(claims).sum())} of {len(claims)} claims hold: "
-        f"lashley show {path} claims")  # fmt: skip
+    kind = studies.kind_of(checked)
+    if "claims" in kind.tables(checked):
+        claims = folder.table("claims")
+        say(f"{int(kind.holds(claims).sum())} of {len(claims)} claims hold: "
+            f"lashley show {path} claims")  # fmt: skip
+    else:
+        say(f"Tables: {', '.join(kind.tables(checked))}: lashley show {path} effects")
     say(f"Report: {(path / 'report.html').resolve()}")
 
 

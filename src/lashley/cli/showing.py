@@ -156,7 +156,7 @@ def show(
 def figures(run: RunPath) -> None:
     """Draw a run's figures and report anew, from its folder alone."""
     folder = RunFolder(run)
-    folder.table("claims")
+    _check_done(folder)
     with disk_errors(run), bars() as tell:
         studies.draw_figures(folder, tell, again=True)
         path = studies.write_report(folder)
@@ -166,10 +166,20 @@ def figures(run: RunPath) -> None:
 def report(run: RunPath) -> None:
     """Write a run's report anew, from its folder alone: one page that opens in a browser."""
     folder = RunFolder(run)
-    folder.table("claims")
+    _check_done(folder)
     with disk_errors(run):
         path = studies.write_report(folder)
     say(f"Report: {path.resolve()}")
+
+
+def _check_done(folder: RunFolder) -> None:
+    """Refuse a run that has not come to its last table yet.
+
+    Raises:
+        RunError: Naming the table.
+    """
+    study = studies.study_of(folder)
+    folder.table(studies.kind_of(study).tables(study)[-1])
 
 
 def _of_units(table: pd.DataFrame, units: str) -> pd.DataFrame:

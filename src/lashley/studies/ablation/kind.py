@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import xarray as xr
 import yaml
 from torch import nn
 
 from lashley.page import Page
+from lashley.page.outcomes import outcomes_page
 from lashley.studies.ablation.form import AblationStudy
 from lashley.studies.ablation.given import evaluated, network_of
 from lashley.studies.ablation.rows import ALL
 from lashley.studies.ablation.stages import forecast, stages
-from lashley.studies.ablation.tables import names_of
+from lashley.studies.ablation.tables import names_of, outcomes_of
 from lashley.studies.folder import RunFolder
 from lashley.studies.kind import Kind
+
+_KEYS = ("site", "units", "method")
 
 
 def _network(study: AblationStudy) -> tuple[nn.Module, Any]:
@@ -28,11 +33,22 @@ def _brief(_: str, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _page(folder: RunFolder) -> Page:
-    """The tables of the run."""
+    """The page of all outcomes; what several sweeps measured is shown once."""
     study = AblationStudy.model_validate(yaml.safe_load(folder.study_text()))
-    facts = {"kind": "tables", "study": study.name}
-    tables = {name: folder.table(name) for name in names_of(study)}
-    return Page(study.title or study.name, f"Run of the study {study.name}.", facts, tables)
+    parts = [outcomes_of(folder, name) for name in study.sweeps]
+    parts = [part.drop_vars(_own_coordinates(part)).load() for part in parts]
+    whole = xr.concat(parts, "ablation", data_vars="minimal", coords="minimal", compat="override",
+                      combine_attrs="override")  # fmt: skip
+    keys = pd.DataFrame({name: whole[name].values for name in _KEYS})
+    once = np.flatnonzero(~keys.duplicated().to_numpy())
+    return outcomes_page(whole.isel(ablation=once), title=study.title or study.name)
+
+
+def _own_coordinates(outcomes: xr.Dataset) -> list[str]:
+    """Of designs, which other sweeps may lack."""
+    known = (*_KEYS, "design")
+    return [str(n) for n, v in outcomes.coords.items()
+            if v.dims == ("ablation",) and n not in known]  # fmt: skip
 
 
 KIND = Kind(
