@@ -88,18 +88,17 @@ __all__ = [
 ]
 
 
-_LATER = {"Run": "lashley.studies.python", "Study": "lashley.studies.python",
-          "open_run": "lashley.studies.python", "plot": "lashley"}  # fmt: skip
+_OF_STUDIES = ("Run", "Study", "open_run")
 
 
 def __getattr__(name: str) -> object:
     """Names that need matplotlib, which takes its time to import, when they are first asked for."""
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name == "plot":
         return import_module("lashley.plot")
-    return getattr(import_module(_LATER[name]), name)
+    if name in _OF_STUDIES:
+        return getattr(import_module("lashley.studies.python"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    return sorted({*globals(), *_OF_STUDIES, "plot"})

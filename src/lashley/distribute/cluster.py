@@ -169,9 +169,9 @@ class Cluster:
     def _shared(self, name: str, value: Any) -> Shared:
         """A value on its way to the workers."""
         ray, found = _ray(), fingerprint_of(value)
-        for module in modules_of_files():
-            ray.cloudpickle.register_pickle_by_value(module)
         if not isinstance(value, Examples):
+            for module in modules_of_files():  # classes of the user's own travel along
+                ray.cloudpickle.register_pickle_by_value(module)
             return Shared(name, partial(_got, ray.put(value)), found)
         if self.share is not None:
             return Shared(name, partial(read_from, write_to(self.share, value)), found)

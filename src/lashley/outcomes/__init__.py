@@ -27,6 +27,7 @@ from lashley.outcomes.earlier import renamed
 from lashley.outcomes.layout import open_store
 from lashley.outcomes.saved import is_saved, open_saved, save
 from lashley.outcomes.schema import (
+    COORDINATES,
     assemble,
     at,
     check,
@@ -37,6 +38,7 @@ from lashley.outcomes.schema import (
     is_missing,
     kinds_of,
     measured_names,
+    own_columns,
     tiles,
     units_of,
 )
@@ -44,6 +46,7 @@ from lashley.outcomes.sink import Frame, Memory, Sink, size_of
 from lashley.outcomes.store import Store
 
 __all__ = [
+    "COORDINATES",
     "Frame",
     "Memory",
     "Sink",
@@ -61,6 +64,7 @@ __all__ = [
     "measured_names",
     "open_saved",
     "open_store",
+    "own_columns",
     "renamed",
     "save",
     "size_of",

@@ -130,6 +130,12 @@ def at(measured: xr.Dataset, *units: int) -> xr.Dataset:
     return measured.isel(ablation=int(found[0]))
 
 
+def own_columns(outcomes: xr.Dataset) -> list[str]:
+    """The columns that the designs, or the run, brought along, such as proportion and anchor."""
+    own = [str(n) for n, v in outcomes.coords.items() if v.dims == ("ablation",)]
+    return [name for name in own if name not in (*COORDINATES, "ablation")]
+
+
 def is_classification(outcomes: xr.Dataset) -> bool:
     """Whether ranks and predictions were measured."""
     return outcomes.attrs.get("readout", CLASSIFICATION.name) == CLASSIFICATION.name

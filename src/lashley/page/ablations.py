@@ -14,7 +14,6 @@ from lashley import outcomes as schema
 from lashley import stats
 from lashley.effects import effects, interactions, mean_effect
 
-COORDINATES = ("site", "units", "method", "design")
 _UNITS = re.compile(r"\d+(,\d+)*")
 _OVERALL = "overall_"
 
@@ -58,19 +57,13 @@ def ablation_table(outcomes: xr.Dataset) -> pd.DataFrame:
     The effects are those over all examples, under their names without the prefix `overall_`.
     """
     found = effects(outcomes)
-    columns = {name: outcomes[name].values.astype(str) for name in COORDINATES}
-    columns |= {name: outcomes[name].values for name in own_columns(outcomes)}
+    columns = {name: outcomes[name].values.astype(str) for name in schema.COORDINATES}
+    columns |= {name: outcomes[name].values for name in schema.own_columns(outcomes)}
     for name, values in found.data_vars.items():
         short = str(name).removeprefix(_OVERALL)
         if str(name).startswith(_OVERALL) and values.dims == ("ablation",):
             columns[short] = values.values
     return pd.DataFrame(columns)
-
-
-def own_columns(outcomes: xr.Dataset) -> list[str]:
-    """The columns that the designs, or the run, brought along, such as proportion and anchor."""
-    own = [str(n) for n, v in outcomes.coords.items() if v.dims == ("ablation",)]
-    return [name for name in own if name not in (*COORDINATES, "ablation")]
 
 
 def site_table(outcomes: xr.Dataset, measures: list[EffectColumns]) -> pd.DataFrame:

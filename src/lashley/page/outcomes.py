@@ -18,7 +18,6 @@ from lashley.page.ablations import (
     EffectColumns,
     ablation_table,
     measures_of,
-    own_columns,
     pair_table,
     site_table,
 )
@@ -183,7 +182,7 @@ def _facts(
         "readout": found.attrs.get("readout", "classification"),
         "measures": [asdict(measure) for measure in measures],
         "cards": {"kind": cards.kind, "note": cards.note},
-        "columns": own_columns(found),
+        "columns": schema.own_columns(found),
         "total": found.sizes["example"],
         "to_precision": "precision" in found.attrs,
         "numbers": numbers_of(found, table, measures[0]),

@@ -18,7 +18,7 @@ from lashley.studies.study import AtLeastOne, EmbeddingPart, Part, Proportion, S
 SweepName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Design = Literal["singles", "pairs", "similar_groups", "random_groups"]
 
-BUILT_IN = ("digits", "mnist", "cifar10", "image_folder")
+BUILT_IN = ("digits", "mnist", "cifar10", "image_folder")  # functions of lashley.data
 OBJECT = "an object: "  # before the class of one that was given in Python
 
 

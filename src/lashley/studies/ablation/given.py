@@ -23,14 +23,8 @@ from lashley.errors import DataError, StudyError
 from lashley.networks import as_network
 from lashley.readouts import CLASSIFICATION, Readout, as_readout
 from lashley.sites import Site, find_sites
-from lashley.studies.ablation.form import OBJECT, AblationStudy, DataPart, NetworkPart
+from lashley.studies.ablation.form import BUILT_IN, OBJECT, AblationStudy, DataPart, NetworkPart
 
-_LOADERS: dict[str, Callable[..., Examples]] = {
-    "digits": data.digits,
-    "mnist": data.mnist,
-    "cifar10": data.cifar10,
-    "image_folder": data.image_folder,
-}
 _SPLIT = {"data": "test", "reference": "train"}  # of the built-in data sets that have two
 
 
@@ -106,7 +100,7 @@ def examples_of(part: DataPart, what: str, objects: Objects = NO_OBJECTS) -> Exa
         CodeError: If the code that makes them cannot be loaded, or raises.
         DataError: If it makes something else, or the data cannot be loaded.
     """
-    if part.load in _LOADERS:
+    if part.load in BUILT_IN:
         found = _built_in(part, what)
     elif is_code(part.load) or part.load.startswith(OBJECT):
         found = _as_examples(_made(part, what, objects), what)
@@ -157,7 +151,7 @@ def _object(objects: Objects, part: str, said: str) -> Any:
 
 
 def _built_in(part: DataPart, what: str) -> Examples:
-    load = _LOADERS[part.load]
+    load: Callable[..., Examples] = getattr(data, part.load)
     split = {} if part.load == "image_folder" else {"split": _SPLIT[what]}
     try:
         return load(**{**split, **part.arguments})

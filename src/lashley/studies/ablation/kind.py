@@ -10,6 +10,7 @@ import xarray as xr
 import yaml
 from torch import nn
 
+from lashley.outcomes import own_columns
 from lashley.page import Page
 from lashley.page.outcomes import outcomes_page
 from lashley.studies.ablation.form import AblationStudy
@@ -36,19 +37,12 @@ def _page(folder: RunFolder) -> Page:
     """The page of all outcomes; what several sweeps measured is shown once."""
     study = AblationStudy.model_validate(yaml.safe_load(folder.study_text()))
     parts = [outcomes_of(folder, name) for name in study.sweeps]
-    parts = [part.drop_vars(_own_coordinates(part)).load() for part in parts]
+    parts = [part.drop_vars(own_columns(part)).load() for part in parts]
     whole = xr.concat(parts, "ablation", data_vars="minimal", coords="minimal", compat="override",
                       combine_attrs="override")  # fmt: skip
     keys = pd.DataFrame({name: whole[name].values for name in _KEYS})
     once = np.flatnonzero(~keys.duplicated().to_numpy())
     return outcomes_page(whole.isel(ablation=once), title=study.title or study.name)
-
-
-def _own_coordinates(outcomes: xr.Dataset) -> list[str]:
-    """Of designs, which other sweeps may lack."""
-    known = (*_KEYS, "design")
-    return [str(n) for n, v in outcomes.coords.items()
-            if v.dims == ("ablation",) and n not in known]  # fmt: skip
 
 
 KIND = Kind(

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import torch
 
 from lashley.data.inputs import take, tensors
 from lashley.data.subset import stratified
-from lashley.embedding import embed
-from lashley.errors import DataError, StudyError
+from lashley.errors import StudyError
 from lashley.studies.ablation.given import Subject
 from lashley.studies.folder import RunFolder
+from lashley.studies.mapped import mapped
 from lashley.studies.stages import Job
 from lashley.units import units_of
 
-ABSENT = "absent"  # the key in embedding.json that says why there is no map
 _AT_ONCE = 256  # examples that run through the network together
 
 
@@ -36,19 +33,13 @@ def carry_out(job: Job, about: Subject) -> None:
     of_classes = bool(about.examples.class_names)
     strata = labels.cpu().numpy() if of_classes else np.zeros(n, np.int64)
     chosen = stratified(strata, min(part.examples, n), part.seed)
-    try:
-        found = embed(
-            _mapped(about, part.of, chosen), components=part.components,
-            perplexity=part.perplexity, seed=part.seed, progress=partial(job.tell, "t-SNE"),
-        )  # fmt: skip
-    except DataError as error:  # the rest of the study needs no map
-        job.folder.write_json("embedding", {ABSENT: str(error)})
-        return
-    job.folder.write_arrays("embedding", {"points": found.points, "example": chosen})
-    job.folder.write_json("embedding", found.numbers())
+    found = mapped(_values(about, part.of, chosen), part, job.folder, job.tell)
+    if found is not None:
+        job.folder.write_arrays("embedding", {"points": found.points, "example": chosen})
+        job.folder.write_json("embedding", found.numbers())
 
 
-def _mapped(about: Subject, of: str, chosen: np.ndarray) -> np.ndarray:
+def _values(about: Subject, of: str, chosen: np.ndarray) -> np.ndarray:
     """(example, feature) what is mapped."""
     inputs = take(about.examples.inputs, chosen)
     if of == "inputs":

@@ -17,8 +17,6 @@ from lashley.studies.ablation.rows import filled, first, measured_in, rows_of
 from lashley.studies.folder import RunFolder
 from lashley.studies.stages import Job
 
-_KEYS = ("site", "units", "method", "design")
-_NOT_OWN = ("position", "n_examples")  # coordinates that no design has made
 _GROUPED = ["site", "method", "design"]
 
 
@@ -62,11 +60,12 @@ def _of_all_sweeps(job: Job, make: Callable[[xr.Dataset], pd.DataFrame | None]) 
 def _effects(outcomes: xr.Dataset) -> pd.DataFrame:
     """A row per ablation, one for all examples together and one per class."""
     found = effects(outcomes)
-    own = [str(n) for n in found.coords if found[n].dims == ("ablation",) and n not in _NOT_OWN]
-    keys = pd.DataFrame({name: found[name].values for name in own})
-    keys = keys.astype(dict.fromkeys(_KEYS, str)).reset_index(names="ablation")
+    of_designs = [name for name in schema.own_columns(found) if name != "n_examples"]
+    names = [*schema.COORDINATES, *of_designs]
+    keys = pd.DataFrame({name: found[name].values for name in names})
+    keys = keys.astype(dict.fromkeys(schema.COORDINATES, str)).reset_index(names="ablation")
     table = keys.merge(rows_of(found, measured_in(outcomes), "ablation"), on="ablation")
-    return first(table.drop(columns="ablation"), *_KEYS, *own, "measured", "class")
+    return first(table.drop(columns="ablation"), *names, "measured", "class")
 
 
 def _sites(outcomes: xr.Dataset) -> pd.DataFrame:

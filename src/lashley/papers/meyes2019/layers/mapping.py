@@ -19,14 +19,12 @@ from lashley.data.cifar10 import CIFAR10_MEAN, CIFAR10_STD
 from lashley.data.examples import require_tensor
 from lashley.data.image_transform import IMAGENET_MEAN, IMAGENET_STD
 from lashley.data.subset import stratified
-from lashley.embedding import embed
-from lashley.errors import DataError
 from lashley.graph.copies import copied as copy_of
 from lashley.papers.meyes2019.layers.study import LayerMapPart
 from lashley.studies.folder import RunFolder, Tell
+from lashley.studies.mapped import ABSENT, mapped
 from lashley.studies.stages import Job
 
-ABSENT = "absent"  # the key in embedding.json that says why there is no map
 SIDE = 32  # pixels of a picture, at most
 _COLOURS = {
     "cifar10": (CIFAR10_MEAN, CIFAR10_STD),
@@ -103,16 +101,10 @@ def last_hidden(
 
 
 def _embed(part: LayerMapPart, folder: RunFolder, hidden: np.ndarray, tell: Tell) -> None:
-    try:
-        found = embed(
-            hidden, components=part.components, perplexity=part.perplexity, seed=part.seed,
-            progress=partial(tell, "t-SNE"),
-        )  # fmt: skip
-    except DataError as error:  # the rest of the study needs no map
-        folder.write_json("embedding", {ABSENT: str(error)})
-        return
-    folder.write_array("embedding", found.points)
-    folder.write_json("embedding", found.numbers())
+    found = mapped(hidden, part, folder, tell)
+    if found is not None:
+        folder.write_array("embedding", found.points)
+        folder.write_json("embedding", found.numbers())
 
 
 def _batches(

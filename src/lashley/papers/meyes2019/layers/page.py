@@ -14,13 +14,14 @@ from lashley.page import Page, atlas, carried, sweep_arrays, table_notes
 from lashley.papers.meyes2019.figures.layers import LayerResults
 from lashley.papers.meyes2019.figures.recovery import RecoveryResults
 from lashley.papers.meyes2019.layers.draw import captions
-from lashley.papers.meyes2019.layers.mapping import ABSENT, is_done
+from lashley.papers.meyes2019.layers.mapping import is_done
 from lashley.papers.meyes2019.layers.reading import recovery_results, results
 from lashley.papers.meyes2019.recovery.rows import NAMES as RECOVERY
 from lashley.papers.meyes2019.recovery.shown import brief
 from lashley.studies.drawing import figure_notes, map_note
 from lashley.studies.folder import RunFolder
 from lashley.studies.loading import study_of
+from lashley.studies.mapped import ABSENT
 
 SWEEP = "sweep"
 _MOST_BYTES = 48_000_000  # of outcomes by example, unpacked in the reader's browser

@@ -49,8 +49,7 @@ def stages(_study: MlpStudy) -> list[Stage]:
     """Networks, outcomes, the map, tables."""
     return [
         Stage(_NETWORKS, (), _obtain),
-        Stage((), _NETWORKS, _check_same),
-        Stage((), _NETWORKS, _outcomes),
+        Stage((), _NETWORKS, _measure),
         Stage(("images.npz", "embedding.npy", "embedding.json"), (), _embedding),
         Stage(parquet(*tables.NAMES), _NETWORKS, _tables),
     ]
@@ -138,10 +137,16 @@ def _given(part: MlpNetworkPart) -> tuple[nn.Module, nn.Module] | None:
     return trained, initial
 
 
-def _check_same(job: Job) -> None:
-    """Write down what the run is made with, or check that data and networks did not change."""
-    study, (trained, initial) = job.study, _members(job).main
+def _measure(job: Job) -> None:
     clear(job.folder.path / "networks")
+    test, members = _test(job.study), _members(job)
+    _check_same(job, test, members)
+    _outcomes(job, test, members)
+
+
+def _check_same(job: Job, test: Examples, members: Members) -> None:
+    """Write down what the run is made with, or check that data and networks did not change."""
+    study, (trained, initial) = job.study, members.main
     first, *further = _seeds(study)
     seeds = {
         "network": first,
@@ -151,15 +156,15 @@ def _check_same(job: Job) -> None:
         "embedding": study.embedding.seed,
     }
     fingerprints = {
-        "test examples": _test(study).fingerprint,
+        "test examples": test.fingerprint,
         "network": network_fingerprint(trained),
         "initial network": network_fingerprint(initial),
     }
     keep_provenance(job, seeds, fingerprints)
 
 
-def _outcomes(job: Job) -> None:
-    study, test, members = job.study, _test(job.study), _members(job)
+def _outcomes(job: Job, test: Examples, members: Members) -> None:
+    study = job.study
     trained, method = members.main[0], study.ablation.method
     found = find_sites(trained, test)[study.ablation.site]
     site = replace(found, weights=None)  # what travels is small
