@@ -132,7 +132,7 @@ def test_ablations_have_effects_and_methods_differ(name):
     assert name == BRANCHING or not np.array_equal(found["silence"], found["resample"])
 
 
-@pytest.mark.thinned(2, by=lambda name: (FAMILIES[name], best_tracer(name)))
+@pytest.mark.thinned(1, by=lambda name: (FAMILIES[name], best_tracer(name)))
 @every_case
 def test_auto_equals_the_reference(name):
     outcomes = trial(name).run()

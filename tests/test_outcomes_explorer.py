@@ -254,8 +254,12 @@ class TestPairs:
 
 
 class TestEveryView:
-    @pytest.mark.parametrize("theme", ["light", "dark"])
-    @pytest.mark.parametrize("width", [390, 1440])
+    @pytest.mark.parametrize(
+        ("width", "theme"),
+        [(390, "dark"), (1440, "light"),
+         *(pytest.param(*other, marks=pytest.mark.slow)
+           for other in ((390, "light"), (1440, "dark")))],
+    )  # fmt: skip
     def test_fits_the_window_says_what_it_shows_and_takes_no_name_for_markup(
         self, chromium, path, width, theme
     ):

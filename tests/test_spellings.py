@@ -532,7 +532,7 @@ def test_both_spellings_are_one_function(name):
     torch.testing.assert_close(*both)
 
 
-@pytest.mark.thinned(2, by=lambda name, engine: (engine, GROUPS[name]))
+@pytest.mark.thinned(1, by=lambda name, engine: (engine, GROUPS[name]))
 @each_engine
 @pytest.mark.parametrize("name", ALL)
 def test_outcomes_are_those_of_the_plain_spelling(name, engine):

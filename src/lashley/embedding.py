@@ -8,9 +8,6 @@ from math import nan
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from openTSNE import TSNE
-from sklearn.decomposition import PCA
-from sklearn.neighbors import NearestNeighbors
 
 from lashley.errors import DataError
 
@@ -74,6 +71,8 @@ def embed(
 
     Source: Meyes et al. 2019, section 3.1; van der Maaten and Hinton 2008, JMLR 9:2579.
     """
+    from openTSNE import TSNE  # slow to import, as scikit-learn is
+
     inputs = _matrix(inputs, "inputs")
     _check_enough(len(inputs), _NEIGHBOURS)
     _check_mappable(inputs, components, perplexity)
@@ -129,6 +128,8 @@ def quality(inputs: ArrayLike, points: ArrayLike, neighbours: int = _NEIGHBOURS)
 
 def _input_ranks(inputs: Array, points: Array, neighbours: int) -> NDArray[np.int64]:
     """(example, neighbour) place in the input space, from 1, of the map's nearest neighbours."""
+    from sklearn.neighbors import NearestNeighbors
+
     near = NearestNeighbors(n_neighbors=neighbours).fit(points).kneighbors(return_distance=False)
     centred = inputs - inputs.mean(axis=0)
     squares = (centred**2).sum(axis=1)
@@ -144,6 +145,8 @@ def _input_ranks(inputs: Array, points: Array, neighbours: int) -> NDArray[np.in
 
 
 def _reduced(inputs: Array, components: int, seed: int) -> Array:
+    from sklearn.decomposition import PCA
+
     components = min(components, *inputs.shape)
     return PCA(components, random_state=seed).fit_transform(inputs)
 

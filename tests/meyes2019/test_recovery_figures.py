@@ -522,6 +522,7 @@ def test_layers_without_instances_or_iterations_leave_their_panels_empty(paper: 
 CASES = [(shape, name) for shape in SHAPES for name in figure_names(study_of(shape))]
 
 
+@pytest.mark.thinned(2, by="shape")
 @pytest.mark.parametrize(("shape", "name"), CASES)
 def test_nothing_written_overlaps_or_leaves_the_page(drawn, shape: str, name: str):
     assert_nothing_written_overlaps_or_leaves_the_page(drawn[shape, name])

@@ -310,6 +310,7 @@ class TestGoesOn:
         for folder in tmp_path.iterdir():
             assert_same_tables(folder, tmp_path / "undisturbed")
 
+    @pytest.mark.slow
     def test_after_ctrl_c_without_doing_anything_twice(
         self, quick, swept, tmp_path, no_figures, monkeypatch
     ):

@@ -189,6 +189,7 @@ class TestGoingOn:
         studies.run(tiny(), folder, tell=silent)
         assert_same_results(folder, finished_run)
 
+    @pytest.mark.slow
     def test_a_disk_that_takes_a_few_more_files_each_time(
         self, finished_run, tiny, tmp_path, no_figures, monkeypatch
     ):

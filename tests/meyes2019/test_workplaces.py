@@ -123,6 +123,7 @@ def silent(*_: Any) -> None:
 
 
 class TestAStudyOfAnMlp:
+    @pytest.mark.slow
     def test_is_the_same_byte_by_byte(self, tiny, tmp_path, no_pages):
         where, told = Travelling(), Told()
         here = studies.run(tiny, tmp_path / "here", where=Here(), tell=silent)

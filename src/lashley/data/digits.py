@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from sklearn.datasets import load_digits
 
 from lashley.data.examples import Examples
 from lashley.errors import DataError
@@ -28,6 +27,8 @@ def digits(split: str) -> Examples:
     parts = {"train": slice(None, _TRAINING), "test": slice(_TRAINING, None)}
     if split not in parts:
         raise DataError(f"split: given {split!r}; allowed are 'train' and 'test'.")
+    from sklearn.datasets import load_digits  # which takes a second to import
+
     bunch = load_digits()
     images = torch.from_numpy(bunch.images[parts[split]]).float()  # pyright: ignore
     labels = torch.from_numpy(bunch.target[parts[split]])  # pyright: ignore

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from statistics import mean, median
 
 import numpy as np
-from scipy.optimize import isotonic_regression
+import scipy
 
 from lashley.planning.calibration import Laps
 from lashley.planning.laps import INTACT, Lap
@@ -70,7 +70,9 @@ def _smoothed(
     """The same, but outcomes cost no less where more comes after: anything else is noise."""
     order = sorted(costs, key=shares.__getitem__)
     weights = [sum(many.counts[site] for _, many in laps.pairs) for site in order]
-    rising = isotonic_regression([costs[s].per_outcome for s in order], weights=weights).x
+    rising = scipy.optimize.isotonic_regression(
+        [costs[s].per_outcome for s in order], weights=weights
+    ).x
     return {site: replace(costs[site], per_outcome=float(x))
             for site, x in zip(order, rising, strict=True)}  # fmt: skip
 

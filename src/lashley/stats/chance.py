@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from jaxtyping import Integer
-from scipy import stats as sps
 
 
 @dataclass(frozen=True)
@@ -54,5 +54,5 @@ def agreement(
     by_chance, best = float(labels @ predictions), float(labels @ labels)
     if best == 1:
         by_chance = best = 1 / size
-    p = float(sps.binom.sf(right - 1, n, by_chance))
+    p = float(scipy.stats.binom.sf(right - 1, n, by_chance))
     return Agreement(right, n, by_chance, p, best**n <= 0.05)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats as sps
 
 from lashley.errors import DataError
 
@@ -30,7 +30,7 @@ def mann_whitney_p(before: ArrayLike, after: ArrayLike) -> Array:
     Source: Meyes et al. 2019, section 4.1.
     """
     before, after = _weight_rows(before, after)
-    return sps.mannwhitneyu(before, after, axis=1, alternative="two-sided").pvalue
+    return scipy.stats.mannwhitneyu(before, after, axis=1, alternative="two-sided").pvalue
 
 
 def ks_distance(before: ArrayLike, after: ArrayLike) -> Array:

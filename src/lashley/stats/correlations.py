@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats as sps
 
 from lashley.errors import DataError
 
@@ -74,7 +74,8 @@ def correlation(
     counts = _drawn(clusters, resamples, seed)
     ends = [50 * (1 - confidence), 50 * (1 + confidence)]
     low, high = np.nanpercentile(_coefficients(x, y, counts), ends, axis=1)
-    (pearson, pearson_p), (spearman, spearman_p) = sps.pearsonr(x, y), sps.spearmanr(x, y)
+    pearson, pearson_p = scipy.stats.pearsonr(x, y)
+    spearman, spearman_p = scipy.stats.spearmanr(x, y)
     numbers = [pearson, low[0], high[0], pearson_p, spearman, low[1], high[1], spearman_p]
     return Correlation(*np.array(numbers).tolist(), n=len(x))
 
@@ -104,7 +105,7 @@ def density(values: ArrayLike, grid: ArrayLike) -> Array:
         raise DataError("grid: allowed are two or more increasing points. Use np.linspace.")
     scott = values.std(ddof=1) * len(values) ** -0.2 if len(values) > 1 else 0
     bandwidth = max(scott, np.diff(grid).mean())
-    return sps.norm.pdf(grid[:, None], values, bandwidth).mean(axis=1)
+    return scipy.stats.norm.pdf(grid[:, None], values, bandwidth).mean(axis=1)
 
 
 def _coefficients(x: Array, y: Array, counts: NDArray[np.int64]) -> Array:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats as sps
 
 from lashley.errors import DataError
 
@@ -56,7 +56,7 @@ def paired_interval(
     check_confidence(confidence)
     mean = total / (n + 2)
     variance = np.maximum((squares + 2 * bound**2) / (n + 2) - mean**2, 0)
-    half = sps.norm.ppf((1 + confidence) / 2) * np.sqrt(variance / (n + 2))
+    half = scipy.stats.norm.ppf((1 + confidence) / 2) * np.sqrt(variance / (n + 2))
     observed = np.divide(total, n, out=np.zeros_like(mean), where=n > 0)
     low = np.minimum(mean - half, observed)
     high = np.maximum(mean + half, observed)
@@ -91,7 +91,7 @@ def mean_interval(
     size = np.where(known, n, 2)
     mean = total / size
     variance = np.maximum(squares - total * mean, 0) / (size - 1)
-    half = sps.t.ppf((1 + confidence) / 2, size - 1) * np.sqrt(variance / size)
+    half = scipy.stats.t.ppf((1 + confidence) / 2, size - 1) * np.sqrt(variance / size)
     return Interval(np.where(known, mean - half, -np.inf), np.where(known, mean + half, np.inf))
 
 
@@ -118,7 +118,7 @@ def share_interval(part: ArrayLike, whole: ArrayLike, confidence: float = 0.95) 
             f"part, whole: given {part.ravel()[:3]} of {whole.ravel()[:3]}; allowed are counts "
             "from 0 to the whole. Check the counts."
         )
-    z = sps.norm.ppf((1 + confidence) / 2)
+    z = scipy.stats.norm.ppf((1 + confidence) / 2)
     n = np.maximum(whole, 1)
     middle = (part + z**2 / 2) / (n + z**2)
     half = z / (n + z**2) * np.sqrt(part * (n - part) / n + z**2 / 4)
@@ -138,7 +138,7 @@ def sign_p(lost: ArrayLike, gained: ArrayLike) -> Array:
         (...) p-values, 1 where nothing changed.
     """
     lost, gained = np.asarray(lost, np.int64), np.asarray(gained, np.int64)
-    return np.minimum(1.0, 2 * sps.binom.cdf(np.minimum(lost, gained), lost + gained, 0.5))
+    return np.minimum(1.0, 2 * scipy.stats.binom.cdf(np.minimum(lost, gained), lost + gained, 0.5))
 
 
 def mean_zero_p(total: ArrayLike, squares: ArrayLike, n: ArrayLike, *, bound: float = 2) -> Array:
@@ -161,7 +161,7 @@ def mean_zero_p(total: ArrayLike, squares: ArrayLike, n: ArrayLike, *, bound: fl
     """
     total, squares, n = (np.asarray(a, np.float64) for a in (total, squares, n))
     _check_sums(total, squares, n, bound)
-    return 2 * sps.norm.sf(np.abs(total) / np.sqrt(np.maximum(squares, 1e-300)))
+    return 2 * scipy.stats.norm.sf(np.abs(total) / np.sqrt(np.maximum(squares, 1e-300)))
 
 
 def benjamini_hochberg(p: ArrayLike) -> Array:
@@ -175,7 +175,7 @@ def benjamini_hochberg(p: ArrayLike) -> Array:
     p = np.array(p, np.float64)
     known = ~np.isnan(p)
     if known.any():
-        p[known] = sps.false_discovery_control(p[known])
+        p[known] = scipy.stats.false_discovery_control(p[known])
     return p
 
 
