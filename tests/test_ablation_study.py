@@ -1,6 +1,7 @@
 """Studies of any network: from a file and from Python, with resume, plan and clear refusals."""
 
 import os
+import re
 import shutil
 import signal
 
@@ -14,7 +15,15 @@ from typer.testing import CliRunner
 import lashley as la
 from lashley import cli, studies
 from lashley.distribute import Local
-from lashley.errors import CodeError, DataError, NetworkError, ReadoutError, RunError, StudyError
+from lashley.errors import (
+    CodeError,
+    DataError,
+    LashleyError,
+    NetworkError,
+    ReadoutError,
+    RunError,
+    StudyError,
+)
 from lashley.studies.python import Run, Study, open_run
 
 CODE = """
@@ -404,3 +413,116 @@ def test_two_sweeps_of_one_name(home, tmp_path):
     )
     with pytest.raises(StudyError, match="the key 'u' stands twice; rename one"):
         studies.load(str(home / "twice.yaml"))
+
+
+class TestFigures:
+    def test_each_where_its_numbers_are_there(self, finished):
+        of_any = {"drops", "classes", "map"}
+        expected = {f"units-{n}" for n in (*of_any, "layers", "heat-singles-silence",
+                    "heat-singles-mean")}  # fmt: skip
+        expected |= {f"units-scores-{site}-{m}" for site in ("one", "two")
+                     for m in ("silence", "mean")}  # fmt: skip
+        expected |= {f"pairs-{n}" for n in (*of_any, "heat-singles-silence", "heat-pairs-silence",
+                     "scores-one-silence", "excess-one-silence")}  # fmt: skip
+        kinds = [f"{d}-zero_weights-{p}" for p in ("0.25", "0.5") for d in ("similar", "random")]
+        expected |= {f"groups-{n}" for n in (*of_any, *(f"heat-{k}" for k in kinds))}
+        found = {name.replace("_groups", "") for name in finished.figures}
+        assert found == expected
+        for picture in finished.figures.values():
+            assert picture.with_suffix(".svg").stat().st_size > 1000
+
+    def test_the_page_lists_them_and_shows_the_examples(self, finished):
+        page = studies.kind_of(finished.study).page(finished.folder)
+        assert {note["name"] for note in page.facts["figures"]} == set(finished.figures)
+        assert page.facts["cards"]["kind"] == "images"
+        assert page.facts["map"]["note"].startswith("t-SNE of the activations of two")
+        table, points = page.tables["examples"], finished.folder.arrays("embedding")["points"]
+        assert np.allclose(np.corrcoef(table["x"], points[:, 0])[0, 1], 1)
+        assert page.facts["provenance"]["fingerprints"]
+
+    def test_of_the_folder_alone(self, home, finished, tmp_path, monkeypatch):
+        folder = shutil.copytree(finished.path, tmp_path / "run")
+        shutil.rmtree(folder / "figures")
+        before = (folder / "report.html").read_bytes()
+        for name in ("network_of", "examples_of"):
+            monkeypatch.setattr(f"lashley.studies.ablation.given.{name}", None)
+        run = open_run(folder)
+        studies.draw_figures(run.folder, silent)
+        studies.write_report(run.folder)
+        assert set(run.figures) == set(finished.figures)
+        assert (folder / "report.html").read_bytes() == before
+
+    def test_a_function_shows_the_examples(self, home, tmp_path):
+        network, scope = own_net(home)
+        words = [f"digit {i}" for i in range(20)]
+        study = Study(network, tuple(t[:20] for t in scope["examples"]("test")),
+                      {"units": {"sites": "two"}}, show=lambda inputs: words)  # fmt: skip
+        run = study.run(tmp_path / "run")
+        assert pd.read_parquet(run.path / "cards.parquet")["text"].tolist() == words
+        page = studies.kind_of(run.study).page(run.folder)
+        assert page.tables["cards"]["text"].tolist() == words
+
+    def test_a_function_that_shows_nothing_is_refused_before_the_sweep(self, home, tmp_path):
+        network, scope = own_net(home)
+        study = Study(network, scope["examples"]("test"), {"units": {}}, show=lambda inputs: 1 / 0)
+        with pytest.raises(DataError, match="show: it raised ZeroDivisionError"):
+            study.run(tmp_path / "run")
+        assert not (tmp_path / "run" / "outcomes").exists()
+
+
+class TestNew:
+    def new(self, *words):
+        return CliRunner().invoke(cli.app, ["new", *map(str, words), "--seconds", "0.5"],
+                                  catch_exceptions=False)  # fmt: skip
+
+    def test_writes_a_study_that_runs(self, home, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "mine.py").write_text(CODE)
+        (tmp_path / "studies").mkdir()
+        said = self.new("mine.py:make", "--data", "digits", "--out", "studies/mine.yaml").output
+        assert "two" in said
+        assert "ablations" in said
+        assert "lashley run studies/mine.yaml" in said
+        study = studies.load("studies/mine.yaml", ["data.examples=60"])
+        assert study.readout == "classification"
+        assert list(study.sweeps) == ["hidden"]
+        run = Run(studies.run(study, tmp_path / "run", tell=silent))
+        assert len(run.outcomes["hidden"]["ablation"]) == 8 + 6
+
+    def test_what_is_commented_is_a_study_too(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "mine.py").write_text(CODE)
+        self.new("mine.py:make", "--data", "digits")
+        text = (tmp_path / "mine.yaml").read_text()
+        lines = [re.sub(r"^( *)# ", r"\1", line) for line in text.splitlines()[7:]]
+        (tmp_path / "all.yaml").write_text("name: all\n" + "\n".join(lines))
+        study = studies.load("all.yaml")
+        assert list(study.sweeps) == ["hidden", "pairs", "groups"]
+        assert study.reference.examples == 500
+
+    @pytest.mark.parametrize(("labels", "readout"), [
+        (np.arange(30) % 3, "classification"),
+        (np.linspace(0, 1, 300).reshape(30, 10), "squared_error"),
+    ])  # fmt: skip
+    def test_the_readout_fits_the_targets(self, tmp_path, monkeypatch, labels, readout):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "mine.py").write_text(CODE)
+        np.savez("data.npz", inputs=np.ones((30, 64), np.float32), labels=labels)
+        self.new("mine.py:make", "--data", "data.npz")
+        assert studies.load("mine.yaml").readout == readout
+
+    @pytest.mark.parametrize(("words", "message"), [
+        (["mine.py:make", "--data", "digits", "--out", "there.yaml"], "--out: there.yaml exists"),
+        (["mine.py:make", "--data", "digits", "--out", "a.txt"], "ending in .yaml"),
+        (["mine.py:make", "--data", "digits", "--out", "no/a.yaml"], "there is no folder no"),
+        (["mine.py:make"], "--data: mine.py:make returned only a network"),
+        (["mine.py:nothing", "--data", "digits"], "returned something else"),
+    ])  # fmt: skip
+    def test_refuses(self, tmp_path, monkeypatch, words, message):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "mine.py").write_text(CODE)
+        (tmp_path / "there.yaml").write_text("mine: true")
+        with pytest.raises(LashleyError, match=message):
+            self.new(*words)
+        assert (tmp_path / "there.yaml").read_text() == "mine: true"
+        assert not (tmp_path / "mine.yaml").exists()

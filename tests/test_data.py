@@ -338,11 +338,11 @@ class TestTargets:
             (torch.tensor([0.0, 1.0]), r"are indices, give labels\.long\(\); numbers .*readout="),
             (torch.tensor([[0], [1]]), r"\(2, 1\).*are indices in a column, give labels\[:, 0\];"),
             (torch.tensor([[0.0], [1.0]]), r"give labels\[:, 0\]\.long\(\); else readout="),
-            (torch.tensor([[0.1], [1.0]]), r"Numbers to be predicted, .* go with readout="),
+            (torch.tensor([[0.1], [1.0]]), r"Numbers to predict go with readout='squared_error'"),
             (torch.tensor([[0, 1], [1, 1]]), r"several classes per example \(multi-label\)"),
             (torch.tensor([[0.0, 0.0], [1.0, 0.0]]), r"\(multi-label\) and the like go with read"),
             (torch.zeros(2, 3).long(), r"of shape \(2, 3\).*next tokens with readout='loss'"),
-            (torch.zeros(2).cfloat(), "complex64.*Numbers to be predicted"),
+            (torch.zeros(2).cfloat(), "complex64.*Numbers to predict"),
         ],
     )
     def test_are_kept_as_they_are_and_refused_where_classes_are_needed(self, labels, words):

@@ -16,6 +16,7 @@ from lashley.readouts import (
     check_measured,
     classification,
     loss,
+    squared_error,
 )
 
 
@@ -193,3 +194,23 @@ class TestCheckMeasured:
     def test_what_is_refused(self, measured, words):
         with pytest.raises(ReadoutError, match=f"readout: mine returned .*{words}"):
             check_measured("mine", measured, 3)
+
+
+class TestSquaredError:
+    @pytest.mark.parametrize("shape", [(5,), (5, 3), (5, 2, 4)])
+    def test_equals_a_loop(self, shape):
+        outputs, targets = torch.randn(2, *shape).double()
+        by_hand = [((a - b) ** 2).mean().item() for a, b in zip(outputs, targets, strict=True)]
+        assert squared_error(outputs, targets).tolist() == pytest.approx(by_hand)
+
+    def test_a_column_fits_numbers_and_nothing_is_broadcast(self):
+        outputs, targets = torch.randn(6, 1), torch.randn(6)
+        assert torch.equal(squared_error(outputs, targets), (outputs[:, 0] - targets) ** 2)
+        for other in (targets[:1], torch.randn(6, 6), torch.randn(1, 6)):
+            with pytest.raises(ReadoutError, match=r"squared_error: given outputs of \(6, 1\)"):
+                squared_error(outputs, other)
+
+    def test_of_halves_in_single_precision(self):
+        found = squared_error(torch.tensor([300.0]).half(), torch.tensor([0.0]))
+        assert found.dtype == torch.float32
+        assert found.item() == 90_000  # beyond what float16 holds

@@ -15,7 +15,10 @@ from lashley.errors import ReadoutError
 from lashley.names import may_be_measured
 
 IGNORED = -100  # as a target: this token does not count, as in `torch.nn.functional.cross_entropy`
-_FORMS = "'classification', 'loss', or a function (outputs, targets) -> {name: (example,) tensor}"
+_FORMS = (
+    "'classification', 'loss', 'squared_error', or a function (outputs, targets) -> "
+    "{name: (example,) tensor}"
+)
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,31 @@ def loss(logits: Tensor, targets: Any) -> Tensor:
     return losses.sum(1) / (targets != IGNORED).reshape(losses.shape).sum(1)
 
 
+def squared_error(outputs: Tensor, targets: Any) -> Tensor:
+    """The squared difference between outputs and targets, the mean over each example's numbers.
+
+    Args:
+        outputs: (example, ...) of a regression.
+        targets: As the outputs; (example,) also fits outputs (example, 1).
+
+    Returns:
+        (example,) in the unit of the targets, squared.
+
+    Raises:
+        ReadoutError: If the shapes do not match.
+    """
+    shape = tuple(targets.shape) if isinstance(targets, Tensor) else None
+    if shape is None or tuple(outputs.shape) not in (shape, (*shape, 1)):
+        given = f"a {type(targets).__name__} of targets" if shape is None else f"targets of {shape}"
+        raise ReadoutError(
+            f"squared_error: given outputs of {tuple(outputs.shape)} and {given}; allowed are "
+            "targets of the outputs' shape. Reshape them, or write a readout of your own."
+        )
+    wide = torch.promote_types(outputs.dtype, torch.float32)
+    difference = outputs.to(wide).reshape(shape) - targets.to(wide)
+    return difference.square()[:, None].flatten(1).mean(1)
+
+
 def _rank_and_prediction(logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
     rank, prediction = classification(logits, labels)
     return {"rank": rank, "prediction": prediction}
@@ -98,6 +126,10 @@ def _rank_and_prediction(logits: Tensor, labels: Tensor) -> dict[str, Tensor]:
 
 def _loss_by_name(logits: Tensor, targets: Any) -> dict[str, Tensor]:
     return {"loss": loss(logits, targets)}
+
+
+def _squared_error_by_name(outputs: Tensor, targets: Any) -> dict[str, Tensor]:
+    return {"squared_error": squared_error(outputs, targets)}
 
 
 def are_probabilities(outputs: Tensor) -> bool:
@@ -110,7 +142,8 @@ def are_probabilities(outputs: Tensor) -> bool:
 
 CLASSIFICATION = Readout("classification", _rank_and_prediction)
 LOSS = Readout("loss", _loss_by_name)
-_BUILT_IN = {readout.name: readout for readout in (CLASSIFICATION, LOSS)}
+SQUARED_ERROR = Readout("squared_error", _squared_error_by_name)
+_BUILT_IN = {readout.name: readout for readout in (CLASSIFICATION, LOSS, SQUARED_ERROR)}
 
 
 def as_readout(given: Any) -> Readout:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,7 +94,7 @@ def scores(
             **({} if before is None else _changes(before, weights)),
             **_activity(network, units, examples, batch_size),
         }
-    return _dataset(columns, site)
+    return as_dataset(columns, site.name)
 
 
 def selectivity(class_drop_pp: ArrayLike) -> Selectivity:
@@ -163,11 +164,17 @@ def _initial_weights(initial: nn.Module, units: Units, trained: Array) -> Array:
     return before
 
 
-def _dataset(columns: dict[str, Array], site: Site) -> xr.Dataset:
+def as_dataset(columns: Mapping[str, Array], site: str) -> xr.Dataset:
+    """Scores as `scores` returns them.
+
+    Args:
+        columns: (unit,) each, by name.
+        site: Its name.
+    """
     dataset = xr.Dataset(
         {name: ("unit", column) for name, column in columns.items()},
-        coords={"unit": np.arange(site.n_units)},
-        attrs={"site": site.name},
+        coords={"unit": np.arange(len(next(iter(columns.values()))))},
+        attrs={"site": site},
     )
     for name in columns:
         long_name, units = _MEANING[name]

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from lashley.cli import printing, running, showing, status
+from lashley.cli import beginning, printing, running, showing, sites, status
 from lashley.cli.workplace import RunCommand
 from lashley.errors import CodeError, LashleyError
 
@@ -21,7 +21,8 @@ app.command()(status.status)
 app.command()(running.task)
 app.command()(showing.plan)
 app.command("list")(showing.list_studies)
-app.command()(showing.sites)
+app.command()(sites.sites)
+app.command()(beginning.new)
 app.command()(showing.show)
 app.command()(showing.figures)
 app.command()(showing.report)

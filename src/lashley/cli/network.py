@@ -10,6 +10,7 @@ from torch import nn
 
 from lashley.code import called, named_code
 from lashley.data.array_file import arrays_in
+from lashley.errors import LashleyError
 from lashley.networks import as_network
 
 
@@ -32,6 +33,21 @@ def network_of(given: str) -> Given:
     pair = isinstance(made, tuple) and len(made) == 2
     network, examples = made if pair else (made, None)
     return Given(as_network(network, f"network: {given} returned something else: it"), examples)
+
+
+def with_examples(given: str) -> Given:
+    """The same, of a callable that returns examples too.
+
+    Raises:
+        LashleyError: If it returns a network alone; else as `network_of`.
+    """
+    found = network_of(given)
+    if found.examples is None:
+        raise LashleyError(
+            f"--data: {given} returned only a network, and its structure is found by running a few "
+            "examples. Give --data FILE, or return (network, (inputs, labels))."
+        )
+    return found
 
 
 def examples_of(path: Path) -> tuple[Any, Any]:

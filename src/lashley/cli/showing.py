@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
-from pathlib import Path
 from typing import Annotated
 
 import pandas as pd
 import typer
 
-from lashley import find_sites, studies
+from lashley import studies
 from lashley.cli.bars import bars
-from lashley.cli.network import Given, examples_of, network_of
 from lashley.cli.parameters import Device, RunPath, Settings, StudyName
 from lashley.cli.printing import Format, err, print_table, say, say_of
-from lashley.code import is_code
 from lashley.errors import LashleyError
-from lashley.sites import Sites
 from lashley.studies.folder import RunFolder
+from lashley.studies.kind import Forecast
 from lashley.studies.opening import disk_errors
 
 
@@ -32,6 +28,11 @@ def plan(
     checked = studies.load(study, settings or [])
     with err.status("calibrating"):
         found = studies.plan(checked, device=device, devices=devices, seconds=seconds)
+    print_forecast(found)
+
+
+def print_forecast(found: Forecast) -> None:
+    """Print what a study will take."""
     print_table(found.plan.table)
     typer.echo()
     for name, words in found.plan.lines().items():
@@ -44,85 +45,6 @@ def list_studies() -> None:
     """List the built-in studies."""
     for name, title in studies.builtin().items():
         say(f"{name:16}{title}")
-
-
-def sites(
-    given: Annotated[
-        str,
-        typer.Argument(
-            metavar="NETWORK",
-            help="package.module:callable or file.py:callable, which returns the network, or it "
-            "with examples; or a study.",
-        ),
-    ],
-    settings: Settings = None,
-    data: Annotated[
-        Path | None,
-        typer.Option(help="Examples: .npz or .safetensors with `inputs` and `labels`."),
-    ] = None,
-) -> None:
-    """List the sites of a network: the places whose units can be ablated; and what no site has."""
-    network, examples = _own(given, settings, data) if is_code(given) else _of_study(
-        given, settings, data)  # fmt: skip
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*weights are in no site")  # they are listed below
-        found = find_sites(network, examples)
-    print_table(_by_kind(found))
-    n_weights = sum(p.numel() for p in network.parameters())
-    typer.echo()
-    say(f"{len(found)} sites, into which {found.share:.0%} of {n_weights:,} weights lead")
-    if found.left_out:
-        typer.echo()
-        print_table(pd.DataFrame(
-            {
-                "in no site": p.name,
-                "shape": " x ".join(map(str, p.shape)),
-                "weights": f"{p.weights:,}",
-                "reason": p.reason,
-            }
-            for p in found.left_out
-        ))  # fmt: skip
-
-
-def _own(given: str, settings: list[str] | None, data: Path | None) -> Given:
-    if settings:
-        raise LashleyError(
-            "--set: given for a network of your own; allowed for studies only. Leave it out."
-        )
-    network, examples = network_of(given)
-    if data is not None:
-        examples = examples_of(data)
-    if examples is None:
-        raise LashleyError(
-            f"--data: {given} returned only a network, and its structure is found by running a few "
-            "examples. Give --data FILE, or return (network, (inputs, labels))."
-        )
-    return Given(network, examples)
-
-
-def _of_study(given: str, settings: list[str] | None, data: Path | None) -> Given:
-    checked = studies.load(given, settings or [])
-    if data is not None:
-        raise LashleyError("--data: given for a study, which has data of its own. Leave it out.")
-    return Given(*studies.kind_of(checked).network(checked))
-
-
-def _by_kind(found: Sites) -> pd.DataFrame:
-    """Kinds in the order in which they first occur, each in forward order."""
-    kinds = list(dict.fromkeys(s.kind for s in found.values()))
-    columns = ["site", "kind", "units", "held at", "read by"]
-    return pd.DataFrame(
-        (
-            (
-                s.name,
-                s.kind,
-                s.n_units,
-                *(", ".join(dict.fromkeys(n)) for n in (s.points, s.readers)),
-            )
-            for s in sorted(found.values(), key=lambda s: kinds.index(s.kind))
-        ),
-        columns=columns,
-    )
 
 
 def show(

@@ -11,6 +11,7 @@ from lashley.errors import DataError
 
 MOST = 1 << 20  # classes; larger whole numbers are something else
 _READOUT = "readout=, a function of outputs and labels"
+_PREDICTED = "readout='squared_error'"
 
 
 def are_indices(labels: Any) -> bool:
@@ -91,13 +92,15 @@ def _way_out(labels: Any) -> str:
     whole = bool((labels == labels.round()).all()) if real else not labels.is_complex()
     cast = ".long()" if real else ""
     if labels.ndim == 1 and whole:
-        return f"If they are indices, give labels.long(); numbers to predict go with {_READOUT}."
+        return f"If they are indices, give labels.long(); numbers to predict go with {_PREDICTED}."
     if labels.ndim == 2 and labels.shape[1] == 1 and whole:
         return f"If they are indices in a column, give labels[:, 0]{cast}; else {_READOUT}."
     if labels.ndim == 2 and _is_one_hot(labels):
         return "They are one-hot: give labels.argmax(1)."
-    kind = "Numbers to be predicted, several classes per example (multi-label)"
-    return f"{kind} and the like go with {_READOUT}; next tokens with readout='loss'."
+    return (
+        f"Numbers to predict go with {_PREDICTED}, next tokens with readout='loss'; several "
+        f"classes per example (multi-label) and the like go with {_READOUT}."
+    )
 
 
 def _is_one_hot(labels: Tensor) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
+from lashley.data.classes import may_be_classes
 from lashley.data.examples import Examples, as_examples, require_classes
 from lashley.data.inputs import take
 from lashley.errors import DataError
@@ -32,6 +33,24 @@ def subset(examples: Examples, n: int, seed: int = 0) -> Examples:
     examples = require_classes(as_examples(examples))
     chosen = stratified(examples.labels.cpu().numpy(), n, seed)
     return Examples(take(examples.inputs, chosen), examples.labels[chosen], examples.class_names)
+
+
+def drawn(examples: Examples, n: Any, seed: Any, name: str = "n") -> Int[np.ndarray, " chosen"]:
+    """The indices of a random subset, ascending; it keeps each class's share if there are classes.
+
+    Args:
+        examples: With labels of any form.
+        n: How many.
+        seed: Of the choice.
+        name: What the caller calls `n`.
+
+    Raises:
+        DataError: If `n` is below 1 or above the number of examples, or the seed is not allowed.
+    """
+    labels = examples.labels
+    of_classes = may_be_classes(labels)
+    strata = labels.cpu().numpy() if of_classes else np.zeros(len(examples), np.int64)
+    return stratified(strata, n, seed, name)
 
 
 def stratified(

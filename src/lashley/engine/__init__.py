@@ -66,9 +66,10 @@ def evaluate(
             DataLoader of such pairs, which is read once. The effects of a class without examples
             are NaN.
         ablations: From `singles`, `pairs`, or made one by one.
-        readout: What is kept of the outputs: "classification" (rank and prediction), "loss" (of
-            each example, in nats), or a function (outputs, labels) -> {name: (example,) values};
-            labels are a tuple or dict of tensors if you gave such.
+        readout: What is kept of the outputs: "classification" (rank and prediction), "loss" (the
+            cross-entropy of each example, in nats), "squared_error" (of a regression), or a
+            function (outputs, labels) -> {name: (example,) values}; labels are a tuple or dict of
+            tensors if you gave such.
         reference: Examples that the methods `mean` and `resample` take activations from; never
             the evaluated ones. For `mean` their lengths may differ.
         precision: Wanted half width of a drop's 95 % interval, in pp: examples come in a random

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from lashley.page.ablations import (
 )
 from lashley.page.cards import Cards, cards_of
 from lashley.page.carried import carried
-from lashley.page.given import Exhibits, given_examples
+from lashley.page.given import given_examples
 from lashley.page.highlights import cases_of, numbers_of
 from lashley.page.notes import table_notes
 from lashley.page.places import Places, checked_points, places_of
@@ -45,22 +45,42 @@ _TITLES = {f"ablations-{NAME}": "Ablations"}
 
 
 @dataclass(frozen=True, eq=False)
-class _Shown:
-    """What is asked of the page, checked."""
+class Scene:
+    """What a page shows of the examples.
 
-    outcomes: xr.Dataset
-    given: Exhibits | None
-    points: np.ndarray | None
-    title: str
+    Attributes:
+        which: (shown,) their numbers, ascending.
+        cards: Their cards.
+        targets: (shown,) what they are ordered by where the outcomes have no labels, or None.
+        points: (shown, 2) their places, or None: they stand in rows.
+    """
 
-    @property
-    def labels(self) -> tuple[np.ndarray | None, str]:
-        """(example,) what the examples are ordered by, and its name."""
-        if "label" in self.outcomes:
-            return self.outcomes["label"].values, "label"
-        if self.given is not None and self.given.labels is not None:
-            return self.given.labels, "target"
-        return None, "their number"
+    which: np.ndarray
+    cards: Cards = field(default_factory=Cards)
+    targets: np.ndarray | None = None
+    points: np.ndarray | None = None
+
+
+def evenly(n: int) -> np.ndarray:
+    """(shown,) the examples that a page shows if nothing else is asked for."""
+    return np.unique(np.linspace(0, n - 1, min(n, MOST_EXAMPLES)).round().astype(np.int64))
+
+
+def scene_of(examples: Any, show: Callable[[Any], Any] | None, n: int, which: np.ndarray) -> Scene:
+    """What a page shows of given examples; for the first two see `report`.
+
+    Args:
+        examples: All of them.
+        show: What a person looks at.
+        n: How many were evaluated.
+        which: (shown,) those that the page shows.
+
+    Raises:
+        DataError: If the examples have no form that can be shown.
+    """
+    given = given_examples(examples, show, n)
+    labels = None if given is None else given.labels
+    return Scene(which, cards_of(given, which), None if labels is None else labels[which])
 
 
 def outcomes_page(
@@ -72,32 +92,42 @@ def outcomes_page(
     show: Callable[[Any], Any] | None = None,
 ) -> Page:
     """The page of outcomes; its arguments are those of `report`."""
-    asked = _asked(outcomes, examples, title, points, show)
-    found, measures = asked.outcomes, measures_of(asked.outcomes)
+    if not isinstance(title, str):
+        raise DataError(
+            f"title: given {title!r:.60}; allowed is text. Leave it out for a plain one."
+        )
+    found = _checked(outcomes)
     n = found.sizes["example"]
-    which = np.unique(np.linspace(0, n - 1, min(n, MOST_EXAMPLES)).round().astype(np.int64))
-    kept, table = _carried_rows(found, measures, len(which))
-    tables = {f"ablations-{NAME}": table, "sites": site_table(found, measures)}
-    pairs = pair_table(found)
+    places = checked_points(points, n)
+    scene = scene_of(examples, show, n, evenly(n))
+    _check_labels(found, scene)
+    if places is not None:
+        scene = replace(scene, points=places[scene.which])
+    return page_of(found, scene, title)
+
+
+def page_of(outcomes: xr.Dataset, scene: Scene, title: str = "") -> Page:
+    """The page of outcomes, with what it shows of the examples."""
+    measures, which = measures_of(outcomes), scene.which
+    kept, table = _carried_rows(outcomes, measures, len(which))
+    tables = {f"ablations-{NAME}": table, "sites": site_table(outcomes, measures)}
+    pairs = pair_table(outcomes)
     tables |= {} if pairs.empty else {"interactions": pairs}
-    places, cards = _places(asked), cards_of(asked.given, which)
-    shown = found.isel(ablation=np.flatnonzero(kept), example=which).load()
+    order, by = _order(outcomes, scene)
+    places, cards = places_of(scene.points, order, len(which), by), scene.cards
+    shown = outcomes.isel(ablation=np.flatnonzero(kept), example=which).load()
     return Page(
-        title=asked.title,
-        lead=_lead(found),
-        facts=_facts(asked, measures, tables, places, cards),
-        tables={**tables, "examples": _example_table(asked, places, which), **cards.tables},
+        title=title or f"Ablations, {outcomes.attrs.get('readout', 'classification')}",
+        lead=_lead(outcomes),
+        facts=_facts(outcomes, measures, tables, places, cards),
+        tables={**tables, "examples": _example_table(scene, places, order, by), **cards.tables},
         arrays=_arrays(shown, measures),
         pictures=cards.pictures,
     )
 
 
-def _asked(outcomes: Any, examples: Any, title: Any, points: Any, show: Any) -> _Shown:
-    """The arguments, checked before any long work."""
-    if not isinstance(title, str):
-        raise DataError(
-            f"title: given {title!r:.60}; allowed is text. Leave it out for a plain one."
-        )
+def _checked(outcomes: Any) -> xr.Dataset:
+    """Outcomes with something in them, before any long work."""
     if isinstance(outcomes, str | os.PathLike):
         outcomes = schema.open_store(Path(outcomes))
     schema.check(outcomes)
@@ -108,24 +138,27 @@ def _asked(outcomes: Any, examples: Any, title: Any, points: Any, show: Any) -> 
                 f"{outcomes.sizes['example']} examples; allowed is at least one of both. Evaluate "
                 "some, such as la.singles(site)."
             )
-    n = outcomes.sizes["example"]
-    given = given_examples(examples, show, n)
-    _check_labels(outcomes, given)
-    title = title or f"Ablations, {outcomes.attrs.get('readout', 'classification')}"
-    return _Shown(outcomes, given, checked_points(points, n), title)
+    return outcomes
 
 
-def _check_labels(outcomes: xr.Dataset, given: Exhibits | None) -> None:
+def _check_labels(outcomes: xr.Dataset, scene: Scene) -> None:
     """Refuse examples in another order, where their labels show it."""
-    if given is None or given.labels is None or "label" not in outcomes:
+    if scene.targets is None or "label" not in outcomes:
         return
-    differ = np.flatnonzero(given.labels != outcomes["label"].values)
-    if len(differ):
+    differ = scene.targets != outcomes["label"].values[scene.which]
+    if differ.any():
         raise DataError(
-            f"examples: the labels of {len(differ)} of {len(given.labels)} differ from those of "
-            f"the outcomes, the first is number {differ[0]}. Give the examples that were "
+            f"examples: the labels of {differ.sum()} of {len(differ)} differ from those of the "
+            f"outcomes, the first is number {scene.which[differ][0]}. Give the examples that were "
             "evaluated, in the same order."
         )
+
+
+def _order(outcomes: xr.Dataset, scene: Scene) -> tuple[np.ndarray | None, str]:
+    """(shown,) what the examples are ordered by, and its name."""
+    if "label" in outcomes:
+        return outcomes["label"].values[scene.which], "label"
+    return scene.targets, "target" if scene.targets is not None else "their number"
 
 
 def _carried_rows(
@@ -141,18 +174,10 @@ def _carried_rows(
     return kept, table.assign(row=np.where(kept, np.cumsum(kept) - 1, -1))
 
 
-def _places(asked: _Shown) -> Places:
-    order, by = asked.labels
-    return places_of(asked.points, order, asked.outcomes.sizes["example"], by)
-
-
-def _example_table(asked: _Shown, places: Places, which: np.ndarray) -> pd.DataFrame:
-    x, y = places.xy[which].astype(np.float32).T
-    columns: dict[str, Any] = {"example": which, "x": x, "y": y}
-    labels, name = asked.labels
-    if labels is not None:
-        columns[name] = labels[which]
-    return pd.DataFrame(columns)
+def _example_table(scene: Scene, places: Places, order: np.ndarray | None, by: str) -> pd.DataFrame:
+    x, y = places.xy.astype(np.float32).T
+    columns: dict[str, Any] = {"example": scene.which, "x": x, "y": y}
+    return pd.DataFrame(columns if order is None else {**columns, by: order})
 
 
 def _arrays(shown: xr.Dataset, measures: list[EffectColumns]) -> dict[str, np.ndarray]:
@@ -165,13 +190,12 @@ def _arrays(shown: xr.Dataset, measures: list[EffectColumns]) -> dict[str, np.nd
 
 
 def _facts(
-    asked: _Shown,
+    found: xr.Dataset,
     measures: list[EffectColumns],
     tables: Mapping[str, pd.DataFrame],
     places: Places,
     cards: Cards,
 ) -> dict[str, Any]:
-    found = asked.outcomes
     table = tables[f"ablations-{NAME}"]
     classes = found["class"].values.astype(str).tolist() if "class" in found.sizes else []
     examples = f"{found.sizes['example']:,} examples"

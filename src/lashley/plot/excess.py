@@ -115,7 +115,9 @@ def draw_square(axes: Axes, shown: Excess) -> AxesImage:
     axes.scatter(columns, rows, s=size, color="black", edgecolors="white", linewidths=size / 20)
     a, b = (shown.units.index(unit) for unit in shown.strongest)
     for x, y in ((a, b), (b, a)):
-        axes.add_patch(Circle((x, y), 0.62, fill=False, color="black", linewidth=1.4))
+        ring = Circle((x, y), 0.62, fill=False, color="black", linewidth=1.4, clip_on=False)
+        axes.add_patch(ring)
+    axes.set(xlim=(-0.5, n - 0.5), ylim=(n - 0.5, -0.5))  # not wider for a ring at the edge
     return image
 
 

@@ -93,17 +93,23 @@ def scores(
     """
     shown = scored(scores, effects, score, measured)
     with canvas(ax, 100, 82) as axes:
-        thin = float(np.clip(60 / max(len(shown.units), 1), 0.25, 1.0))
-        axes.vlines(shown.score, shown.low, shown.high, color=style.GREY, linewidth=thin, zorder=1)
-        axes.plot(shown.score, shown.drop, "o", color=style.BLACK, markersize=1.5 + 2.5 * thin,
-                  markeredgewidth=0)  # fmt: skip
-        axes.axhline(0, **style.ZERO_LINE)
-        axes.set(xlabel=shown.score_label, ylabel=shown.drop_label)
-        axes.set_title(f"{len(shown.units):,} units of {site_text(shown.site)}: {_spearman(shown)}")
+        draw_scores(axes, shown)
+        axes.set_title(f"{len(shown.units):,} units of {site_text(shown.site)}: {spearman(shown)}")
     return axes
 
 
-def _spearman(shown: Scored) -> str:
+def draw_scores(axes: Axes, shown: Scored) -> None:
+    """Draw the units without a title."""
+    thin = float(np.clip(60 / max(len(shown.units), 1), 0.25, 1.0))
+    axes.vlines(shown.score, shown.low, shown.high, color=style.GREY, linewidth=thin, zorder=1)
+    axes.plot(shown.score, shown.drop, "o", color=style.BLACK, markersize=1.5 + 2.5 * thin,
+              markeredgewidth=0)  # fmt: skip
+    axes.axhline(0, **style.ZERO_LINE)
+    axes.set(xlabel=shown.score_label, ylabel=shown.drop_label)
+
+
+def spearman(shown: Scored) -> str:
+    """The rank correlation with its interval, in words."""
     found = shown.correlation
     if found is None or np.isnan(found.spearman):
         return "Spearman n/a"

@@ -21,6 +21,7 @@ from lashley.studies.folder import RunFolder
 from lashley.studies.loading import checked, study_of
 
 _LOADED = ("network", "data", "reference")
+_CODE = ("readout", "show")
 _STORES = "*.zarr"
 
 
@@ -127,6 +128,8 @@ class Study:
         name: Of the study.
         reference: As data; for methods that take activations from it.
         readout: A name, or a function of outputs and targets.
+        show: A function of the examples' inputs that returns what a person looks at, as for
+            `report`; or its name.
         further: The other keys of a study file, such as scores=True.
 
     Raises:
@@ -139,14 +142,17 @@ class Study:
     name: str = "study"
     reference: Any = None
     readout: Any = "classification"
+    show: Any = None
     further: Mapping[str, Any] = field(default_factory=dict)
 
     def __init__(
         self, network: Any, data: Any, sweeps: Mapping[str, Any], name: str = "study",
-        reference: Any = None, readout: Any = "classification", **further: Any,
+        reference: Any = None, readout: Any = "classification", show: Any = None, **further: Any,
     ) -> None:  # fmt: skip
-        given = {"network": network, "data": data, "sweeps": sweeps, "name": name,
-                 "reference": reference, "readout": readout, "further": further}  # fmt: skip
+        given = {
+            "network": network, "data": data, "sweeps": sweeps, "name": name,
+            "reference": reference, "readout": readout, "show": show, "further": further,
+        }  # fmt: skip
         for key, value in given.items():
             object.__setattr__(self, key, value)
         _ = self.form
@@ -156,7 +162,9 @@ class Study:
         """The study as a file says it."""
         parts = {name: _loaded(getattr(self, name)) for name in _LOADED}
         content = {"name": self.name, "kind": "ablation", **parts, "sweeps": _texts(self.sweeps)}
-        content["readout"] = self.readout if isinstance(self.readout, str) else _said(self.readout)
+        for name in _CODE:
+            given = getattr(self, name)
+            content[name] = given if given is None or isinstance(given, str) else _said(given)
         study = checked({**content, **_texts(self.further)}, self.name)
         if not isinstance(study, AblationStudy):
             raise StudyError(
@@ -168,8 +176,9 @@ class Study:
     def objects(self) -> dict[str, Any]:
         """What was given as an object, by the name of the part."""
         found = {name: _object(getattr(self, name)) for name in _LOADED}
-        if not isinstance(self.readout, str):
-            found["readout"] = self.readout
+        for name in _CODE:
+            given = getattr(self, name)
+            found[name] = None if isinstance(given, str) else given
         return {name: value for name, value in found.items() if value is not None}
 
     def run(

@@ -130,7 +130,11 @@ class MapPart(EmbeddingPart):
 
 
 class AblationStudy(StudyForm):
-    """Sweeps over the sites of any network."""
+    """Sweeps over the sites of any network.
+
+    Attributes:
+        show: Code that turns the examples' inputs into what a person looks at, as for `report`.
+    """
 
     kind: Literal["ablation"] = "ablation"  # pyright: ignore[reportIncompatibleVariableOverride]
     title: str = ""
@@ -138,6 +142,7 @@ class AblationStudy(StudyForm):
     data: DataPart
     reference: DataPart | None = None
     readout: str = "classification"
+    show: str | None = None
     output: str | int | None = None
     counted: str | None = None
     sweeps: Annotated[dict[SweepName, SweepPart], Field(min_length=1)]
@@ -169,7 +174,9 @@ class AblationStudy(StudyForm):
         """The same, with the paths of files made absolute that are relative to a folder."""
         parts = {name: getattr(self, name) for name in ("network", "data", "reference")}
         found = {name: part.located(home) for name, part in parts.items() if part is not None}
-        return self.model_copy(update={**found, "readout": located(self.readout, home)})
+        codes = {"readout": self.readout, "show": self.show}
+        named = {key: located(load, home) for key, load in codes.items() if load is not None}
+        return self.model_copy(update={**found, **named})
 
 
 def located(load: str, home: Path) -> str:

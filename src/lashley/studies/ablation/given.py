@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -15,10 +14,9 @@ from lashley import data, networks
 from lashley.code import called, is_code, named_code
 from lashley.data import Examples, as_examples
 from lashley.data.array_file import arrays_in
-from lashley.data.classes import may_be_classes
 from lashley.data.examples import require_classes
 from lashley.data.inputs import take
-from lashley.data.subset import stratified
+from lashley.data.subset import drawn
 from lashley.errors import DataError, StudyError
 from lashley.networks import as_network
 from lashley.readouts import CLASSIFICATION, Readout, as_readout
@@ -44,6 +42,7 @@ class Subject:
         reference: That activations are taken from, or None.
         sites: Of the network, by name.
         how: Further arguments of `evaluate`.
+        show: What a person looks at of the inputs, as for `report`, or None.
     """
 
     network: nn.Module
@@ -51,6 +50,7 @@ class Subject:
     reference: Examples | None
     sites: Mapping[str, Site]
     how: Mapping[str, Any]
+    show: Callable[[Any], Any] | None = None
 
 
 def subject_of(study: AblationStudy, objects: Objects = NO_OBJECTS) -> Subject:
@@ -68,7 +68,8 @@ def subject_of(study: AblationStudy, objects: Objects = NO_OBJECTS) -> Subject:
         "precision": study.precision, "seed": study.seed, "dtype": getattr(torch, study.dtype),
     }  # fmt: skip
     sites = find_sites(network, examples, output=study.output)
-    return Subject(network, examples, reference, sites, how)
+    show = None if study.show is None else _code(study.show, "show", objects)
+    return Subject(network, examples, reference, sites, how, show)
 
 
 def network_of(part: NetworkPart, objects: Objects = NO_OBJECTS) -> nn.Module:
@@ -122,12 +123,7 @@ def readout_of(study: AblationStudy, objects: Objects = NO_OBJECTS) -> Readout:
         CodeError: If the code that is named cannot be loaded.
         ReadoutError: If there is no such readout.
     """
-    given: Any = study.readout
-    if given.startswith(OBJECT):
-        given = _object(objects, "readout", given)
-    elif is_code(given):
-        given = named_code(given, "readout")
-    return as_readout(given)
+    return as_readout(_code(study.readout, "readout", objects))
 
 
 def _made(part: Any, what: str, objects: Objects, seed: int = 0) -> Any:
@@ -138,6 +134,13 @@ def _made(part: Any, what: str, objects: Objects, seed: int = 0) -> Any:
         return found
     with networks.seeded(seed):
         return called(found, part.load, f"{what}.load", part.arguments)
+
+
+def _code(given: str, what: str, objects: Objects) -> Any:
+    """What a name stands for if it is one of code or of an object; else the name."""
+    if given.startswith(OBJECT):
+        return _object(objects, what, given)
+    return named_code(given, what) if is_code(given) else given
 
 
 def _object(objects: Objects, part: str, said: str) -> Any:
@@ -176,11 +179,8 @@ def _some(examples: Examples, part: DataPart, what: str) -> Examples:
             f"{what}.examples: given {n:,}; allowed are 1 to {len(examples):,}, as many as there "
             "are. Lower it, or leave it out."
         )
-    labels = examples.labels
-    of_classes = isinstance(labels, torch.Tensor) and may_be_classes(labels)
-    strata = labels.cpu().numpy() if of_classes else np.zeros(len(examples), np.int64)
-    which = stratified(strata, n, part.seed)
-    own = labels[torch.from_numpy(which)]
+    which = drawn(examples, n, part.seed)
+    own = examples.labels[torch.from_numpy(which)]
     return Examples(take(examples.inputs, which), own, examples.class_names)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from lashley.data import Examples
 from lashley.data.inputs import take, tensors
-from lashley.data.subset import stratified
+from lashley.data.subset import drawn
 from lashley.errors import StudyError
+from lashley.studies.ablation.form import MapPart
 from lashley.studies.ablation.given import Subject
 from lashley.studies.folder import RunFolder
 from lashley.studies.mapped import mapped
@@ -22,17 +24,24 @@ def is_done(folder: RunFolder) -> bool:
     return folder.has("embedding.json")
 
 
+def which_are_mapped(part: MapPart, examples: Examples) -> np.ndarray:
+    """(mapped,) the numbers of the examples on the map, ascending."""
+    return drawn(examples, min(part.examples, len(examples)), part.seed)
+
+
+def map_of(folder: RunFolder) -> tuple[np.ndarray, np.ndarray]:
+    """(mapped, 2) the places of a run that has a map; (mapped,) the numbers of their examples."""
+    found = folder.arrays("embedding")
+    return found["points"], found["example"]
+
+
 def carry_out(job: Job, about: Subject) -> None:
     """Write `embedding.npz` (points, and which examples they are of) and `embedding.json`.
 
     Where the examples are too few or too alike for a map, `embedding.json` says so under `absent`.
     """
     part = job.study.embedding
-    n = len(about.examples)
-    labels = about.examples.labels
-    of_classes = bool(about.examples.class_names)
-    strata = labels.cpu().numpy() if of_classes else np.zeros(n, np.int64)
-    chosen = stratified(strata, min(part.examples, n), part.seed)
+    chosen = which_are_mapped(part, about.examples)
     found = mapped(_values(about, part.of, chosen), part, job.folder, job.tell)
     if found is not None:
         job.folder.write_arrays("embedding", {"points": found.points, "example": chosen})

@@ -11,7 +11,7 @@ from lashley.ablations import Ablation
 from lashley.engine import network_fingerprint
 from lashley.planning import plan
 from lashley.sites import Site
-from lashley.studies.ablation import mapping, tables
+from lashley.studies.ablation import mapping, shown, tables
 from lashley.studies.ablation.form import AblationStudy
 from lashley.studies.ablation.given import Subject, subject_of
 from lashley.studies.ablation.sweeps import ablations_of, selected
@@ -62,6 +62,7 @@ def forecast(study: AblationStudy, device: str, devices: int, seconds: float) ->
 
 def _measure(job: Job) -> None:
     about = _subject(job)
+    shown.keep(job.study, about, job.folder)
     for name, cuts in swept(job.study, about.sites).items():
         light = [replace(cut, site=replace(cut.site, weights=None)) for cut in cuts]
         job.where.evaluate(
