@@ -54,6 +54,10 @@ def margin(outputs, targets):
     return {"margin": outputs.amax(1) - outputs.mean(1), "first": outputs.argmax(1) == 0}
 
 
+def halves():
+    return ["first" if i < 60 else "second" for i in range(120)]
+
+
 def broken():
     raise RuntimeError("no weights today")
 
@@ -246,7 +250,37 @@ class TestFromPython:
         ends = la.stats.mean_interval(by_example.sum(), (by_example**2).sum(), len(by_example))
         assert margin["change"] == pytest.approx(by_example.mean())
         assert margin["change_low"] == pytest.approx(float(ends.low))
-        assert "interactions" not in run.tables
+        pairs = run.outcomes["pairs"].load()
+        design = pairs["design"].values
+        parts = (pairs.isel(ablation=design == name) for name in ("singles", "pairs"))
+        expected = la.interactions(*parts)["margin_excess"].values
+        assert run.interactions["margin_excess"].tolist() == expected.tolist()
+        assert "pairs-excess-margin-two-silence" in run.figures
+        assert "units-heat-margin" not in run.figures  # there are no classes
+
+    def test_groups_in_place_of_classes(self, home, written, tmp_path):
+        path = written(groups="net.py:halves", readout="net.py:margin", sweeps={
+            "units": {"sites": "two"}, "pairs": {"sites": "two", "design": "pairs"}})  # fmt: skip
+        run = Run(studies.run(studies.load(path), tmp_path / "run", tell=silent))
+        outcomes, table = run.outcomes["units"], run.effects.query("sweep == 'units'")
+        network, scope = own_net(home)
+        inputs = scope["examples"]("test")[0]
+        with torch.no_grad():  # which of all examples were drawn, by what the network gives
+            whole = scope["margin"](network(inputs), None)["margin"]
+        found = outcomes["intact_margin"].values
+        which = [int((whole - value).abs().argmin()) for value in found]
+        low = np.array(which) < 60
+        change = (outcomes["margin"] - outcomes["intact_margin"]).values.astype(float)
+        for name, own in (("first", change[:, low]), ("second", change[:, ~low])):
+            rows = table.loc[(table["class"] == name) & (table["measured"] == "margin")]
+            assert rows["change"].to_numpy() == pytest.approx(own.mean(1))
+        assert {"units-heat-margin", "units-classes-margin"} <= set(run.figures)
+        assert studies.kind_of(run.study).page(run.folder).facts["classes"] == ["first", "second"]
+        (run.path / "effects.parquet").unlink()
+        (home / "net.py").write_text(CODE.replace('"first" if', '"other" if'))
+        with pytest.raises(RunError, match="groups: they are not those that the run began with"):
+            studies.run(studies.load(path), run.path, tell=silent)
+        (home / "net.py").write_text(CODE)
 
     def test_a_run_is_opened_by_its_path(self, finished):
         run = open_run(finished.path)

@@ -246,7 +246,91 @@ def measured(values, intact, labels=None, classes=0):
     return schema.assemble(cuts, arrays, [str(c) for c in range(classes)], {"readout": "loss"})
 
 
+def singles_and_pairs(classes=0):
+    """Losses of three units alone, and of two pairs of them."""
+    random = np.random.default_rng(3)
+    values, intact = random.normal(size=(5, 40)), random.normal(size=40)
+    labels = random.integers(0, classes, 40) if classes else None
+    arrays = {"loss": values, "intact_loss": intact}
+    arrays |= {"label": labels.astype(np.uint8)} if classes else {}
+    cuts = [Ablation(SITE, units) for units in ((0,), (1,), (2,), (0, 2), (1, 2))]
+    found = schema.assemble(cuts, arrays, [str(c) for c in range(classes)], {"readout": "loss"})
+    return found.isel(ablation=[0, 1, 2]), found.isel(ablation=[3, 4])
+
+
+class TestGroups:
+    """Groups of examples stand where classes do."""
+
+    def test_of_a_classification_they_count_as_labels_would(self):
+        random = np.random.default_rng(0)
+        labels, kinds = random.integers(0, 3, (2, 60))
+        ranks, intact = random.integers(0, 3, (4, 60)), random.integers(0, 3, 60)
+        sets = [(0,), (1,), (0, 1), (2,)]
+        outcomes = planted(ranks, intact, labels, sets, classes=3)
+        relabelled = planted(ranks, intact, kinds, sets, classes=3)
+        texts = np.array(["b", "a", "c"])[kinds]
+        for made in (la.effects, la.mean_effect, lambda o, **how: la.interactions(
+                o.isel(ablation=[0, 1]), o.isel(ablation=[2]), **how)):  # fmt: skip
+            expected = made(relabelled).drop_vars(
+                ["false_positives", "intact_false_positives"], errors="ignore")  # fmt: skip
+            xr.testing.assert_equal(made(outcomes, groups=kinds), expected)
+            found = made(outcomes, groups=texts)
+            assert found["class"].values.tolist() == ["a", "b", "c"]
+            xr.testing.assert_equal(
+                found.isel({"class": [1, 0, 2]}).drop_vars("class"), expected.drop_vars("class")
+            )
+        assert la.effects(outcomes, top=3, groups=np.zeros(60, int)).attrs["top"] == 3
+
+    def test_of_any_readout(self):
+        values, intact = np.random.default_rng(1).normal(size=(2, 6)), np.zeros(6)
+        found = la.effects(measured(values, intact), groups=["x", "y", "x", "x", "y", "y"])
+        assert found["class"].values.tolist() == ["x", "y"]
+        mean = values.astype("f4")[:, [0, 2, 3]].mean(1)
+        assert found["loss_change"].values[:, 0] == pytest.approx(mean)
+        assert found["total"].values.tolist() == [3, 3]
+
+    def test_go_with_the_examples(self):
+        values, intact = np.random.default_rng(2).normal(size=(2, 6)), np.zeros(6)
+        groups, order = np.array([0, 0, 1, 1, 2, 2]), np.array([3, 1, 5, 0, 4, 2])
+        outcomes = measured(values, intact)
+        again = la.effects(outcomes.isel(example=order), groups=groups[order])
+        xr.testing.assert_allclose(again, la.effects(outcomes, groups=groups))
+
+    @pytest.mark.parametrize("groups", [[0.5] * 6, [0, 1], [[0] * 6], [None] * 6, "abcdef"])
+    def test_what_is_refused(self, groups):
+        outcomes = measured(np.zeros((1, 6)), np.zeros(6))
+        for made in (la.effects, la.mean_effect):
+            with pytest.raises(OutcomesError, match=r"groups: given .*whole number or a text"):
+                made(outcomes, groups=groups)
+
+
 class TestOtherReadouts:
+    @pytest.mark.parametrize("classes", [0, 3])
+    def test_interactions_equal_a_slow_loop(self, classes):
+        singles, pairs = singles_and_pairs(classes)
+        found = la.interactions(singles, pairs)
+        intact = pairs["intact_loss"].values
+        for row, (a, b) in enumerate([(0, 2), (1, 2)]):
+            one, other = (singles["loss"].values[u] - intact for u in (a, b))
+            both = pairs["loss"].values[row] - intact
+            assert float(found["loss_change"][row]) == pytest.approx(both.mean())
+            assert float(found["loss_sum"][row]) == pytest.approx(one.mean() + other.mean())
+            excess = both - one - other
+            t = sps.ttest_1samp(excess, 0).confidence_interval()
+            ends = [float(found[f"loss_excess{end}"][row]) for end in ("", "_low", "_high")]
+            assert ends == pytest.approx([excess.mean(), t.low, t.high])
+            z = excess.sum() / np.sqrt(np.square(excess).sum())
+            assert float(found["loss_excess_p"][row]) == pytest.approx(2 * sps.norm.sf(abs(z)))
+            for c in range(classes):
+                mine = excess[pairs["label"].values == c]
+                t = sps.ttest_1samp(mine, 0).confidence_interval()
+                ends = [float(found[f"class_loss_excess{end}"][row, c])
+                        for end in ("", "_low", "_high")]  # fmt: skip
+                assert ends == pytest.approx([mine.mean(), t.low, t.high])
+        assert found["unit_b"].values.tolist() == [2, 2]
+        assert ("class_loss_excess" in found) == bool(classes)
+        assert (found["loss_excess_p_adjusted"] >= found["loss_excess_p"]).all()
+
     def test_changes_equal_a_slow_loop(self):
         random = np.random.default_rng(0)
         values, intact = random.normal(size=(4, 50)), random.normal(size=50)
@@ -293,8 +377,12 @@ class TestOtherReadouts:
         outcomes = measured([[1, 2], [3, 4]], [1, 1])
         with pytest.raises(OutcomesError, match=r"top: given 5, but 'loss' measures no ranks"):
             la.effects(outcomes, top=5)
-        with pytest.raises(OutcomesError, match=r"the readout 'loss'; allowed .* 'classification'"):
-            la.interactions(outcomes, outcomes)
+        singles, pairs = singles_and_pairs()
+        with pytest.raises(OutcomesError, match=r"top: given 5, but 'loss' measures no ranks"):
+            la.interactions(*singles_and_pairs(), top=5)
+        other = singles.rename(loss="margin", intact_loss="intact_margin")
+        with pytest.raises(OutcomesError, match="singles have margin, pairs loss"):
+            la.interactions(other, pairs)
 
 
 @pytest.fixture

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import xarray as xr
 
 from lashley import outcomes as schema
-from lashley.effects.changes import changes
-from lashley.effects.drops import drops
+from lashley.effects.changes import changes, no_ranks
+from lashley.effects.drops import check_top, drops
+from lashley.effects.grouping import grouped
 from lashley.effects.means import mean_effect
 from lashley.effects.pairs import interactions
-from lashley.errors import OutcomesError
 
 __all__ = ["effects", "interactions", "mean_effect"]
 
 
-def effects(outcomes: xr.Dataset, top: int = 1) -> xr.Dataset:
+def effects(outcomes: xr.Dataset, top: int = 1, *, groups: Any = None) -> xr.Dataset:
     """What each ablation costs: overall and class by class, lost and gained apart.
 
     An example is right if its true class is among the `top` largest logits. Lost: right when
@@ -25,6 +27,8 @@ def effects(outcomes: xr.Dataset, top: int = 1) -> xr.Dataset:
     Args:
         outcomes: As `evaluate` returns them.
         top: 1 for top-1 accuracy, 5 for top-5.
+        groups: (example,) whole numbers or texts: groups of examples, which take the place of the
+            classes on the axis `class`; there are no false positives then.
 
     Returns:
         (ablation, class): drop_pp with its paired 95 % interval drop_low_pp, drop_high_pp; lost,
@@ -47,16 +51,15 @@ def effects(outcomes: xr.Dataset, top: int = 1) -> xr.Dataset:
         overall_NAME_change_p (normal approximation), ..._p_adjusted. Without classes only these.
 
     Raises:
-        OutcomesError: If outcomes are missing, or there are no `top` classes.
+        OutcomesError: If outcomes are missing, there are no `top` classes, or groups do not fit.
 
     Source: Meyes et al. 2019, section 4.1; intervals: Bonett and Price 2012.
     """
-    outcomes = schema.in_turn(schema.check(outcomes)).drop_vars("position", errors="ignore")
+    outcomes = schema.check(outcomes)
+    found = schema.in_turn(grouped(outcomes, groups)).drop_vars("position", errors="ignore")
     if schema.is_classification(outcomes):
-        return drops(outcomes, top)
+        check_top(outcomes, top)
+        return drops(found, top, by_class=groups is None)
     if top != 1:
-        raise OutcomesError(
-            f"top: given {top!r}, but {outcomes.attrs['readout']!r} measures no ranks. Leave it "
-            "out, or evaluate with readout='classification'."
-        )
-    return changes(outcomes)
+        raise no_ranks(top, outcomes)
+    return changes(found)

@@ -11,11 +11,12 @@ from jaxtyping import Float
 from lashley import outcomes as schema
 from lashley import stats
 from lashley.effects.drops import class_sizes, members
+from lashley.errors import OutcomesError
 
 
 def changes(outcomes: xr.Dataset) -> xr.Dataset:
     """Effects of a readout other than classification: see `effects`."""
-    sizes = class_sizes(*_classes(outcomes))
+    sizes = class_sizes(*classes_of(outcomes))
     by_class = "class" in outcomes.sizes
     variables: dict[str, Any] = {"overall_total": ((), outcomes.sizes["example"])}
     if by_class:
@@ -34,7 +35,7 @@ def changes(outcomes: xr.Dataset) -> xr.Dataset:
 
 def mean_changes(outcomes: xr.Dataset) -> xr.Dataset:
     """The mean effect for a readout other than classification: see `mean_effect`."""
-    label, n_classes = _classes(outcomes)
+    label, n_classes = classes_of(outcomes)
     sizes, by_class = class_sizes(label, n_classes), "class" in outcomes.sizes
     variables: dict[str, Any] = {"overall_total": ((), outcomes.sizes["example"])}
     if by_class:
@@ -55,6 +56,14 @@ def mean_changes(outcomes: xr.Dataset) -> xr.Dataset:
     return xr.Dataset(variables, coords={"class": outcomes["class"]} if by_class else {})
 
 
+def no_ranks(top: object, outcomes: xr.Dataset) -> OutcomesError:
+    """The error of a `top` that means nothing for this readout."""
+    return OutcomesError(
+        f"top: given {top!r}, but {outcomes.attrs['readout']!r} measures no ranks. Leave it out, "
+        "or evaluate with readout='classification'."
+    )
+
+
 def _mean_by_example(outcomes: xr.Dataset, name: str) -> Float[np.ndarray, " example"]:
     """Each example's change, averaged over the ablations."""
     found = np.zeros(outcomes.sizes["example"])
@@ -64,7 +73,7 @@ def _mean_by_example(outcomes: xr.Dataset, name: str) -> Float[np.ndarray, " exa
     return found / outcomes.sizes["ablation"] - outcomes[f"intact_{name}"].values
 
 
-def _classes(outcomes: xr.Dataset) -> tuple[np.ndarray, int]:
+def classes_of(outcomes: xr.Dataset) -> tuple[np.ndarray, int]:
     """Labels and the number of classes; without classes all examples are in one."""
     if "class" in outcomes.sizes:
         return outcomes["label"].values, outcomes.sizes["class"]
@@ -73,7 +82,7 @@ def _classes(outcomes: xr.Dataset) -> tuple[np.ndarray, int]:
 
 def _sums(outcomes: xr.Dataset, name: str) -> Float[np.ndarray, "2 ablation class"]:
     """Sums of the changes and of their squares, class by class."""
-    label, n_classes = _classes(outcomes)
+    label, n_classes = classes_of(outcomes)
     intact = outcomes[f"intact_{name}"].values
     sums, squares = np.zeros((2, outcomes.sizes["ablation"], n_classes))
     for rows, columns in schema.tiles(outcomes):

@@ -15,9 +15,14 @@ from lashley.errors import OutcomesError
 PP = {"units": "pp"}
 
 
-def drops(outcomes: xr.Dataset, top: int) -> xr.Dataset:
-    """Effects of a classification: see `effects`."""
-    check_top(outcomes, top)
+def drops(outcomes: xr.Dataset, top: int, *, by_class: bool = True) -> xr.Dataset:
+    """Effects of a classification: see `effects`.
+
+    Args:
+        outcomes: Checked.
+        top: Checked.
+        by_class: Whether `class` are classes, and no groups of examples.
+    """
     whole = totals(outcomes, top)
     lost, gained = lost_and_gained(outcomes, top)
     if to_precision := "precision" in outcomes.attrs:
@@ -36,7 +41,7 @@ def drops(outcomes: xr.Dataset, top: int) -> xr.Dataset:
         p = stats.sign_p(lost.sum(1), gained.sum(1))
         variables["overall_p"] = ("ablation", p)
         variables["overall_p_adjusted"] = ("ablation", stats.benjamini_hochberg(p))
-    variables |= false_positives(outcomes) | whole
+    variables |= (false_positives(outcomes) if by_class else {}) | whole
     return xr.Dataset(variables, coords=outcomes.coords, attrs={"top": top})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -12,9 +13,10 @@ from lashley import outcomes as schema
 from lashley import stats
 from lashley.effects.changes import mean_changes
 from lashley.effects.drops import check_top, class_sizes, lost_and_gained, seen_by, totals
+from lashley.effects.grouping import grouped
 
 
-def mean_effect(outcomes: xr.Dataset, top: int = 1) -> xr.Dataset:
+def mean_effect(outcomes: xr.Dataset, top: int = 1, *, groups: Any = None) -> xr.Dataset:
     """The drop averaged over all ablations of the dataset, and how much it varies among them.
 
     The ablations share their examples, so the mean is as uncertain as the average example is: the
@@ -23,6 +25,7 @@ def mean_effect(outcomes: xr.Dataset, top: int = 1) -> xr.Dataset:
     Args:
         outcomes: As `evaluate` returns them; those of a store are read part by part.
         top: 1 for top-1 accuracy, 5 for top-5.
+        groups: As in `effects`.
 
     Returns:
         (class): drop_pp with its 95 % interval drop_low_pp, drop_high_pp; sd_pp, the standard
@@ -37,14 +40,16 @@ def mean_effect(outcomes: xr.Dataset, top: int = 1) -> xr.Dataset:
         the prefix `overall_`. (example): example_NAME_change. Without classes only the last two.
 
     Raises:
-        OutcomesError: If there are no `top` classes.
+        OutcomesError: If there are no `top` classes, or groups do not fit.
 
     Source: intervals: Bonett and Price 2012, for differences between -1 and 1.
     """
     outcomes = schema.check(outcomes)
+    if schema.is_classification(outcomes):
+        check_top(outcomes, top)
+    outcomes = grouped(outcomes, groups)
     if not schema.is_classification(outcomes):
         return mean_changes(schema.in_turn(outcomes))
-    check_top(outcomes, top)
     places = outcomes["position"].values if "position" in outcomes.coords else slice(None)
     outcomes = schema.in_turn(outcomes)
     whole = totals(outcomes, top)

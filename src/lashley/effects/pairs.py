@@ -9,13 +9,17 @@ import xarray as xr
 
 from lashley import outcomes as schema
 from lashley import stats
-from lashley.effects.drops import PP, check_top, class_sizes, count, share
+from lashley.effects.changes import classes_of, no_ranks
+from lashley.effects.drops import PP, check_top, class_sizes, count, members, share
+from lashley.effects.grouping import grouped
 from lashley.errors import OutcomesError
 
 _LARGEST_EXCESS = 2  # right after either single ablation, wrong intact and after the pair
 
 
-def interactions(singles: xr.Dataset, pairs: xr.Dataset, top: int = 1) -> xr.Dataset:
+def interactions(
+    singles: xr.Dataset, pairs: xr.Dataset, top: int = 1, *, groups: Any = None
+) -> xr.Dataset:
     """What ablating two units costs beyond the sum of ablating each alone.
 
     Args:
@@ -23,6 +27,7 @@ def interactions(singles: xr.Dataset, pairs: xr.Dataset, top: int = 1) -> xr.Dat
         pairs: Outcomes of pairs of units of the same site, by the same method, on the same
             examples.
         top: As in `effects`.
+        groups: As in `effects`.
 
     Returns:
         (ablation) for each pair: drop_pp, sum_pp of the singles' drops, excess_pp of the first over
@@ -34,16 +39,39 @@ def interactions(singles: xr.Dataset, pairs: xr.Dataset, top: int = 1) -> xr.Dat
         network says about them (the authors' definition), and only_pair_lost, those of them that
         the intact network gets right. (class): intact_correct. Coordinates unit_a, unit_b.
 
+        For another readout, for every NAME it measured: (ablation) NAME_change of the pair,
+        NAME_sum of the singles' changes, NAME_excess of the first over the second with its paired
+        95 % interval (Student's t) NAME_excess_low, NAME_excess_high, and NAME_excess_p (normal
+        approximation), NAME_excess_p_adjusted. (ablation, class) the excess with its interval by
+        class, as class_NAME_excess ..., if there are classes.
+
     Raises:
         OutcomesError: If a single is missing, the two were not measured on the same examples or
-            not on all of them, or no classes were measured.
+            not on all of them, there are no `top` classes, or groups do not fit.
 
     Source: Meyes et al. 2019, section 4.2.
     """
-    singles, pairs = (_classified(part) for part in (singles, pairs))
+    singles, pairs = (_complete(part) for part in (singles, pairs))
     _check_same(singles, pairs)
     a, b = _parts(singles, pairs)
-    check_top(singles, top)
+    if schema.is_classification(pairs):
+        check_top(singles, top)
+        variables = _beyond_drops(singles, grouped(pairs, groups), a, b, top)
+    elif top == 1:
+        variables = _beyond_changes(singles, grouped(pairs, groups), a, b)
+    else:
+        raise no_ranks(top, pairs)
+    units = np.array(schema.units_of(pairs))
+    coords = {"unit_a": ("ablation", units[:, 0]), "unit_b": ("ablation", units[:, 1])}
+    own = grouped(pairs, groups).coords
+    attrs = {"top": top} if schema.is_classification(pairs) else {}
+    return xr.Dataset(variables, coords={**own, **coords}, attrs=attrs)
+
+
+def _beyond_drops(
+    singles: xr.Dataset, pairs: xr.Dataset, a: list[int], b: list[int], top: int
+) -> dict[str, Any]:
+    """Of a classification; the rows a and b of the singles go with the pairs."""
     intact, single = singles["intact_rank"].values < top, singles["rank"].values < top
     pair = pairs["rank"].values < top
     label, classes = pairs["label"].values, pairs.sizes["class"]
@@ -58,7 +86,7 @@ def interactions(singles: xr.Dataset, pairs: xr.Dataset, top: int = 1) -> xr.Dat
     class_squares = count(np.square(excess), label, classes)
     class_ends = stats.paired_interval(class_total, class_squares, sizes, bound=_LARGEST_EXCESS)
     by_class = ("ablation", "class")
-    variables: dict[str, Any] = {
+    return {
         "excess": ("ablation", total),
         "excess_pp": ("ablation", total * 100 / n, PP),
         "excess_low_pp": ("ablation", ends.low * 100, PP),
@@ -75,18 +103,47 @@ def interactions(singles: xr.Dataset, pairs: xr.Dataset, top: int = 1) -> xr.Dat
         "only_pair_lost": (by_class, count(only & intact, label, classes)),
         "intact_correct": ("class", count(intact[None], label, classes)[0]),
     }
-    units = np.array(schema.units_of(pairs))
-    coords = {"unit_a": ("ablation", units[:, 0]), "unit_b": ("ablation", units[:, 1])}
-    return xr.Dataset(variables, coords={**pairs.coords, **coords}, attrs={"top": top})
 
 
-def _classified(outcomes: xr.Dataset) -> xr.Dataset:
+def _beyond_changes(
+    singles: xr.Dataset, pairs: xr.Dataset, a: list[int], b: list[int]
+) -> dict[str, Any]:
+    """Of another readout; the rows a and b of the singles go with the pairs."""
+    label, classes = classes_of(pairs)
+    member, sizes = members(label, classes).astype(np.float64), class_sizes(label, classes)
+    variables: dict[str, Any] = {}
+    for name in schema.measured_names(pairs):
+        intact = pairs[f"intact_{name}"].values.astype(np.float64)
+        single, pair = (part[name].values - intact for part in (singles, pairs))
+        excess = pair - single[a] - single[b]
+        total, squares, n = excess.sum(1), np.square(excess).sum(1), excess.shape[1]
+        p = stats.mean_zero_p(total, squares, n, bound=np.inf)
+        variables |= {
+            f"{name}_change": ("ablation", pair.mean(1)),
+            f"{name}_sum": ("ablation", single[a].mean(1) + single[b].mean(1)),
+            **_mean(f"{name}_excess", ("ablation",), total, squares, np.asarray(n)),
+            f"{name}_excess_p": ("ablation", p),
+            f"{name}_excess_p_adjusted": ("ablation", stats.benjamini_hochberg(p)),
+        }
+        if "class" in pairs.sizes:
+            sums = excess @ member, np.square(excess) @ member
+            axes = ("ablation", "class")
+            variables |= _mean(f"class_{name}_excess", axes, *sums, sizes)
+    return variables
+
+
+def _mean(
+    name: str, axes: tuple[str, ...], total: np.ndarray, squares: np.ndarray, n: np.ndarray
+) -> dict[str, Any]:
+    interval = stats.mean_interval(total, squares, n)
+    with np.errstate(invalid="ignore"):  # a class without examples: NaN
+        mean = total / n
+    return {name: (axes, mean), f"{name}_low": (axes, interval.low),
+            f"{name}_high": (axes, interval.high)}  # fmt: skip
+
+
+def _complete(outcomes: xr.Dataset) -> xr.Dataset:
     outcomes = schema.check(outcomes)
-    if not schema.is_classification(outcomes):
-        raise OutcomesError(
-            f"interactions: given outcomes of the readout {outcomes.attrs['readout']!r}; allowed "
-            "are those of 'classification'. Evaluate with readout='classification'."
-        )
     schema.check_complete(outcomes)
     return outcomes.drop_vars("position", errors="ignore")
 
@@ -100,7 +157,15 @@ def _check_same(singles: xr.Dataset, pairs: xr.Dataset) -> None:
             )
     if not pairs.sizes["ablation"]:
         raise OutcomesError("pairs: there are none. Evaluate la.pairs(site).")
-    for name in ("label", "intact_rank"):
+    measured = [set(schema.measured_names(part)) for part in (singles, pairs)]
+    if measured[0] != measured[1]:
+        raise OutcomesError(
+            f"interactions: singles have {', '.join(sorted(measured[0]))}, pairs "
+            f"{', '.join(sorted(measured[1]))}; both must be of one readout. Evaluate them "
+            "together."
+        )
+    intact = [name for name in pairs.data_vars if str(name).startswith("intact_")]
+    for name in ["label", *intact] if "label" in pairs else intact:
         if not np.array_equal(singles[name].values, pairs[name].values):
             raise OutcomesError(
                 f"interactions: {name} differs between singles and pairs; both must be outcomes of "

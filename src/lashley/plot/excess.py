@@ -14,6 +14,7 @@ from matplotlib.patches import Circle
 from lashley.errors import PlotError
 from lashley.plot import style
 from lashley.plot.canvas import canvas, colour_bar
+from lashley.plot.quantities import chosen, drop
 from lashley.plot.words import coordinate, signed, units_axis
 
 Array = np.ndarray
@@ -32,6 +33,8 @@ class Excess:
         significant: (unit, unit) whether the adjusted p is below 0.05.
         strongest: The units of the pair with the largest excess.
         limit: The colour scale runs from -limit to limit, pp; few pairs lie beyond.
+        label: What the colours mean.
+        unit: Of the excess, after its number; "" if it has none.
     """
 
     units: tuple[int, ...]
@@ -39,6 +42,8 @@ class Excess:
     significant: Array
     strongest: tuple[int, int]
     limit: float
+    label: str = LABEL
+    unit: str = " pp"
 
     @property
     def largest(self) -> float:
@@ -51,8 +56,8 @@ class Excess:
         return "min" if np.nanmin(self.excess_pp) < -self.limit else "neither"
 
 
-def square(interactions: xr.Dataset) -> Excess:
-    """The pairs as a square.
+def square(interactions: xr.Dataset, measured: str | None = None) -> Excess:
+    """The pairs as a square, of a readout other than classification with its change in place of pp.
 
     The scale ends at the strongest excess or at 98 % of the pairs, whichever is more: two strong
     units share what they can lose, and their large negative excess would pale all others.
@@ -60,26 +65,44 @@ def square(interactions: xr.Dataset) -> Excess:
     pairs = np.stack([interactions["unit_a"].values, interactions["unit_b"].values]).astype(int)
     units, places = np.unique(pairs, return_inverse=True)
     a, b = places.reshape(pairs.shape)
-    values = interactions["excess_pp"].values
+    name, p, label = _quantity(interactions, measured)
+    values = interactions[name].values
     excess_pp = np.full((len(units), len(units)), np.nan)
     excess_pp[a, b] = excess_pp[b, a] = values
     significant = np.zeros(excess_pp.shape, bool)
-    significant[a, b] = significant[b, a] = interactions["p_adjusted"].values < 0.05
-    best = int(np.argmax(values))
-    limit = max(float(np.quantile(np.abs(values), 0.98)), float(values[best])) or 1.0
+    significant[a, b] = significant[b, a] = interactions[p].values < 0.05
+    best = int(np.argmax(values if label == LABEL else np.abs(values)))
+    limit = max(float(np.quantile(np.abs(values), 0.98)), abs(float(values[best]))) or 1.0
     strongest = int(pairs[0, best]), int(pairs[1, best])
-    return Excess(tuple(units.tolist()), excess_pp, significant, strongest, limit)
+    unit = " pp" if label == LABEL else ""
+    return Excess(tuple(units.tolist()), excess_pp, significant, strongest, limit, label, unit)
 
 
-def excess(interactions: xr.Dataset, ax: Axes | None = None) -> Axes:
+def _quantity(interactions: xr.Dataset, measured: str | None) -> tuple[str, str, str]:
+    """The variables of the excess and of its adjusted p, and what the excess is called."""
+    if "excess_pp" in interactions:
+        drop(measured)
+        return "excess_pp", "p_adjusted", LABEL
+    names = [str(n).removesuffix("_excess") for n in interactions.data_vars
+             if str(n).endswith("_excess") and not str(n).startswith("class_")]  # fmt: skip
+    name = chosen(names, measured)
+    label = f"change in {name} of the pair beyond the sum of its two changes"
+    return f"{name}_excess", f"{name}_excess_p_adjusted", label
+
+
+def excess(
+    interactions: xr.Dataset, ax: Axes | None = None, *, measured: str | None = None
+) -> Axes:
     """Draw the excess of each pair over the sum of its two drops, as a square.
 
     Red: the pair costs more than its units one by one. Dots: the adjusted p is below 0.05. The ring
-    is around the largest excess. Grey: no such pair.
+    is around the largest excess. Grey: no such pair. Of a readout other than classification, red is
+    a change further up than the sum of the two, and the ring is around the furthest from 0.
 
     Args:
         interactions: As `la.interactions` returns them, of one site and method.
         ax: To draw in; None makes a figure.
+        measured: Which of several things that the readout measures.
 
     Returns:
         The Axes.
@@ -89,7 +112,7 @@ def excess(interactions: xr.Dataset, ax: Axes | None = None) -> Axes:
             units.
     """
     _check(interactions)
-    shown = square(interactions)
+    shown = square(interactions, measured)
     _check_few(len(shown.units))
     with canvas(ax, 135, 116, "compressed") as axes:
         image = draw_square(axes, shown)
@@ -100,8 +123,9 @@ def excess(interactions: xr.Dataset, ax: Axes | None = None) -> Axes:
         axes.set_yticks(at, labels)
         name, (a, b) = units_axis(interactions).replace("units", "unit"), shown.strongest
         axes.set(xlabel=name, ylabel=name)
-        axes.set_title(signed(f"Largest excess: units {a} and {b}, {shown.largest:.2f} pp"))
-        colour_bar(axes, image, LABEL, shown.extend)
+        largest = f"{shown.largest:.2f}" if shown.unit else f"{shown.largest:.3g}"
+        axes.set_title(signed(f"Largest excess: units {a} and {b}, {largest}{shown.unit}"))
+        colour_bar(axes, image, shown.label, shown.extend)
     return axes
 
 
@@ -123,7 +147,9 @@ def draw_square(axes: Axes, shown: Excess) -> AxesImage:
 
 def _check(interactions: Any) -> None:
     is_dataset = isinstance(interactions, xr.Dataset)
-    if not is_dataset or not {"excess_pp", "unit_a", "unit_b"} <= set(interactions.variables):
+    names = list(map(str, interactions.variables)) if is_dataset else []
+    known = any(name == "excess_pp" or name.endswith("_excess") for name in names)
+    if not known or not {"unit_a", "unit_b"} <= set(names):
         given = "another dataset" if is_dataset else f"a {type(interactions).__name__}"
         raise PlotError(
             f"interactions: given {given}; allowed is the dataset that la.interactions returns. "

@@ -21,7 +21,7 @@ from lashley.studies.folder import RunFolder
 from lashley.studies.loading import checked, study_of
 
 _LOADED = ("network", "data", "reference")
-_CODE = ("readout", "show")
+_CODE = ("readout", "show", "groups")
 _STORES = "*.zarr"
 
 
@@ -130,6 +130,8 @@ class Study:
         readout: A name, or a function of outputs and targets.
         show: A function of the examples' inputs that returns what a person looks at, as for
             `report`; or its name.
+        groups: (example,) whole numbers or texts in place of the classes, as for `effects`; or the
+            name of a function that returns them.
         further: The other keys of a study file, such as scores=True.
 
     Raises:
@@ -143,15 +145,18 @@ class Study:
     reference: Any = None
     readout: Any = "classification"
     show: Any = None
+    groups: Any = None
     further: Mapping[str, Any] = field(default_factory=dict)
 
     def __init__(
         self, network: Any, data: Any, sweeps: Mapping[str, Any], name: str = "study",
-        reference: Any = None, readout: Any = "classification", show: Any = None, **further: Any,
+        reference: Any = None, readout: Any = "classification", show: Any = None,
+        groups: Any = None, **further: Any,
     ) -> None:  # fmt: skip
         given = {
             "network": network, "data": data, "sweeps": sweeps, "name": name,
-            "reference": reference, "readout": readout, "show": show, "further": further,
+            "reference": reference, "readout": readout, "show": show, "groups": groups,
+            "further": further,
         }  # fmt: skip
         for key, value in given.items():
             object.__setattr__(self, key, value)

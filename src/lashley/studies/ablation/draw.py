@@ -24,6 +24,7 @@ from lashley.scores import as_dataset
 from lashley.studies.ablation.form import AblationStudy
 from lashley.studies.ablation.mapping import map_of
 from lashley.studies.ablation.rows import measured_in
+from lashley.studies.ablation.shown import groups_of
 from lashley.studies.ablation.tables import outcomes_of
 from lashley.studies.drawing import Gallery
 from lashley.studies.folder import RunFolder
@@ -68,7 +69,7 @@ class _Sweep:
     def __init__(self, folder: RunFolder, name: str) -> None:
         self._folder, self._name = folder, name
         self._outcomes = outcomes_of(folder, name)
-        self._keys = _keys(self._outcomes)
+        self._keys, self._groups = _keys(self._outcomes), groups_of(folder)
 
     def drawings(self) -> Iterator[_Drawing]:
         """In the order of the report."""
@@ -78,8 +79,6 @@ class _Sweep:
             end = f"-{_slug(name)}" if len(names) > 1 else ""
             said = f"mean change{own}" if measured else "drop"
             yield from self._of(measured, end, said)
-        if names == ["drop"]:
-            yield from self._squares()
 
     def _drawing(self, name: str, caption: str, draw: Callable[[], Figure]) -> _Drawing:
         return _Drawing(f"{self._name}-{name}", f"Sweep {self._name}: {caption}", draw)
@@ -92,8 +91,9 @@ class _Sweep:
         )  # fmt: skip
         if len(set(self._keys["site"])) > 1:
             yield from self._by_site(measured, end, said)
-        if "class" in self._outcomes.sizes:
+        if self._groups is not None or "class" in self._outcomes.sizes:
             yield from self._by_class(measured, end, said)
+        yield from self._squares(measured, end, said)
         if self._folder.has("embedding.npz"):
             yield self._drawing(
                 f"map{end}", "the ablation that changes most, on the t-SNE map of the examples.",
@@ -162,28 +162,27 @@ class _Sweep:
             figure.suptitle(f"{len(table):,} units of {site_text(site)}, {method}", size=9)
         return figure
 
-    def _squares(self) -> Iterator[_Drawing]:
+    def _squares(self, measured: str | None, end: str, said: str) -> Iterator[_Drawing]:
         pairs = self._keys.loc[self._keys["design"] == "pairs"]
         groups = pairs.groupby(["site", "method"], sort=False).indices
         for site, method in list(groups)[:_MOST_ALIKE]:
             fits = (self._keys["site"] == site) & (self._keys["method"] == method)
             if (fits & (self._keys["design"] == "singles")).sum() <= MOST_UNITS:
                 yield self._drawing(
-                    f"excess-{_slug(site)}-{_slug(method)}",
-                    f"what each pair of units of {site} costs by {method} beyond the sum of its "
-                    "two drops.",
-                    partial(self._square, fits.to_numpy()),
+                    f"excess{end}-{_slug(site)}-{_slug(method)}",
+                    f"the {said} of each pair of units of {site} by {method}, beyond the sum of "
+                    "the two alone.", partial(self._square, fits.to_numpy(), measured),
                 )  # fmt: skip
 
-    def _square(self, fits: np.ndarray) -> Figure:
+    def _square(self, fits: np.ndarray, measured: str | None) -> Figure:
         own = self._outcomes.isel(ablation=np.flatnonzero(fits)).load()
         design = own["design"].values
         singles, pairs = (own.isel(ablation=design == name) for name in ("singles", "pairs"))
-        return _figure(plot.excess(interactions(singles, pairs)))
+        return _figure(plot.excess(interactions(singles, pairs), measured=measured))
 
     @cached_property
     def _effects(self) -> xr.Dataset:
-        return effects(self._outcomes)
+        return effects(self._outcomes, groups=self._groups)
 
     def _strongest(self, measured: str | None) -> int:
         """The ablation that changes most over all examples."""

@@ -134,6 +134,8 @@ class AblationStudy(StudyForm):
 
     Attributes:
         show: Code that turns the examples' inputs into what a person looks at, as for `report`.
+        groups: Code that returns a whole number or a text for each example of the data: groups of
+            examples, which take the place of the classes in all tables.
     """
 
     kind: Literal["ablation"] = "ablation"  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -143,6 +145,7 @@ class AblationStudy(StudyForm):
     reference: DataPart | None = None
     readout: str = "classification"
     show: str | None = None
+    groups: str | None = None
     output: str | int | None = None
     counted: str | None = None
     sweeps: Annotated[dict[SweepName, SweepPart], Field(min_length=1)]
@@ -174,7 +177,7 @@ class AblationStudy(StudyForm):
         """The same, with the paths of files made absolute that are relative to a folder."""
         parts = {name: getattr(self, name) for name in ("network", "data", "reference")}
         found = {name: part.located(home) for name, part in parts.items() if part is not None}
-        codes = {"readout": self.readout, "show": self.show}
+        codes = {key: getattr(self, key) for key in ("readout", "show", "groups")}
         named = {key: located(load, home) for key, load in codes.items() if load is not None}
         return self.model_copy(update={**found, **named})
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -17,6 +18,7 @@ from lashley.data.array_file import arrays_in
 from lashley.data.examples import require_classes
 from lashley.data.inputs import take
 from lashley.data.subset import drawn
+from lashley.effects.grouping import as_groups
 from lashley.errors import DataError, StudyError
 from lashley.networks import as_network
 from lashley.readouts import CLASSIFICATION, Readout, as_readout
@@ -43,6 +45,7 @@ class Subject:
         sites: Of the network, by name.
         how: Further arguments of `evaluate`.
         show: What a person looks at of the inputs, as for `report`, or None.
+        groups: (example,) whole numbers or texts in place of the classes, or None.
     """
 
     network: nn.Module
@@ -51,6 +54,7 @@ class Subject:
     sites: Mapping[str, Site]
     how: Mapping[str, Any]
     show: Callable[[Any], Any] | None = None
+    groups: np.ndarray | None = None
 
 
 def subject_of(study: AblationStudy, objects: Objects = NO_OBJECTS) -> Subject:
@@ -59,7 +63,10 @@ def subject_of(study: AblationStudy, objects: Objects = NO_OBJECTS) -> Subject:
     Raises:
         LashleyError: If a part cannot be loaded, or does not fit the others.
     """
-    network, examples = network_of(study.network, objects), evaluated(study, objects)
+    network = network_of(study.network, objects)
+    whole = _all_examples(study.data, "data", objects)
+    which = _which(whole, study.data, "data")
+    examples = _checked(_taken(whole, which), study)
     reference = None
     if study.reference is not None:
         reference = examples_of(study.reference, "reference", objects)
@@ -69,7 +76,8 @@ def subject_of(study: AblationStudy, objects: Objects = NO_OBJECTS) -> Subject:
     }  # fmt: skip
     sites = find_sites(network, examples, output=study.output)
     show = None if study.show is None else _code(study.show, "show", objects)
-    return Subject(network, examples, reference, sites, how, show)
+    groups = _groups(study, objects, len(whole), which)
+    return Subject(network, examples, reference, sites, how, show, groups)
 
 
 def network_of(part: NetworkPart, objects: Objects = NO_OBJECTS) -> nn.Module:
@@ -101,19 +109,22 @@ def examples_of(part: DataPart, what: str, objects: Objects = NO_OBJECTS) -> Exa
         CodeError: If the code that makes them cannot be loaded, or raises.
         DataError: If it makes something else, or the data cannot be loaded.
     """
+    whole = _all_examples(part, what, objects)
+    return _taken(whole, _which(whole, part, what))
+
+
+def _all_examples(part: DataPart, what: str, objects: Objects) -> Examples:
     if part.load in BUILT_IN:
-        found = _built_in(part, what)
-    elif is_code(part.load) or part.load.startswith(OBJECT):
-        found = _as_examples(_made(part, what, objects), what)
-    else:
-        inputs, labels = arrays_in(Path(part.load), f"{what}.load")
-        if labels is None:
-            raise DataError(
-                f"{what}.load: {part.load} has no labels; allowed are arrays 'inputs' and "
-                "'labels'. Write both, each with an entry per example."
-            )
-        found = as_examples((inputs, labels), name=what)
-    return found if part.examples is None else _some(found, part, what)
+        return _built_in(part, what)
+    if is_code(part.load) or part.load.startswith(OBJECT):
+        return _as_examples(_made(part, what, objects), what)
+    inputs, labels = arrays_in(Path(part.load), f"{what}.load")
+    if labels is None:
+        raise DataError(
+            f"{what}.load: {part.load} has no labels; allowed are arrays 'inputs' and "
+            "'labels'. Write both, each with an entry per example."
+        )
+    return as_examples((inputs, labels), name=what)
 
 
 def readout_of(study: AblationStudy, objects: Objects = NO_OBJECTS) -> Readout:
@@ -171,20 +182,41 @@ def _as_examples(made: Any, what: str) -> Examples:
     return as_examples(made, name=what)
 
 
-def _some(examples: Examples, part: DataPart, what: str) -> Examples:
-    """A random subset, in the order of all."""
-    n = part.examples or len(examples)
-    if n > len(examples):
+def _which(examples: Examples, part: DataPart, what: str) -> np.ndarray | None:
+    """(drawn,) the numbers of the examples that a part takes; None: all."""
+    if part.examples is None:
+        return None
+    if part.examples > len(examples):
         raise StudyError(
-            f"{what}.examples: given {n:,}; allowed are 1 to {len(examples):,}, as many as there "
-            "are. Lower it, or leave it out."
+            f"{what}.examples: given {part.examples:,}; allowed are 1 to {len(examples):,}, as "
+            "many as there are. Lower it, or leave it out."
         )
-    which = drawn(examples, n, part.seed)
+    return drawn(examples, part.examples, part.seed)
+
+
+def _taken(examples: Examples, which: np.ndarray | None) -> Examples:
+    if which is None:
+        return examples
     own = examples.labels[torch.from_numpy(which)]
     return Examples(take(examples.inputs, which), own, examples.class_names)
 
 
+def _groups(
+    study: AblationStudy, objects: Objects, n: int, which: np.ndarray | None
+) -> np.ndarray | None:
+    """(example,) the groups of the evaluated examples."""
+    if study.groups is None:
+        return None
+    given = _code(study.groups, "groups", objects)
+    given = called(given, study.groups, "groups") if callable(given) else given
+    found = as_groups(given, n)
+    return found if which is None else found[which]
+
+
 def evaluated(study: AblationStudy, objects: Objects = NO_OBJECTS) -> Examples:
     """The examples that ablated networks are measured on, as the readout takes them."""
-    found = examples_of(study.data, "data", objects)
-    return require_classes(found) if study.readout == CLASSIFICATION.name else found
+    return _checked(examples_of(study.data, "data", objects), study)
+
+
+def _checked(examples: Examples, study: AblationStudy) -> Examples:
+    return require_classes(examples) if study.readout == CLASSIFICATION.name else examples

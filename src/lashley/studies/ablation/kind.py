@@ -11,13 +11,15 @@ import xarray as xr
 import yaml
 from torch import nn
 
-from lashley.outcomes import own_columns
+from lashley.effects.grouping import grouped
+from lashley.outcomes import is_classification, own_columns
 from lashley.page import Page
 from lashley.page.outcomes import page_of
 from lashley.studies.ablation.draw import galleries
 from lashley.studies.ablation.form import AblationStudy
 from lashley.studies.ablation.given import evaluated, network_of
 from lashley.studies.ablation.rows import ALL
+from lashley.studies.ablation.shown import groups_of
 from lashley.studies.ablation.shown import scene as scene_of_run
 from lashley.studies.ablation.stages import forecast, stages
 from lashley.studies.ablation.tables import names_of, outcomes_of
@@ -53,6 +55,8 @@ def _page(folder: RunFolder) -> Page:
     parts = [part.drop_vars(own_columns(part)).load() for part in parts]
     whole = xr.concat(parts, "ablation", data_vars="minimal", coords="minimal", compat="override",
                       combine_attrs="override")  # fmt: skip
+    if not is_classification(whole):
+        whole = grouped(whole, groups_of(folder))
     keys = pd.DataFrame({name: whole[name].values for name in _KEYS})
     once = np.flatnonzero(~keys.duplicated().to_numpy())
     scene = scene_of_run(folder, whole.sizes["example"])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from lashley.errors import DataError
+from lashley.errors import DataError, RunError
 from lashley.page.cards import Cards
 from lashley.page.outcomes import Scene, evenly, scene_of
 from lashley.studies.ablation.form import AblationStudy
@@ -14,17 +15,26 @@ from lashley.studies.ablation.given import Subject
 from lashley.studies.ablation.mapping import map_of, which_are_mapped
 from lashley.studies.folder import RunFolder
 
-_CARDS = "cards"
+_CARDS, _GROUPS = "cards", "groups"
+
+
+def groups_of(folder: RunFolder) -> np.ndarray | None:
+    """(example,) the groups that a run counts by in place of classes, or None."""
+    return folder.array(_GROUPS) if folder.has(f"{_GROUPS}.npy") else None
 
 
 def keep(study: AblationStudy, about: Subject, folder: RunFolder) -> None:
-    """Write the examples' cards: `cards.json`, `cards.npz`, and texts or numbers as a table.
+    """Write the examples' cards (`cards.json`, `cards.npz`, texts or numbers as a table), groups.
 
     Raises:
         DataError: If `show` does not make what can be shown.
+        RunError: If the groups are not those that the run began with.
     """
     if folder.has(f"{_CARDS}.json"):
+        _check_same_groups(about.groups, groups_of(folder))
         return
+    if about.groups is not None:
+        folder.write_array(_GROUPS, about.groups)
     n = len(about.examples)
     on_map = study.embedding
     which = evenly(n) if on_map is None else which_are_mapped(on_map, about.examples)
@@ -42,6 +52,14 @@ def keep(study: AblationStudy, about: Subject, folder: RunFolder) -> None:
     folder.write_arrays(_CARDS, arrays)
     words = {"kind": scene.cards.kind, "note": scene.cards.note, "layout": scene.cards.layout}
     folder.write_json(_CARDS, words)
+
+
+def _check_same_groups(now: np.ndarray | None, before: np.ndarray | None) -> None:
+    if (now is None) != (before is None) or not np.array_equal(now, before):  # pyright: ignore
+        raise RunError(
+            "groups: they are not those that the run began with, so its tables would not go "
+            "together. Give the same ones, or begin in another folder."
+        )
 
 
 def scene(folder: RunFolder, n: int) -> Scene:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -17,6 +18,8 @@ from lashley.studies.ablation.rows import filled, first, measured_in, rows_of
 from lashley.studies.folder import RunFolder
 from lashley.studies.stages import Job
 
+Groups = np.ndarray | None
+
 _GROUPED = ["site", "method", "design"]
 
 
@@ -24,7 +27,7 @@ def names_of(study: AblationStudy) -> list[str]:
     """The tables that a study has."""
     found = ["effects", "sites"]
     pairs = any(sweep.design == "pairs" for sweep in study.sweeps.values())
-    if pairs and study.readout == "classification":
+    if pairs:
         found.append("interactions")
     return [*found, "scores", "correlations"] if study.scores else found
 
@@ -32,9 +35,9 @@ def names_of(study: AblationStudy) -> list[str]:
 def write(job: Job, about: Subject) -> None:
     """Write the tables that the run folder does not have yet."""
     makers: dict[str, Callable[[], pd.DataFrame]] = {
-        "effects": partial(_of_all_sweeps, job, _effects),
-        "sites": partial(_of_all_sweeps, job, _sites),
-        "interactions": partial(_of_all_sweeps, job, _interactions),
+        "effects": partial(_of_all_sweeps, job, _effects, about.groups),
+        "sites": partial(_of_all_sweeps, job, _sites, about.groups),
+        "interactions": partial(_of_all_sweeps, job, _interactions, about.groups),
         "scores": partial(scoring.scores_table, job, about),
         "correlations": partial(scoring.correlations_table, job),
     }
@@ -51,15 +54,17 @@ def outcomes_of(folder: RunFolder, sweep: str) -> xr.Dataset:
     return schema.open_store(folder.path / "outcomes" / f"{sweep}.zarr")
 
 
-def _of_all_sweeps(job: Job, make: Callable[[xr.Dataset], pd.DataFrame | None]) -> pd.DataFrame:
-    made = {name: make(outcomes_of(job.folder, name)) for name in job.study.sweeps}
+def _of_all_sweeps(
+    job: Job, make: Callable[[xr.Dataset, Groups], pd.DataFrame | None], groups: Groups
+) -> pd.DataFrame:
+    made = {name: make(outcomes_of(job.folder, name), groups) for name in job.study.sweeps}
     parts = [part.assign(sweep=name) for name, part in made.items() if part is not None]
     return first(filled(parts), "sweep")
 
 
-def _effects(outcomes: xr.Dataset) -> pd.DataFrame:
+def _effects(outcomes: xr.Dataset, groups: Groups) -> pd.DataFrame:
     """A row per ablation, one for all examples together and one per class."""
-    found = effects(outcomes)
+    found = effects(outcomes, groups=groups)
     of_designs = [name for name in schema.own_columns(found) if name != "n_examples"]
     names = [*schema.COORDINATES, *of_designs]
     keys = pd.DataFrame({name: found[name].values for name in names})
@@ -68,7 +73,7 @@ def _effects(outcomes: xr.Dataset) -> pd.DataFrame:
     return first(table.drop(columns="ablation"), *names, "measured", "class")
 
 
-def _sites(outcomes: xr.Dataset) -> pd.DataFrame:
+def _sites(outcomes: xr.Dataset, groups: Groups) -> pd.DataFrame:
     """A row per site, method, design and proportion: the mean over the ablations."""
     keys = pd.DataFrame({name: outcomes[name].values.astype(str) for name in _GROUPED})
     if "proportion" in outcomes.coords:
@@ -79,19 +84,19 @@ def _sites(outcomes: xr.Dataset) -> pd.DataFrame:
         part, own = outcomes.isel(ablation=rows), keys.iloc[rows[0]].to_dict()
         size = len(schema.units_of(part)[0])
         own |= {"place": places[own["site"]], "size": size, "ablations": len(rows)}
-        parts.append(rows_of(mean_effect(part), measured_in(outcomes)).assign(**own))
+        parts.append(rows_of(mean_effect(part, groups=groups), measured_in(outcomes)).assign(**own))
     names = ("site", "place", "method", "design", "proportion", "size", "ablations")
     return first(pd.concat(parts, ignore_index=True), *names, "measured", "class")
 
 
-def _interactions(outcomes: xr.Dataset) -> pd.DataFrame | None:
+def _interactions(outcomes: xr.Dataset, groups: Groups) -> pd.DataFrame | None:
     """A row per pair: what it costs beyond the sum of its singles."""
     design = outcomes["design"].values
     if "pairs" not in design:
         return None
     whole = outcomes.load()
     singles, pairs = (whole.isel(ablation=design == name) for name in ("singles", "pairs"))
-    found = interactions(singles, pairs)
+    found = interactions(singles, pairs, groups=groups)
     names = [n for n in found.data_vars if "class" not in found[n].dims]
     table = found[names].to_dataframe().drop(columns="design").reset_index(drop=True)
     return first(table, "site", "units", "method", "unit_a", "unit_b")
