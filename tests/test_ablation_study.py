@@ -148,9 +148,20 @@ class TestFromAFile:
         effects, rows = la.effects(expected), finished.effects.query("sweep == 'units'")
         overall = rows.loc[rows["class"] == "all"]
         assert overall["drop_pp"].tolist() == effects["overall_drop_pp"].values.tolist()
-        assert overall["p_adjusted"].tolist() == effects["overall_p_adjusted"].values.tolist()
         by_class = rows.loc[rows["class"] == "3", "drop_pp"]
         assert by_class.tolist() == effects["drop_pp"].values[:, 3].tolist()
+
+    def test_p_is_adjusted_for_all_ablations_of_the_study(self, finished):
+        table = finished.effects.loc[finished.effects["class"] == "all"]
+        once = table.drop_duplicates(["site", "units", "method"])
+        adjusted = la.stats.benjamini_hochberg(once["p"].to_numpy())
+        assert once["p_adjusted"].tolist() == adjusted.tolist()
+        assert len(once) < len(table)
+        same = table.groupby(["site", "units", "method"])["p_adjusted"].nunique()
+        assert (same == 1).all()
+        page = studies.kind_of(finished.study).page(finished.folder)
+        shown = page.tables["ablations-outcomes"]
+        assert sorted(shown["p_adjusted"]) == pytest.approx(sorted(adjusted))
 
     def test_means_over_the_ablations_of_a_site(self, finished):
         table = finished.table("sites").query("sweep == 'groups' and `class` == 'all'")
@@ -282,6 +293,13 @@ class TestFromPython:
             studies.run(studies.load(path), run.path, tell=silent)
         (home / "net.py").write_text(CODE)
 
+    def test_in_a_notebook_it_shows_the_strongest_ablations(self, finished):
+        page, effects = finished._repr_html_(), finished.effects
+        whole = effects.loc[effects["class"] == "all", "drop_pp"]
+        assert f"{whole[whole.abs().idxmax()]:.3g}" in page
+        assert "own" in page
+        assert str(finished.report) in page
+
     def test_a_run_is_opened_by_its_path(self, finished):
         run = open_run(finished.path)
         pd.testing.assert_frame_equal(run.effects, finished.effects)
@@ -403,6 +421,18 @@ class TestRefuses:
                 studies.run(study, folder, tell=silent)
         finally:
             (home / "net.py").write_text(CODE)
+
+    def test_of_a_finished_run_too(self, home, tmp_path):
+        network, scope = own_net(home)
+        data = scope["examples"]("test")
+        how = {"sweeps": {"units": {"sites": "two"}}}
+        Study(network, data, **how).run(tmp_path / "run")
+        before = open_run(tmp_path / "run").effects
+        other = scope["Net"](7)
+        for given in ((other, data), (network, tuple(t[:50] for t in data))):
+            with pytest.raises(RunError, match="changed since this run began"):
+                Study(*given, **how).run(tmp_path / "run")
+        pd.testing.assert_frame_equal(open_run(tmp_path / "run").effects, before)
 
     def test_a_folder_of_another_study(self, written, finished):
         study = studies.load(written({"sweeps.groups.seed": 5}))
@@ -533,6 +563,15 @@ class TestNew:
         study = studies.load("all.yaml")
         assert list(study.sweeps) == ["hidden", "pairs", "groups"]
         assert study.reference.examples == 500
+
+    def test_nothing_is_written_of_what_does_not_go_together(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "mine.py").write_text(CODE)
+        for labels, words in ((np.arange(30), "labels"), (np.full((30, 1), 2), r"labels\[:, 0\]")):
+            np.savez("data.npz", inputs=np.ones((30, 64), np.float64), labels=labels)
+            with pytest.raises(LashleyError, match=words):
+                self.new("mine.py:make", "--data", "data.npz")
+            assert not (tmp_path / "mine.yaml").exists()
 
     @pytest.mark.parametrize(("labels", "readout"), [
         (np.arange(30) % 3, "classification"),

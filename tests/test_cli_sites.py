@@ -5,6 +5,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+import yaml
 from safetensors.torch import save_file
 from typer.testing import CliRunner
 
@@ -230,4 +231,8 @@ class TestFailures:
 
     def test_options_of_the_other_kind(self, failure, code, data):
         assert "--set: given for a network" in failure(f"{code}:make", "--set", "a=1")
-        assert "--data: given for a study" in failure("digits-mlp", "--data", data)
+        content = {"name": "own", "network": {"load": f"{code}:make"}, "data": {"load": "digits"},
+                   "sweeps": {"units": {}}}  # fmt: skip
+        study = data.with_name("study.yaml")
+        study.write_text(yaml.safe_dump(content))
+        assert "--data: given for a study" in failure(study, "--data", data)

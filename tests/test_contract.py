@@ -1,4 +1,4 @@
-"""The contract: on every architecture each path of the engine finds what the reference finds."""
+"""The contract: on every architecture each path of the engine finds what the naive engine finds."""
 
 import dataclasses
 import re
@@ -44,7 +44,7 @@ small = pytest.mark.parametrize("name", SMALL)
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """A network, examples and ablations, and what the reference finds."""
+    """A network, examples and ablations, and what the naive engine finds."""
 
     network: nn.Module
     examples: tuple
@@ -60,7 +60,7 @@ class Trial:
         return la.evaluate(self.network, self.examples, cuts, reference=self.reference, **options)
 
     def check(self, outcomes, cuts=None):
-        """Same outcomes as the reference, in the same order."""
+        """Same outcomes as the naive engine, in the same order."""
         cuts = self.cuts if cuts is None else cuts
         kept = [self.cuts.index(cut) for cut in cuts]
         truth = self.truth.isel(ablation=kept)
@@ -134,7 +134,7 @@ def test_ablations_have_effects_and_methods_differ(name):
 
 @pytest.mark.thinned(1, by=lambda name: (FAMILIES[name], best_tracer(name)))
 @every_case
-def test_auto_equals_the_reference(name):
+def test_auto_equals_the_naive_engine(name):
     outcomes = trial(name).run()
     assert outcomes.attrs["engine"] == best_tracer(name)
     trial(name).check(outcomes)
@@ -142,7 +142,7 @@ def test_auto_equals_the_reference(name):
 
 @pytest.mark.thinned(4, by=lambda name: CASES[name].tracers)
 @pytest.mark.parametrize("name", [n for n in CASES if best_tracer(n) != "hooks"])
-def test_a_suffix_for_each_place_equals_the_reference(name):
+def test_a_suffix_for_each_place_equals_the_naive_engine(name):
     tracer = CASES[name].tracers[-1]  # "auto" takes the first one
     outcomes = trial(name).run(engine=tracer, savings=Savings(joining=False))
     assert outcomes.attrs["engine"] == tracer
@@ -151,7 +151,7 @@ def test_a_suffix_for_each_place_equals_the_reference(name):
 
 @pytest.mark.thinned(1, by=lambda name: FAMILIES[name])
 @every_case
-def test_hooks_equal_the_reference_where_they_reach_the_units(name):
+def test_hooks_equal_the_naive_engine_where_they_reach_the_units(name):
     cuts, outcomes = trial(name).cuts[::3], None  # full passes take their time; all kinds are left
     while cuts and outcomes is None:
         try:
@@ -192,7 +192,7 @@ def test_trained_networks_too(name):
 @pytest.mark.thinned(5)
 @pytest.mark.parametrize("name", [*REPRESENTATIVE, "conv1d", "conv3d", "grouped queries",
                                   "strides, dilation, reflection"])  # fmt: skip
-def test_bfloat16_equals_the_reference_and_says_what_was_run_again(name):
+def test_bfloat16_equals_the_naive_engine_and_says_what_was_run_again(name):
     outcomes = trial(name).run(dtype=torch.bfloat16)
     trial(name).check(outcomes)
     assert outcomes.attrs["dtype"] == "bfloat16"
@@ -225,7 +225,7 @@ def test_a_memory_of_a_thousand_bytes_will_do(name):
 
 
 @pytest.mark.slow
-def test_compiled_suffixes_equal_the_reference():
+def test_compiled_suffixes_equal_the_naive_engine():
     one = trial("conv relu")
     cuts = [cut for cut in one.cuts if cut.site.name == "0" and str(cut.method) == "silence"]
     one.check(one.run(cuts, compile=True), cuts)
@@ -279,7 +279,7 @@ def test_the_order_of_ablations_is_kept_and_equal_ones_come_twice(name):
 @pytest.mark.thinned(1, by="engine")
 @pytest.mark.parametrize("engine", ["fx", "export", "hooks"])
 @pytest.mark.parametrize("name", ["mlp", "conv2d", "group norm"])
-def test_losses_equal_the_references_to_rounding(name, engine):
+def test_losses_equal_the_naive_engines_to_rounding(name, engine):
     one = trial(name)
     fast, truth = (one.run(engine=e, readout="loss") for e in (engine, "naive"))
     for variable in ("loss", "intact_loss"):
@@ -385,7 +385,7 @@ class Wide(nn.Module):
 @pytest.mark.parametrize(
     "options", [{}, {"channels_last": False}, {"savings": Savings(consumers=False, folding=False)}]
 )
-def test_winograds_convolution_equals_the_reference(options, monkeypatch):
+def test_winograds_convolution_equals_the_naive_engine(options, monkeypatch):
     monkeypatch.setattr(winograd, "_is_faster", lambda *_: True)
     case = dataclasses.replace(CASES["conv relu"], make=Wide, name="wide")
     network, examples = initialised(case, 0)

@@ -2,7 +2,7 @@
 
 import copy
 import pickle
-from dataclasses import FrozenInstanceError, dataclass, field
+from dataclasses import FrozenInstanceError, InitVar, dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -444,6 +444,81 @@ class TestOfOnesOwn:
 
         with pytest.raises(AblationError, match=r"fields most are not part of its comparison"):
             la.Ablation(TestAtTheDoor.SITE, (0,), Hidden("triples"))
+
+    def test_what_does_not_show_in_its_fields_is_refused(self):
+        """Two of such a class would count as equal, and one of them would be run for both."""
+
+        class Plain(la.methods.Method):
+            def replacement(self, site):
+                return la.methods.Function(lambda activation: activation)
+
+        @dataclass(frozen=True, eq=False)
+        class Uncompared(Plain):
+            most: float = 0.0
+
+        @dataclass(frozen=True)
+        class OfAnother(Plain):
+            most: InitVar[float] = 0.0
+
+        @dataclass(frozen=True)
+        class OfItsOwn(Plain):
+            most: float = 0.0
+
+            def __eq__(self, other):
+                return type(self) is type(other)
+
+            __hash__ = Plain.__hash__
+
+        @dataclass(frozen=True, init=False)
+        class MadeOtherwise(Plain):
+            most: float = 0.0
+
+            def __init__(self, most=0.0):
+                pass
+
+        for kind in (Uncompared, OfAnother, OfItsOwn, MadeOtherwise):
+            with pytest.raises(AblationError, match="cannot be told apart"):
+                la.Ablation(la.Site("a", "hidden", 3, -1), (0,), kind(0.3))
+
+    def test_it_cannot_pass_for_one_of_ours(self):
+        @dataclass(frozen=True)
+        class Silent(la.methods.Method):
+            alias: ClassVar[str] = "silence"
+
+            def replacement(self, site):
+                return la.methods.Function(lambda activation: activation * 2)
+
+        with pytest.raises(AblationError, match="Silent with the alias 'silence'"):
+            as_method(Silent())
+
+    def test_a_class_inside_a_function_is_refused_with_a_store(self, tmp_path):
+        @dataclass(frozen=True)
+        class Inner(la.methods.Method):
+            def replacement(self, site):
+                return la.methods.Function(lambda activation: activation * 2)
+
+        network = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+        data = (torch.randn(8, 3), torch.arange(8) % 2)
+        cuts = la.singles(la.find_sites(network, data)["0"], Inner())
+        la.evaluate(network, data, cuts)
+        with pytest.raises(AblationError, match=r"Inner.*a class inside a function"):
+            la.evaluate(network, data, cuts, store=tmp_path / "store")
+
+    def test_where_it_acts_is_a_place(self):
+        @dataclass(frozen=True)
+        class Weights(la.methods.Method):
+            where = "weights"
+
+            def replacement(self, site):
+                return la.methods.ZEROS
+
+        with pytest.raises(AblationError, match="has where = 'weights'; allowed are Where"):
+            Weights().at(la.Site("a", "hidden", 3, -1))
+
+    @pytest.mark.parametrize("values", [[True] * 3, ["1"] * 3])
+    def test_constants_are_numbers(self, values):
+        with pytest.raises(AblationError, match="given constant of"):
+            la.methods.Constant(values)
 
     def test_its_text_has_all_its_fields(self):
         @dataclass(frozen=True)

@@ -8,9 +8,12 @@ from numbers import Integral, Real
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from lashley.errors import AblationError
 from lashley.methods import SILENCE, Method, Replacement, as_method
 from lashley.names import may_be_column
+from lashley.notebook import shown
 from lashley.sites import Site, as_site
 
 
@@ -66,6 +69,11 @@ class Ablation:
     def label(self) -> str:
         """The units as they are written in outcomes and tables: "3,15"."""
         return ",".join(map(str, self.units))
+
+    def _repr_html_(self) -> str:
+        row = {"site": self.site.name, "kind": self.site.kind, "units": self.label,
+               "method": str(self.method), "design": self.design, **self.columns}  # fmt: skip
+        return shown(pd.DataFrame([row]))
 
 
 def replacements(ablations: Iterable[Ablation]) -> dict[tuple[str, Method], Replacement]:

@@ -99,7 +99,7 @@ def squared_error(outputs: Tensor, targets: Any) -> Tensor:
 
     Args:
         outputs: (example, ...) of a regression.
-        targets: As the outputs; (example,) also fits outputs (example, 1).
+        targets: As the outputs; a last axis of length 1 may be left out of either.
 
     Returns:
         (example,) in the unit of the targets, squared.
@@ -108,10 +108,11 @@ def squared_error(outputs: Tensor, targets: Any) -> Tensor:
         ReadoutError: If the shapes do not match.
     """
     shape = tuple(targets.shape) if isinstance(targets, Tensor) else None
-    if shape is None or tuple(outputs.shape) not in (shape, (*shape, 1)):
-        given = f"a {type(targets).__name__} of targets" if shape is None else f"targets of {shape}"
+    given = tuple(outputs.shape)
+    if shape is None or (given != shape and given != (*shape, 1) and (*given, 1) != shape):
+        own = f"a {type(targets).__name__} of targets" if shape is None else f"targets of {shape}"
         raise ReadoutError(
-            f"squared_error: given outputs of {tuple(outputs.shape)} and {given}; allowed are "
+            f"squared_error: given outputs of {given} and {own}; allowed are "
             "targets of the outputs' shape. Reshape them, or write a readout of your own."
         )
     wide = torch.promote_types(outputs.dtype, torch.float32)

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+import pandas as pd
 import torch
 from torch import Tensor, fx, nn
 
@@ -27,6 +28,7 @@ from lashley.graph.reading import Output, reading
 from lashley.graph.recorded import recorded
 from lashley.graph.signature import call, logits_of
 from lashley.networks import as_network
+from lashley.notebook import shown
 
 _WHOLE_NUMBERS = 1 << 26  # in the inputs of a network that takes all examples or none
 _OVERLOOKED = 0.05  # share of the weights in no site above which the user is warned
@@ -70,6 +72,9 @@ class Site:
     def held(self) -> str:
         """What the units are, in words."""
         return _PLURAL.get(self.kind, f"{self.kind} units")
+
+    def _repr_html_(self) -> str:
+        return shown(pd.DataFrame([_row(self)], columns=_COLUMNS))
 
 
 _PLURAL = {"filter": "filters", "head": "heads", "embedding": "channels of an embedding",
@@ -127,6 +132,14 @@ def as_site(given: Any) -> Site:
     return given
 
 
+_COLUMNS = ["site", "kind", "units", "held at", "read by"]
+
+
+def _row(site: Site) -> tuple[Any, ...]:
+    places = (", ".join(dict.fromkeys(names)) for names in (site.points, site.readers))
+    return (site.name, site.kind, site.n_units, *places)
+
+
 class Sites(dict[str, Site]):
     """Sites by name, in forward order; the error for an unknown name lists the nearest.
 
@@ -137,6 +150,19 @@ class Sites(dict[str, Site]):
 
     left_out: Account = Account()
     share: float = 1.0
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """A row per site: kinds in the order in which they first occur, each in forward order."""
+        kinds = list(dict.fromkeys(site.kind for site in self.values()))
+        rows = sorted(self.values(), key=lambda site: kinds.index(site.kind))
+        return pd.DataFrame(map(_row, rows), columns=_COLUMNS)
+
+    def _repr_html_(self) -> str:
+        said = f"{len(self)} sites, into which {self.share:.0%} of the weights lead."
+        if self.left_out:
+            said += f" {len(self.left_out)} parameters are in no site: see left_out."
+        return shown(self.table, said)
 
     def __missing__(self, name: Any) -> Site:
         raise SiteError(f"site: {unknown_site(name, self)}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import yaml
 
 from lashley import studies
 from lashley.cli.network import with_examples
@@ -23,6 +24,7 @@ from lashley.sites import find_sites
 from lashley.studies.ablation.begun import Beginning, readout_for
 from lashley.studies.ablation.form import DataPart, NetworkPart, located
 from lashley.studies.ablation.given import examples_of, network_of
+from lashley.studies.loading import checked
 
 
 def new(
@@ -38,6 +40,10 @@ def new(
         str | None,
         typer.Option(help="Examples: a .npz or .safetensors file, code, or a built-in data set."),
     ] = None,
+    readout: Annotated[
+        str | None,
+        typer.Option(help="What is measured: classification, loss, squared_error, or code."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The study file (default: the name of the code, .yaml).")
     ] = None,
@@ -49,17 +55,17 @@ def new(
         with_examples(network)
     path = out or Path(f"{_name_of(network)}.yaml")
     _check_free(path)
-    text = _text(network, data or network, path)
+    text = _text(network, data or network, readout, path)
+    study = checked(yaml.safe_load(text), str(path))
+    with err.status("calibrating"):
+        found = studies.plan(study, device=device, seconds=seconds)
+    print_forecast(found)
     with written_whole(path) as draft:
         draft.write_text(text, encoding="utf-8")
-    say(f"Written: {path}")
-    with err.status("calibrating"):
-        found = studies.plan(studies.load(str(path)), device=device, seconds=seconds)
-    print_forecast(found)
-    say(f"To carry it out: lashley run {path}")
+    say(f"Written: {path}. To carry it out: lashley run {path}")
 
 
-def _text(network: str, data: str, path: Path) -> str:
+def _text(network: str, data: str, readout: str | None, path: Path) -> str:
     part = NetworkPart(load=located(network, Path.cwd()))
     found = network_of(part)
     examples = examples_of(DataPart(load=located(data, Path.cwd())), "data")
@@ -73,8 +79,8 @@ def _text(network: str, data: str, path: Path) -> str:
         )
     print_sites(found, sites)
     home = path.parent
-    begun = Beginning(path.name, path.stem, _from(home, network), _from(home, data),
-                      readout_for(found, examples))  # fmt: skip
+    measured = _from(home, readout) if readout else readout_for(found, examples)
+    begun = Beginning(path.name, path.stem, _from(home, network), _from(home, data), measured)
     return begun.text(sites)
 
 

@@ -45,7 +45,7 @@ def sites(
 
 def print_sites(network: nn.Module, found: Sites) -> None:
     """Print the sites by kind, and what is in none."""
-    print_table(_by_kind(found))
+    print_table(found.table)
     n_weights = sum(p.numel() for p in network.parameters())
     typer.echo()
     say(f"{len(found)} sites, into which {found.share:.0%} of {n_weights:,} weights lead")
@@ -77,21 +77,3 @@ def _of_study(given: str, settings: list[str] | None, data: Path | None) -> Give
     if data is not None:
         raise LashleyError("--data: given for a study, which has data of its own. Leave it out.")
     return Given(*studies.kind_of(checked).network(checked))
-
-
-def _by_kind(found: Sites) -> pd.DataFrame:
-    """Kinds in the order in which they first occur, each in forward order."""
-    kinds = list(dict.fromkeys(s.kind for s in found.values()))
-    columns = ["site", "kind", "units", "held at", "read by"]
-    return pd.DataFrame(
-        (
-            (
-                s.name,
-                s.kind,
-                s.n_units,
-                *(", ".join(dict.fromkeys(n)) for n in (s.points, s.readers)),
-            )
-            for s in sorted(found.values(), key=lambda s: kinds.index(s.kind))
-        ),
-        columns=columns,
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,11 +13,13 @@ import torch
 import xarray as xr
 
 from lashley import outcomes as schema
+from lashley.ablations import Ablation
 from lashley.engine.batch import Loader, Which
 from lashley.engine.building import Built
 from lashley.engine.evaluation import Evaluation
 from lashley.engine.notes import n_empty, noted
 from lashley.engine.precision import Counts
+from lashley.errors import AblationError
 from lashley.graph.reading import name_of, told_by
 
 _OUTCOMES = 1 << 24  # bytes of outcomes of a batch, at most
@@ -95,6 +97,7 @@ class Record:
         )
         if self.store is None:
             return schema.Memory(frame)
+        _check_nameable(self.evaluation.ablations)
         return schema.Store(self.store, frame, self._identity(), self._batch)
 
     @property
@@ -173,3 +176,13 @@ def loader_of(evaluation: Evaluation, together: bool) -> Loader:
     reference = None if evaluation.donors is None else evaluation.reference
     device = torch.device(evaluation.options.device)
     return Loader(evaluation.examples, reference, evaluation.donors, device, together)
+
+
+def _check_nameable(ablations: Sequence[Ablation]) -> None:
+    """Refuse methods that a store would confuse with others: it knows them by their names."""
+    for text in {str(ablation.method) for ablation in ablations}:
+        if "<locals>" in text:
+            raise AblationError(
+                f"method: given {text}, a class inside a function, which a store cannot tell from "
+                "another of that name; allowed with store= are classes of a module. Move it there."
+            )

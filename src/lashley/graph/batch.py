@@ -144,7 +144,7 @@ def _close(one: Tensor, other: Tensor) -> bool:
 
 
 def _largest(value: Tensor) -> float:
-    return float(torch.linalg.vector_norm(value, torch.inf)) if value.numel() else 0.0
+    return float(torch.linalg.vector_norm(value.detach(), torch.inf)) if value.numel() else 0.0
 
 
 def _close_where_finite(one: Tensor, other: Tensor) -> bool:

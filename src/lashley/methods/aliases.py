@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import importlib
 import re
-from dataclasses import fields
+from dataclasses import fields, make_dataclass
+from inspect import signature
 from typing import Any
 
 from lashley.errors import AblationError
@@ -71,12 +72,34 @@ def _value(given: Method) -> Method:
             "comparison or text (compare=False, init=False); allowed are fields that are. Leave "
             "these out."
         )
-    if "__dataclass_params__" not in vars(kind):
+    made = vars(kind).get("__dataclass_params__")
+    if made is None:
         raise AblationError(
             f"method: given a {kind.__name__}, which is not itself a dataclass, so two of them "
             "cannot be told apart. Decorate the class: @dataclasses.dataclass(frozen=True)."
         )
+    if kind not in _BUILT_IN and vars(kind).get("alias"):
+        raise AblationError(
+            f"method: given a {kind.__name__} with the alias {kind.alias!r}; only Lashley's own "
+            "methods have one, because a text such as 'silence' stands for them. Leave it out."
+        )
+    if not (made.eq and made.init and _is_of_its_fields(kind)):
+        raise AblationError(
+            f"method: given a {kind.__name__} that is not made of its fields, or not compared by "
+            "them (eq=False, init=False, InitVar, an __eq__ or __hash__ of its own), so two of "
+            "them cannot be told apart. Take @dataclasses.dataclass(frozen=True) and plain fields."
+        )
     return given
+
+
+def _is_of_its_fields(kind: type[Method]) -> bool:
+    """Whether a dataclass is made of all its fields and of nothing else, and compared by them."""
+    plain = make_dataclass("Plain", [], frozen=True)
+    generated = {getattr(plain, n).__code__.co_filename for n in ("__eq__", "__hash__")}
+    own = [vars(kind).get(name) for name in ("__eq__", "__hash__")]
+    compared = all(getattr(each, "__code__", None) and each.__code__.co_filename in generated
+                   for each in own if each is not None)  # fmt: skip
+    return compared and set(signature(kind).parameters) == {field.name for field in fields(kind)}
 
 
 def _imported(given: str, module: str, name: str) -> type[Method]:

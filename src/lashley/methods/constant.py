@@ -49,7 +49,10 @@ def _plain(given: Any) -> float | tuple[float, ...]:
     try:
         if isinstance(given, Mapping | Set | str | bytes) or _holds_truth(given):
             raise TypeError
-        found = tuple(map(float, given)) if isinstance(given, Iterable) else float(given)
+        parts = tuple(given) if isinstance(given, Iterable) else ()
+        if any(isinstance(part, str | bytes) or _holds_truth(part) for part in parts):
+            raise TypeError
+        found = tuple(map(float, parts)) if isinstance(given, Iterable) else float(given)
     except (TypeError, ValueError, OverflowError, RuntimeError):
         found = ()
     numbers = found if isinstance(found, tuple) else (found,)

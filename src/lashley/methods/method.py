@@ -67,6 +67,11 @@ class Method(ABC):
                 f"method: the replacement of {self} is a {type(found).__name__}; allowed are "
                 "la.methods.Constants, Donated and Function. Return one of these."
             )
+        if not isinstance(self.where, Where):
+            raise AblationError(
+                f"method: {self} has where = {self.where!r}; allowed are Where.ACTIVATION and "
+                "Where.WEIGHTS of la.methods. Take one of these."
+            )
         if self.where is Where.WEIGHTS and found is not ZEROS:
             raise AblationError(
                 f"method: {self} acts on weights, but its replacement is not la.methods.ZEROS; "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -112,7 +112,7 @@ def _read(source: str) -> dict[str, Any]:
             ) from error
     else:
         raise StudyError(
-            f"study: there is no {source!r}; the built-in ones are {', '.join(texts()) or 'none'}"
+            f"study: there is no {source!r}; {_built_in(texts())}"
             f"{_nearest(source, texts())} Or give the path of a .yaml file."
         )
     try:
@@ -191,6 +191,11 @@ class _Once(yaml.SafeLoader):
                 None, None, f"the key {twice!r} stands twice; rename one", node.start_mark
             )
         return super().construct_mapping(node, deep)
+
+
+def _built_in(names: Iterable[str]) -> str:
+    listed = ", ".join(names)
+    return f"the built-in ones are {listed}" if listed else "there are no built-in studies"
 
 
 def _nearest(word: str, allowed: Mapping[str, Any]) -> str:

@@ -5,24 +5,30 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import xarray as xr
+from pyarrow.parquet import read_metadata
 
 from lashley import outcomes as schema
 from lashley import studies
 from lashley.distribute import Local, Workplace
 from lashley.errors import RunError, StudyError
 from lashley.methods import Method
+from lashley.notebook import shown
 from lashley.studies.ablation.form import OBJECT, AblationStudy
+from lashley.studies.ablation.rows import ALL
 from lashley.studies.folder import RunFolder
 from lashley.studies.loading import checked, study_of
 
 _LOADED = ("network", "data", "reference")
 _CODE = ("readout", "show", "groups")
 _STORES = "*.zarr"
+_VALUES = (["drop_pp", "drop_low_pp", "drop_high_pp"], ["change", "change_low", "change_high"])
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,26 @@ class Run:
     def report(self) -> Path:
         """The page that shows the run."""
         return self.path / "report.html"
+
+    def _repr_html_(self) -> str:
+        """Its tables, the ablations that change most, and where the page is."""
+        rows = [(n, read_metadata(self.path / f"{n}.parquet").num_rows) for n in self.tables]
+        tables = shown(pd.DataFrame(rows, columns=["table", "rows"]), f"Page: {self.report}")
+        title = f"<h3>{escape(self.study.name)}</h3>"
+        return (
+            title + tables + (shown(_strongest(self.effects)) if "effects" in self.tables else "")
+        )
+
+
+def _strongest(effects: pd.DataFrame, most: int = 5) -> pd.DataFrame:
+    """The ablations that change most over all examples."""
+    whole = effects.loc[effects["class"] == ALL] if "class" in effects else effects
+    value, *ends = next((names for names in _VALUES if names[0] in whole), [""])
+    if not value:
+        return whole.head(most)
+    order = np.argsort(-whole[value].abs().to_numpy(), kind="stable")[:most]
+    names = ["sweep", "site", "units", "method", "measured", value, *ends]
+    return whole.iloc[order][[name for name in names if name in whole]]
 
 
 def open_run(path: str | os.PathLike[str]) -> Run:

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from torch import Tensor, nn, no_grad
+import torch
+from torch import Tensor, nn
 
 from lashley.data import Examples
-from lashley.data.classes import are_indices, may_be_classes
-from lashley.data.inputs import take, tensors
+from lashley.data.inputs import inputs_to, take, tensors
+from lashley.errors import StudyError
 from lashley.graph.signature import arguments, logits_of
 from lashley.sites import Site
 
@@ -24,7 +25,7 @@ _HEAD = """\
 #   lashley run {file}     carries it out, or goes on after a stop
 #
 # Paths of files are relative to this file. Code that is named here is run.
-name: {name}
+name: "{name}"
 
 network:
   load: {network}
@@ -54,15 +55,17 @@ _SWEEP = """\
     design: singles
     methods: [silence]                # or zero_weights, mean, resample, scale(0.5), noise(1.0)
 """
+_GROUPS = """\
+  # groups:  # of similar units, with random ones to compare them with
+  #   sites: [{patterns}]
+  #   design: similar_groups
+  #   proportions: [0.05, 0.1]
+"""
 _FURTHER = """\
   # pairs:  # {few}
   #   sites: {pattern}
   #   design: pairs
-  # groups:  # of similar units, with random ones to compare them with
-  #   sites: "*"
-  #   design: similar_groups
-  #   proportions: [0.05, 0.1]
-
+{groups}
 scores: true                          # of each unit, and how they go with what ablating it costs
 # embedding: {{of: inputs}}             # a t-SNE map of the examples; or of a site's activations
 """
@@ -77,7 +80,7 @@ class Beginning:
         name: Of the study.
         network: As `network.load` has it.
         data: As `data.load` has it.
-        readout: A built-in one.
+        readout: A built-in one, or code.
     """
 
     file: str
@@ -89,24 +92,42 @@ class Beginning:
     def text(self, sites: Mapping[str, Site]) -> str:
         """The study file: a sweep for each kind of site, and what else could be asked."""
         kinds = dict.fromkeys(site.kind for site in sites.values())
-        head = _HEAD.format(**vars(self), said=_SAID[self.readout])
+        head = _HEAD.format(**vars(self), said=_SAID.get(self.readout, "your own"))
         own = [[site for site in sites.values() if site.kind == kind] for kind in kinds]
         return head + "".join(map(_sweep, own)) + _further(list(sites.values()))
 
 
 def readout_for(network: nn.Module, examples: Examples) -> str:
-    """The built-in readout that fits what a network returns and its targets."""
-    few = take(examples.inputs, np.arange(min(_SAMPLE, len(examples))))
-    with no_grad():
+    """The built-in readout that goes with what a network returns and with its targets.
+
+    Raises:
+        StudyError: If none does.
+    """
+    parameter = next(network.parameters(), torch.zeros(1))
+    few = inputs_to(take(examples.inputs, np.arange(min(_SAMPLE, len(examples)))),
+                    parameter.device, parameter.dtype)  # fmt: skip
+    with torch.no_grad():
         names = tuple(few) if isinstance(few, Mapping) else ()
         args, kwargs = arguments(network, list(tensors(few)), names)
-        outputs = logits_of(network(*args, **kwargs))
-    labels = examples.labels
-    if not isinstance(outputs, Tensor) or not isinstance(labels, Tensor):
-        return "classification"  # which says what does not fit
-    if outputs.ndim == 2 and may_be_classes(labels) and int(labels.max()) < outputs.shape[1]:
-        return "classification"
-    return "squared_error" if labels.is_floating_point() or are_indices(labels) else "loss"
+        outputs, labels = logits_of(network(*args, **kwargs)), examples.labels
+    if isinstance(outputs, Tensor) and isinstance(labels, Tensor):
+        shape, own = tuple(outputs.shape[1:]), tuple(labels.shape[1:])
+        if labels.is_floating_point() and shape in (own, (*own, 1)):
+            return "squared_error"
+        if len(shape) == 1 and shape[0] > 1:
+            return "classification"  # which says what is wrong with other targets
+        if len(shape) == 2 and own == shape[:1] and not labels.is_floating_point():
+            return "loss"
+    raise StudyError(
+        f"readout: outputs of {_said(outputs)} and targets of {_said(labels)} go with no built-in "
+        "one. Give --readout readout.py:measure, a function of outputs and targets."
+    )
+
+
+def _said(given: object) -> str:
+    if isinstance(given, Tensor):
+        return f"shape {tuple(given.shape)} ({str(given.dtype).removeprefix('torch.')})"
+    return f"a {type(given).__name__}"
 
 
 def _sweep(sites: Sequence[Site]) -> str:
@@ -119,4 +140,8 @@ def _further(sites: Sequence[Site]) -> str:
     least = min(sites, key=lambda site: site.n_units)
     n = least.n_units
     few = f"{n * (n - 1) // 2:,} of them" if n <= _FEW else "many: choose a small site"
-    return _FURTHER.format(few=few, pattern=f'"{least.name}"')
+    kinds = dict.fromkeys(site.kind for site in sites)
+    weighted = [k for k in kinds if all(s.weights is not None for s in sites if s.kind == k)]
+    patterns = ", ".join(f'"kind:{kind}"' for kind in weighted)
+    groups = _GROUPS.format(patterns=patterns) if weighted else ""
+    return _FURTHER.format(few=few, pattern=f'"{least.name}"', groups=groups)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lashley import plot
@@ -32,6 +34,8 @@ from lashley.studies.folder import RunFolder
 _MOST_ALIKE = 12  # figures of one sort in a sweep: of the first sites
 _KIND = ("design", "method", "proportion")
 _PANEL = 62.0, 52.0  # mm
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,26 @@ def galleries(folder: RunFolder, study: AblationStudy) -> list[Gallery]:
 def _figures(drawings: list[_Drawing]) -> Iterator[tuple[str, Figure]]:
     for drawing in drawings:
         yield drawing.name, drawing.draw()
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Ablations of one sort.
+
+    Attributes:
+        end: Of the names of their figures; "" of all there are.
+        words: What they are.
+        rows: (ablation,) their places.
+    """
+
+    end: str
+    words: str
+    rows: np.ndarray
+
+    @property
+    def of(self) -> str:
+        """In a sentence."""
+        return f" ({self.words})" if self.words else ""
 
 
 class _Sweep:
@@ -103,28 +127,33 @@ class _Sweep:
             yield from self._against_scores(measured, end, said)
 
     def _by_site(self, measured: str | None, end: str, said: str) -> Iterator[_Drawing]:
-        whole: Mapping[str, np.ndarray] = {"": np.arange(len(self._keys))}
-        parts = whole if len(self._kinds()) <= MOST_LINES else self._kinds(("design", "method"))
-        for name, rows in parts.items():
+        for kind, note in _few(self._lines()):
             yield self._drawing(
-                f"layers{end}{name}", f"the mean {said} by site, with 95 % intervals; the band is "
-                "the standard deviation over the ablations.",
-                lambda rows=rows: _figure(
-                    plot.layers(self._outcomes.isel(ablation=rows).load(), measured=measured)),
+                f"layers{end}{kind.end}", f"the {said} by site{kind.of}: the mean over the site's "
+                f"ablations with its 95 % interval; the band is their standard deviation{note}.",
+                partial(self._layers, kind, measured),
             )  # fmt: skip
 
+    def _layers(self, kind: _Rows, measured: str | None) -> Figure:
+        own = self._outcomes.isel(ablation=kind.rows).load()
+        return _titled(plot.layers(own, measured=measured), kind)
+
     def _by_class(self, measured: str | None, end: str, said: str) -> Iterator[_Drawing]:
+        groups = "group by group" if self._groups is not None else "class by class"
         yield self._drawing(
-            f"classes{end}", "class by class, the ablation that changes most.",
+            f"classes{end}", f"{groups}, the ablation that changes most.",
             lambda: _figure(plot.classes(
                 self._effects.isel(ablation=[self._strongest(measured)]), measured=measured)),
         )  # fmt: skip
-        for name, rows in list(self._kinds().items())[:_MOST_ALIKE]:
+        for kind, note in _few(self._kinds()):
             yield self._drawing(
-                f"heat{end}{name}", f"the {said} by class and site.",
-                lambda rows=rows: _figure(
-                    plot.heat(self._effects.isel(ablation=rows), measured=measured)),
+                f"heat{end}{kind.end}", f"the {said}, {groups}, of each site{kind.of}{note}.",
+                partial(self._heat, kind, measured),
             )  # fmt: skip
+
+    def _heat(self, kind: _Rows, measured: str | None) -> Figure:
+        own = self._effects.isel(ablation=kind.rows)
+        return _titled(plot.heat(own, measured=measured), kind)
 
     def _map(self, measured: str | None) -> Figure:
         points, on_map = map_of(self._folder)
@@ -135,10 +164,10 @@ class _Sweep:
         table = self._folder.table("scores")
         own = table.loc[table["sweep"] == self._name]
         groups = own.groupby(["site", "method"], sort=False).indices
-        for (site, method), rows in list(groups.items())[:_MOST_ALIKE]:
+        for ((site, method), rows), note in _few(list(groups.items())):
             yield self._drawing(
                 f"scores{end}-{_slug(site)}-{_slug(method)}",
-                f"the {said} of each unit of {site} by {method} against its scores.",
+                f"the {said} of each unit of {site} by {method} against its scores{note}.",
                 partial(self._scatter, own.iloc[rows], measured),
             )  # fmt: skip
 
@@ -165,13 +194,13 @@ class _Sweep:
     def _squares(self, measured: str | None, end: str, said: str) -> Iterator[_Drawing]:
         pairs = self._keys.loc[self._keys["design"] == "pairs"]
         groups = pairs.groupby(["site", "method"], sort=False).indices
-        for site, method in list(groups)[:_MOST_ALIKE]:
+        for (site, method), note in _few(list(groups)):
             fits = (self._keys["site"] == site) & (self._keys["method"] == method)
             if (fits & (self._keys["design"] == "singles")).sum() <= MOST_UNITS:
                 yield self._drawing(
                     f"excess{end}-{_slug(site)}-{_slug(method)}",
                     f"the {said} of each pair of units of {site} by {method}, beyond the sum of "
-                    "the two alone.", partial(self._square, fits.to_numpy(), measured),
+                    f"the two alone{note}.", partial(self._square, fits.to_numpy(), measured),
                 )  # fmt: skip
 
     def _square(self, fits: np.ndarray, measured: str | None) -> Figure:
@@ -189,15 +218,25 @@ class _Sweep:
         name = "overall_drop_pp" if measured is None else f"overall_{measured}_change"
         return int(np.nanargmax(np.abs(self._effects[name].values)))
 
-    def _kinds(self, by: Sequence[str] = _KIND) -> Mapping[str, np.ndarray]:
-        """Rows that belong together, by the end of a figure's name; "" if there is one kind."""
+    def _lines(self) -> list[_Rows]:
+        """What is drawn in one figure by site: all, or as much as has not too many lines."""
+        if len(self._kinds()) <= MOST_LINES:
+            return [_Rows("", "", np.arange(len(self._keys)))]
+        by_method = self._kinds(("method",))
+        lines = [len(self._keys.iloc[part.rows].groupby(list(_KIND)).indices) for part in by_method]
+        return by_method if max(lines) <= MOST_LINES else self._kinds(("method", "proportion"))
+
+    def _kinds(self, by: Sequence[str] = _KIND) -> list[_Rows]:
+        """Rows that belong together."""
         groups = self._keys.groupby(list(by), sort=False).indices
         if len(groups) == 1:
-            return {"": np.arange(len(self._keys))}
-        found: dict[str, np.ndarray] = {}
+            return [_Rows("", "", np.arange(len(self._keys)))]
+        found = []
         for rows in groups.values():
-            first = self._keys.iloc[rows[0]]
-            found["".join(f"-{_slug(first[name])}" for name in by if first[name] != "")] = rows
+            first = [str(self._keys[name].iloc[rows[0]]) for name in by]
+            named = [name for name in first if name]
+            end = "".join(f"-{_slug(name)}" for name in named)
+            found.append(_Rows(end, ", ".join(named).replace("_", " "), rows))
         return found
 
 
@@ -207,6 +246,19 @@ def _keys(outcomes: xr.Dataset) -> pd.DataFrame:
     there = "proportion" in outcomes.coords
     shares = outcomes["proportion"].values if there else np.full(len(keys), np.nan)
     return keys.assign(proportion=["" if np.isnan(s) else f"{s:g}" for s in shares])
+
+
+def _few(things: list[_T]) -> Iterator[tuple[_T, str]]:
+    """As many as there may be figures of one sort, with what to say where there are more."""
+    many = f" (the first {_MOST_ALIKE} of {len(things)} such figures)"
+    for thing in things[:_MOST_ALIKE]:
+        yield thing, many if len(things) > _MOST_ALIKE else ""
+
+
+def _titled(axes: Axes, kind: _Rows) -> Figure:
+    if kind.words:
+        axes.set_title(kind.words)
+    return _figure(axes)
 
 
 def _figure(axes: object) -> Figure:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -23,12 +23,8 @@ _WEIGHTS = "networks/network.safetensors"
 
 
 def stages(study: AblationStudy) -> list[Stage]:
-    """Weights, outcomes and tables, the map."""
-    names = tables.names_of(study)
-    found = [Stage(parquet(*names), (), _measure)]
-    if study.embedding is not None:
-        found.append(Stage((), parquet(*names), _map))
-    return found
+    """All in one, which is always run: a finished run, too, is of this network and these data."""
+    return [Stage((), (), partial(_carry_out, parquet(*tables.names_of(study))))]
 
 
 def swept(study: AblationStudy, sites: Mapping[str, Site]) -> dict[str, list[Ablation]]:
@@ -60,9 +56,16 @@ def forecast(study: AblationStudy, device: str, devices: int, seconds: float) ->
     return Forecast(found, tuple(notes))
 
 
-def _measure(job: Job) -> None:
+def _carry_out(files: Sequence[str], job: Job) -> None:
     about = _subject(job)
     shown.keep(job.study, about, job.folder)
+    if not job.folder.has(*files):
+        _measure(job, about)
+    if job.study.embedding is not None and not mapping.is_done(job.folder):
+        mapping.carry_out(job, about)
+
+
+def _measure(job: Job, about: Subject) -> None:
     for name, cuts in swept(job.study, about.sites).items():
         light = [replace(cut, site=replace(cut.site, weights=None)) for cut in cuts]
         job.where.evaluate(
@@ -71,11 +74,6 @@ def _measure(job: Job) -> None:
             progress=partial(job.tell, f"ablations: {name}"), **about.how,
         )  # fmt: skip
     tables.write(job, about)
-
-
-def _map(job: Job) -> None:
-    if not mapping.is_done(job.folder):
-        mapping.carry_out(job, _subject(job))
 
 
 def _subject(job: Job) -> Subject:

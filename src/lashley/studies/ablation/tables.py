@@ -11,15 +11,17 @@ import xarray as xr
 
 from lashley import outcomes as schema
 from lashley.effects import effects, interactions, mean_effect
+from lashley.stats import benjamini_hochberg
 from lashley.studies.ablation import scoring
 from lashley.studies.ablation.form import AblationStudy
 from lashley.studies.ablation.given import Subject
-from lashley.studies.ablation.rows import filled, first, measured_in, rows_of
+from lashley.studies.ablation.rows import ALL, filled, first, measured_in, rows_of
 from lashley.studies.folder import RunFolder
 from lashley.studies.stages import Job
 
 Groups = np.ndarray | None
 
+_ABLATION = ["site", "units", "method"]
 _GROUPED = ["site", "method", "design"]
 
 
@@ -35,7 +37,7 @@ def names_of(study: AblationStudy) -> list[str]:
 def write(job: Job, about: Subject) -> None:
     """Write the tables that the run folder does not have yet."""
     makers: dict[str, Callable[[], pd.DataFrame]] = {
-        "effects": partial(_of_all_sweeps, job, _effects, about.groups),
+        "effects": lambda: _adjusted(_of_all_sweeps(job, _effects, about.groups)),
         "sites": partial(_of_all_sweeps, job, _sites, about.groups),
         "interactions": partial(_of_all_sweeps, job, _interactions, about.groups),
         "scores": partial(scoring.scores_table, job, about),
@@ -60,6 +62,21 @@ def _of_all_sweeps(
     made = {name: make(outcomes_of(job.folder, name), groups) for name in job.study.sweeps}
     parts = [part.assign(sweep=name) for name, part in made.items() if part is not None]
     return first(filled(parts), "sweep")
+
+
+def _adjusted(table: pd.DataFrame) -> pd.DataFrame:
+    """P adjusted for all ablations of the study; one that several sweeps list counts once."""
+    if "p" not in table:
+        return table
+    whole = table.loc[table["class"] == ALL]
+    family = ["measured"] if "measured" in table else []
+    once = whole.drop_duplicates([*_ABLATION, *family])
+    by = once.groupby(family, sort=False) if family else [((), once)]
+    known = pd.concat([part.assign(p_adjusted=benjamini_hochberg(part["p"])) for _, part in by])
+    names = [*_ABLATION, *family]
+    keys = table[names].merge(known[[*names, "p_adjusted"]], how="left", on=names)
+    is_whole = (table["class"] == ALL).to_numpy()
+    return table.assign(p_adjusted=np.where(is_whole, keys["p_adjusted"], np.nan))
 
 
 def _effects(outcomes: xr.Dataset, groups: Groups) -> pd.DataFrame:

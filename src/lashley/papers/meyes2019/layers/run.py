@@ -184,8 +184,8 @@ def _check(study: LayerStudy) -> None:
     """
     network = network_of(study.network)
     sites = filters_of(study, network)
-    for site, proportion in product(sites, study.sweep.proportions):
-        random_groups(site, proportion, 1)
+    for site, proportion, method in product(sites, study.sweep.proportions, study.sweep.methods):
+        random_groups(site, proportion, 1, method=method)
     if study.network.weights not in ("train", "imagenet"):
         given_network(study.network)
     names = class_names_of(study)

@@ -15,6 +15,7 @@ from lashley.data.examples import require_tensor
 from lashley.designs import pairs, singles
 from lashley.embedding import embed
 from lashley.engine import network_fingerprint
+from lashley.methods import as_method
 from lashley.papers.meyes2019.mlp import tables
 from lashley.papers.meyes2019.mlp.evaluations import CLEAN, PUBLISHED
 from lashley.papers.meyes2019.mlp.evaluations import member as member_name
@@ -102,6 +103,8 @@ def _obtain(job: Job) -> None:
     study, home = job.study, job.folder.path / "networks"
     main, *further = _seeds(study)
     given = _given(study.network)
+    site = find_sites(network_of(study.network), _test(study))[study.ablation.site]
+    as_method(study.ablation.method).at(site)  # refused before the training
     seeds = further if given else (main, *further)
     initial = {seed: network_of(study.network, seed) for seed in seeds}
     examples, recipe = _LOADERS[study.data.name]("train"), Recipe(**study.training.model_dump())
