@@ -287,7 +287,7 @@ class TestPublicFace:
     def test_all_is_complete(self):
         modules = {"ablations", "designs", "engine", "errors", "files", "outcomes", "readouts",
                    "sites", "stats", "recovery", "training", "embedding", "studies", "page", "code",
-                   "cli", "graph", "names", "papers", "planning", "units", "version",
+                   "cli", "graph", "names", "notebook", "papers", "planning", "units", "version",
                    "TYPE_CHECKING", "import_module"}  # fmt: skip
         public = {n for n in dir(la) if not n.startswith("_")}
         assert public - modules == set(la.__all__)
