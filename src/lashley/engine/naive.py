@@ -23,7 +23,6 @@ from lashley.engine.hooks import HookPlace, Told, activations, forward, no_donor
 from lashley.engine.means import examples_along, moments_at_points, reference_along
 from lashley.engine.numbers import Moments, normal_like
 from lashley.engine.parameters import in_parameters, with_parameters, zero_weights
-from lashley.engine.plan import acts_on_weights
 from lashley.engine.positions import Along
 from lashley.engine.program import Program
 from lashley.engine.verdict import Readings, RowNumbers, Verdict, finite
@@ -33,7 +32,7 @@ from lashley.graph.doubling import in_its_format
 from lashley.graph.intercepting import intercepting
 from lashley.graph.layout import Layout, fitted
 from lashley.graph.routed import Routed, fixed
-from lashley.methods import Donated, Function, Method, Replacement, is_noisy
+from lashley.methods import Donated, Function, Method, Replacement, Where, is_noisy
 
 _ROUNDING = 1e-5  # share of the largest output that two ways may differ by in float64
 _COARSER = 1e-3  # the same if the network's own float32 decides
@@ -81,7 +80,7 @@ class Naive:
         if self.graph is None:
             return self._with_calls(site, method, units, batch)
         organ = self.organs[site]
-        if acts_on_weights(organ, method):
+        if _zeroes_weights(organ, method):
             if site not in self.aside:
                 zeroed = zero_weights(self.network, organ, units)
                 return with_parameters(self.network, zeroed, batch.inputs, self.names)
@@ -300,9 +299,14 @@ def naive_engine(case: Case, program: Program | None, organs: Mapping[str, Organ
     return NaiveEngine(case.plain_batch, naive, verdict, case.ablations, case.truth.dtype)
 
 
+def _zeroes_weights(organ: Organ, method: Method) -> bool:
+    """As the fast engines decide it, said apart from them: a slip there must show here."""
+    return method.where is Where.WEIGHTS and organ.kind not in ("head", "residual")
+
+
 def _aside(case: Case, graph: fx.GraphModule, organs: Mapping[str, Organ]) -> frozenset[str]:
     """The sites whose weights cannot be zeroed as parameters alone."""
-    zeroed = {site for site, method in case.methods if acts_on_weights(organs[site], method)}
+    zeroed = {site for site, method in case.methods if _zeroes_weights(organs[site], method)}
     return frozenset(
         site
         for site in zeroed
