@@ -227,6 +227,7 @@ class TestTheList:
             report.page.wait_for_selector('tr[data-ablation="9999"]')
             assert report.find("tr[data-ablation]").count() < 60
             report.find('input[data-key="find"]').fill("blocks.77.mlp 49")
+            report.page.wait_for_selector('tr[data-ablation="3899"]')
             assert ids(report) == [77 * 50 + 49]
             report.go("#view=ablations&by=site")
             assert 0 < report.find("tr[data-site]").count() < 60

@@ -87,14 +87,8 @@ def bare(tmp_path_factory):
     shutil.copytree(ROOT / "src", home / "src", ignore=left_out)
     left_out = shutil.ignore_patterns("meyes2019", "__pycache__")
     shutil.copytree(ROOT / "tests", home / "tests", ignore=left_out)
-    for name in (
-        "benchmarks",
-        "docs",
-        "README.md",
-        "Makefile",
-        "pyproject.toml",
-        "constraints.txt",
-    ):
+    files = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "Makefile", "pyproject.toml")
+    for name in ("benchmarks", "docs", "constraints.txt", *files):
         (home / name).symlink_to(ROOT / name)
     return home
 
@@ -185,5 +179,5 @@ def test_a_paper_of_ones_own_is_a_folder_and_nothing_more(bare):
 
 def test_a_kind_that_nobody_brings(tmp_path):
     (tmp_path / "study.yaml").write_text("kind: nonsense\nname: n\ntitle: t\n")
-    with pytest.raises(StudyError, match=r"kind: given 'nonsense'; allowed are .*layers"):
+    with pytest.raises(StudyError, match=r"kind: given 'nonsense'; allowed are .*ablation"):
         load(str(tmp_path / "study.yaml"))
