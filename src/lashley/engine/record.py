@@ -180,7 +180,7 @@ def loader_of(evaluation: Evaluation, together: bool) -> Loader:
 
 def _check_nameable(ablations: Sequence[Ablation]) -> None:
     """Refuse methods that a store would confuse with others: it knows them by their names."""
-    for text in {str(ablation.method) for ablation in ablations}:
+    for text in map(str, {ablation.method for ablation in ablations}):
         if "<locals>" in text:
             raise AblationError(
                 f"method: given {text}, a class inside a function, which a store cannot tell from "

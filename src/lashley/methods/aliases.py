@@ -6,6 +6,7 @@ import ast
 import importlib
 import re
 from dataclasses import fields, make_dataclass
+from functools import cache
 from inspect import signature
 from typing import Any
 
@@ -65,7 +66,14 @@ def _value(given: Method) -> Method:
             f"method: given {given!r}, which cannot be compared with others ({error}); allowed are "
             "hashable fields. Give numbers or tuples in place of lists and tensors."
         ) from error
-    hidden = [f.name for f in fields(given) if not (f.compare and f.init)]
+    _check_class(kind)
+    return given
+
+
+@cache
+def _check_class(kind: type[Method]) -> None:
+    """Refuse a class whose values cannot be told apart; once each: every ablation has a method."""
+    hidden = [f.name for f in fields(kind) if not (f.compare and f.init)]
     if hidden:
         raise AblationError(
             f"method: given a {kind.__name__} whose fields {', '.join(hidden)} are not part of its "
@@ -89,7 +97,6 @@ def _value(given: Method) -> Method:
             "them (eq=False, init=False, InitVar, an __eq__ or __hash__ of its own), so two of "
             "them cannot be told apart. Take @dataclasses.dataclass(frozen=True) and plain fields."
         )
-    return given
 
 
 def _is_of_its_fields(kind: type[Method]) -> bool:
