@@ -98,11 +98,18 @@ def _sums(outcomes: xr.Dataset, name: str) -> Float[np.ndarray, "2 ablation clas
 def _changes(
     name: str, axes: tuple[str, ...], total: np.ndarray, squares: np.ndarray, n: np.ndarray
 ) -> dict[str, Any]:
+    return mean_with_ends(f"{name}_change", axes, total, squares, n)
+
+
+def mean_with_ends(
+    name: str, axes: tuple[str, ...], total: np.ndarray, squares: np.ndarray, n: np.ndarray
+) -> dict[str, Any]:
+    """Variables of a mean and both ends of its interval, out of sums and sums of squares."""
     interval = stats.mean_interval(total, squares, n)
     with np.errstate(invalid="ignore"):  # no example, no change: NaN
         mean = total / n
     return {
-        f"{name}_change": (axes, mean),
-        f"{name}_change_low": (axes, interval.low),
-        f"{name}_change_high": (axes, interval.high),
+        name: (axes, mean),
+        f"{name}_low": (axes, interval.low),
+        f"{name}_high": (axes, interval.high),
     }

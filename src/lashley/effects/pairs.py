@@ -9,7 +9,7 @@ import xarray as xr
 
 from lashley import outcomes as schema
 from lashley import stats
-from lashley.effects.changes import classes_of, no_ranks
+from lashley.effects.changes import classes_of, mean_with_ends, no_ranks
 from lashley.effects.drops import PP, check_top, class_sizes, count, members, share
 from lashley.effects.grouping import grouped
 from lashley.errors import OutcomesError
@@ -54,18 +54,17 @@ def interactions(
     singles, pairs = (_complete(part) for part in (singles, pairs))
     _check_same(singles, pairs)
     a, b = _parts(singles, pairs)
+    found = grouped(pairs, groups)
     if schema.is_classification(pairs):
         check_top(singles, top)
-        variables = _beyond_drops(singles, grouped(pairs, groups), a, b, top)
+        variables, attrs = _beyond_drops(singles, found, a, b, top), {"top": top}
     elif top == 1:
-        variables = _beyond_changes(singles, grouped(pairs, groups), a, b)
+        variables, attrs = _beyond_changes(singles, found, a, b), {}
     else:
         raise no_ranks(top, pairs)
     units = np.array(schema.units_of(pairs))
     coords = {"unit_a": ("ablation", units[:, 0]), "unit_b": ("ablation", units[:, 1])}
-    own = grouped(pairs, groups).coords
-    attrs = {"top": top} if schema.is_classification(pairs) else {}
-    return xr.Dataset(variables, coords={**own, **coords}, attrs=attrs)
+    return xr.Dataset(variables, coords={**found.coords, **coords}, attrs=attrs)
 
 
 def _beyond_drops(
@@ -121,25 +120,15 @@ def _beyond_changes(
         variables |= {
             f"{name}_change": ("ablation", pair.mean(1)),
             f"{name}_sum": ("ablation", single[a].mean(1) + single[b].mean(1)),
-            **_mean(f"{name}_excess", ("ablation",), total, squares, np.asarray(n)),
+            **mean_with_ends(f"{name}_excess", ("ablation",), total, squares, np.asarray(n)),
             f"{name}_excess_p": ("ablation", p),
             f"{name}_excess_p_adjusted": ("ablation", stats.benjamini_hochberg(p)),
         }
         if "class" in pairs.sizes:
             sums = excess @ member, np.square(excess) @ member
             axes = ("ablation", "class")
-            variables |= _mean(f"class_{name}_excess", axes, *sums, sizes)
+            variables |= mean_with_ends(f"class_{name}_excess", axes, *sums, sizes)
     return variables
-
-
-def _mean(
-    name: str, axes: tuple[str, ...], total: np.ndarray, squares: np.ndarray, n: np.ndarray
-) -> dict[str, Any]:
-    interval = stats.mean_interval(total, squares, n)
-    with np.errstate(invalid="ignore"):  # a class without examples: NaN
-        mean = total / n
-    return {name: (axes, mean), f"{name}_low": (axes, interval.low),
-            f"{name}_high": (axes, interval.high)}  # fmt: skip
 
 
 def _complete(outcomes: xr.Dataset) -> xr.Dataset:
