@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +19,6 @@ from lashley.cli.sites import print_sites
 from lashley.code import is_code
 from lashley.errors import LashleyError, StudyError
 from lashley.files import written_whole
-from lashley.sites import find_sites
 from lashley.studies.ablation.begun import Beginning, readout_for
 from lashley.studies.ablation.form import DataPart, NetworkPart, located
 from lashley.studies.ablation.given import examples_of, network_of
@@ -69,15 +67,12 @@ def _text(network: str, data: str, readout: str | None, path: Path) -> str:
     part = NetworkPart(load=located(network, Path.cwd()))
     found = network_of(part)
     examples = examples_of(DataPart(load=located(data, Path.cwd())), "data")
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*weights are in no site")
-        sites = find_sites(found, examples)
+    sites = print_sites(found, examples)
     if not sites:
         raise StudyError(
-            f"network: {network} has no site, so there is nothing to ablate. See `lashley sites "
-            f"{network}` for the reasons."
+            f"network: {network} has no site, so there is nothing to ablate. The reasons are "
+            "above; take another network."
         )
-    print_sites(found, sites)
     home = path.parent
     measured = _from(home, readout) if readout else readout_for(found, examples)
     begun = Beginning(path.name, path.stem, _from(home, network), _from(home, data), measured)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pandas as pd
 import typer
@@ -37,14 +37,14 @@ def sites(
     """List the sites of a network: the places whose units can be ablated; and what no site has."""
     network, examples = _own(given, settings, data) if is_code(given) else _of_study(
         given, settings, data)  # fmt: skip
+    print_sites(network, examples)
+
+
+def print_sites(network: nn.Module, examples: Any) -> Sites:
+    """Print the sites by kind, and what is in none; returns them."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*weights are in no site")  # they are listed below
         found = find_sites(network, examples)
-    print_sites(network, found)
-
-
-def print_sites(network: nn.Module, found: Sites) -> None:
-    """Print the sites by kind, and what is in none."""
     print_table(found.table)
     n_weights = sum(p.numel() for p in network.parameters())
     typer.echo()
@@ -60,6 +60,7 @@ def print_sites(network: nn.Module, found: Sites) -> None:
             }
             for p in found.left_out
         ))  # fmt: skip
+    return found
 
 
 def _own(given: str, settings: list[str] | None, data: Path | None) -> Given:

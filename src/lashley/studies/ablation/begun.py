@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from lashley.data import Examples
-from lashley.data.inputs import inputs_to, take, tensors
+from lashley.data.inputs import inputs_to, take
 from lashley.errors import StudyError
-from lashley.graph.signature import arguments, logits_of
+from lashley.graph.signature import call, logits_of
 from lashley.sites import Site
 
 _FEW = 64  # units of a site whose pairs are soon done
@@ -107,9 +107,7 @@ def readout_for(network: nn.Module, examples: Examples) -> str:
     few = inputs_to(take(examples.inputs, np.arange(min(_SAMPLE, len(examples)))),
                     parameter.device, parameter.dtype)  # fmt: skip
     with torch.no_grad():
-        names = tuple(few) if isinstance(few, Mapping) else ()
-        args, kwargs = arguments(network, list(tensors(few)), names)
-        outputs, labels = logits_of(network(*args, **kwargs)), examples.labels
+        outputs, labels = logits_of(call(network, few)), examples.labels
     if isinstance(outputs, Tensor) and isinstance(labels, Tensor):
         shape, own = tuple(outputs.shape[1:]), tuple(labels.shape[1:])
         if labels.is_floating_point() and shape in (own, (*own, 1)):
